@@ -1,0 +1,63 @@
+//! The bounce region: the only memory that the host and the realm share.
+//!
+//! [`Window`] does every load and store of shared pages. [`Region`] carves it into a [`Pool`] for
+//! each device; a driver leases [`Slot`]s from its pool when it starts and keeps them for life. All
+//! bookkeeping is in private memory: nothing here is ever read back from a shared page to decide
+//! where the next access goes.
+#![no_std]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+mod pool;
+mod region;
+mod slot;
+mod trace;
+mod window;
+
+pub use pool::{Counters, Pool};
+pub use region::Region;
+pub use slot::Slot;
+pub use trace::{Direction, Event, Trace};
+pub use window::{SharedIpa, Window};
+
+/// Why the bounce region did not do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No run of `wanted` bytes is free.
+    Exhausted {
+        /// Bytes that were asked for.
+        wanted: usize,
+    },
+    /// An access of `len` bytes at `at` leaves the slot or the window.
+    OutOfBounds {
+        /// Offset of the first byte.
+        at: usize,
+        /// Bytes of the access.
+        len: usize,
+    },
+    /// A word at `at` does not lie on a multiple of its size.
+    Unaligned {
+        /// Offset of the word.
+        at: usize,
+    },
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Exhausted { wanted } => {
+                write!(
+                    f,
+                    "bounce pool has no {wanted} free bytes; give more with bounce=SIZE"
+                )
+            }
+            Self::OutOfBounds { at, len } => {
+                write!(f, "access of {len} bytes at offset {at} leaves the slot")
+            }
+            Self::Unaligned { at } => write!(f, "word at offset {at} is not aligned"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,186 @@
+//! The share of the region that one device has.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::ops::Range;
+
+use clock::Clock;
+
+use crate::{Direction, Error, Event, SharedIpa, Slot, Trace, Window};
+
+/// What went through a pool. Bytes are payload and headers; words of rings are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Bytes copied from the realm to the host.
+    pub bytes_out: u64,
+    /// Bytes copied from the host to the realm.
+    pub bytes_in: u64,
+    /// Copies, either way.
+    pub copies: u64,
+    /// Leases given, ever.
+    pub leases: u64,
+    /// Bytes leased now.
+    pub leased: u64,
+    /// Most bytes ever leased at once.
+    pub high_water: u64,
+    /// Bytes of the pool.
+    pub size: u64,
+    /// Times that a lease was refused, or that a driver had to wait for a slot.
+    pub exhausted: u64,
+}
+
+/// The share of the region that one device has. Clones are the same pool.
+#[derive(Clone)]
+pub struct Pool(Rc<Shared>);
+
+impl Pool {
+    pub(crate) fn new(shared: Rc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Leases `len` bytes at a multiple of `align` (a power of two), cleared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exhausted`], which is counted.
+    pub fn lease(&self, len: usize, align: usize) -> Result<Slot, Error> {
+        let run = self
+            .0
+            .take(len, align)
+            .inspect_err(|_| self.note_exhausted())?;
+        self.0.window.clear(run.start, run.len())?;
+        Ok(Slot::new(Rc::clone(&self.0), run))
+    }
+
+    /// Counts a moment in which the device had no free slot for what its user wanted to send.
+    pub fn note_exhausted(&self) {
+        self.0.count(|c| c.exhausted += 1);
+    }
+
+    /// The device that the pool belongs to.
+    pub fn device(&self) -> Rc<str> {
+        self.0.device()
+    }
+
+    /// What went through the pool so far.
+    pub fn counters(&self) -> Counters {
+        self.0.counters()
+    }
+}
+
+/// What a pool and its slots have in common.
+pub(crate) struct Shared {
+    pub(crate) window: Rc<Window>,
+    clock: Rc<dyn Clock>,
+    trace: Rc<Trace>,
+    device: Rc<str>,
+    /// Runs nobody leases, sorted, neighbours merged.
+    free: RefCell<Vec<Range<usize>>>,
+    counters: Cell<Counters>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        window: Rc<Window>,
+        clock: Rc<dyn Clock>,
+        trace: Rc<Trace>,
+        device: Rc<str>,
+        run: Range<usize>,
+    ) -> Self {
+        let counters = Counters {
+            size: run.len() as u64,
+            ..Counters::default()
+        };
+        let free = RefCell::new(Vec::from([run]));
+        Self {
+            window,
+            clock,
+            trace,
+            device,
+            free,
+            counters: Cell::new(counters),
+        }
+    }
+
+    pub(crate) fn device(&self) -> Rc<str> {
+        Rc::clone(&self.device)
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters.get()
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        change(&mut counters);
+        self.counters.set(counters);
+    }
+
+    /// Notes a copy of `size` bytes at `address`.
+    pub(crate) fn crossed(&self, address: SharedIpa, size: usize, direction: Direction) {
+        self.count(|c| {
+            c.copies += 1;
+            match direction {
+                Direction::Out => c.bytes_out += size as u64,
+                Direction::In => c.bytes_in += size as u64,
+            }
+        });
+        if self.trace.enabled() {
+            let (at, device) = (self.clock.now(), self.device());
+            self.trace.push(Event {
+                at,
+                device,
+                address,
+                size,
+                direction,
+            });
+        }
+    }
+
+    /// Takes the first free run that fits out of the list.
+    fn take(&self, len: usize, align: usize) -> Result<Range<usize>, Error> {
+        let exhausted = Error::Exhausted { wanted: len };
+        if len == 0 || !align.is_power_of_two() {
+            return Err(exhausted);
+        }
+        let mut free = self.free.borrow_mut();
+        let fits = |run: &Range<usize>| {
+            let start = run.start.checked_next_multiple_of(align)?;
+            let end = start.checked_add(len)?;
+            (end <= run.end).then_some(start..end)
+        };
+        let found = free
+            .iter()
+            .enumerate()
+            .find_map(|(i, run)| Some((i, fits(run)?)));
+        let (i, taken) = found.ok_or(exhausted)?;
+        let whole = free.remove(i);
+        for rest in [taken.end..whole.end, whole.start..taken.start] {
+            if !rest.is_empty() {
+                free.insert(i, rest);
+            }
+        }
+        self.count(|c| {
+            c.leases += 1;
+            c.leased += len as u64;
+            c.high_water = c.high_water.max(c.leased);
+        });
+        Ok(taken)
+    }
+
+    /// Gives a run back and merges it with its neighbours.
+    pub(crate) fn give_back(&self, run: Range<usize>) {
+        self.count(|c| c.leased -= run.len() as u64);
+        let mut free = self.free.borrow_mut();
+        let i = free.partition_point(|r| r.start < run.start);
+        free.insert(i, run);
+        free.dedup_by(|next, kept| {
+            let touching = kept.end == next.start;
+            if touching {
+                kept.end = next.end;
+            }
+            touching
+        });
+    }
+}

@@ -1,0 +1,161 @@
+//! The only loads and stores of shared pages.
+//!
+//! The host may change every byte here at any moment, so there is never a reference to it: words
+//! are relaxed atomics, and bytes are copied once, out or in.
+// UNSAFETY: raw access to memory that the host reads and writes.
+#![expect(unsafe_code, reason = "shared memory has no safe type")]
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use crate::Error;
+
+/// An address of a shared page as a device is told it. Only this crate makes one, and only for
+/// bytes inside a window: a driver that puts nothing else into descriptors cannot lend private
+/// memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SharedIpa(u64);
+
+impl SharedIpa {
+    /// The number that goes into a descriptor or a queue register.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// One contiguous run of shared memory.
+#[derive(Debug)]
+pub struct Window {
+    base: NonNull<u8>,
+    len: usize,
+    told: u64,
+}
+
+macro_rules! words {
+    ($load:ident, $store:ident, $word:ty, $atomic:ty) => {
+        #[doc = concat!("Loads the little-endian `", stringify!($word), "` at offset `at`, once.")]
+        ///
+        /// # Errors
+        ///
+        /// [`Error::OutOfBounds`], [`Error::Unaligned`].
+        pub fn $load(&self, at: usize) -> Result<$word, Error> {
+            let word = self.word(at, size_of::<$word>())?.cast::<$atomic>();
+            // SAFETY: `word` checked that these bytes lie inside the window and are aligned; `new`
+            // was promised that they stay valid and are accessed by atomics only. The reference
+            // is to an atomic and lives for this expression.
+            let value = unsafe { word.as_ref() }.load(Ordering::Relaxed);
+            Ok(<$word>::from_le(value))
+        }
+
+        #[doc = concat!("Stores `value` as a little-endian `", stringify!($word), "` at `at`.")]
+        ///
+        /// # Errors
+        ///
+        /// [`Error::OutOfBounds`], [`Error::Unaligned`].
+        pub fn $store(&self, at: usize, value: $word) -> Result<(), Error> {
+            let word = self.word(at, size_of::<$word>())?.cast::<$atomic>();
+            // SAFETY: as for the load above.
+            unsafe { word.as_ref() }.store(value.to_le(), Ordering::Relaxed);
+            Ok(())
+        }
+    };
+}
+
+impl Window {
+    /// Takes `len` bytes at `base`, which devices are told as `told` onwards.
+    ///
+    /// # Safety
+    ///
+    /// For the life of the program the bytes are mapped, readable and writable, are shared with the
+    /// host (in a realm), are accessed through this window only as far as this program is concerned,
+    /// and `base` is aligned to 8.
+    pub unsafe fn new(base: NonNull<u8>, len: usize, told: u64) -> Self {
+        Self { base, len, told }
+    }
+
+    /// Bytes in the window.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What a device is told for the byte at offset `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn address(&self, at: usize) -> Result<SharedIpa, Error> {
+        self.check(at, 1)?;
+        Ok(SharedIpa(self.told + at as u64))
+    }
+
+    words!(load_u16, store_u16, u16, AtomicU16);
+    words!(load_u32, store_u32, u32, AtomicU32);
+    words!(load_u64, store_u64, u64, AtomicU64);
+
+    /// Copies `bytes` out to the host, each byte stored once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; then nothing was copied.
+    pub fn copy_out(&self, at: usize, bytes: &[u8]) -> Result<(), Error> {
+        self.check(at, bytes.len())?;
+        for (i, byte) in bytes.iter().enumerate() {
+            self.byte(at + i).store(*byte, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Copies bytes in from the host, each byte loaded once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; then nothing was copied.
+    pub fn copy_in(&self, at: usize, into: &mut [u8]) -> Result<(), Error> {
+        self.check(at, into.len())?;
+        for (i, byte) in into.iter_mut().enumerate() {
+            *byte = self.byte(at + i).load(Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Sets `len` bytes at `at` to zero.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; then nothing was cleared.
+    pub fn clear(&self, at: usize, len: usize) -> Result<(), Error> {
+        self.check(at, len)?;
+        for i in at..at + len {
+            self.byte(i).store(0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn check(&self, at: usize, len: usize) -> Result<(), Error> {
+        match at.checked_add(len) {
+            Some(end) if end <= self.len => Ok(()),
+            _ => Err(Error::OutOfBounds { at, len }),
+        }
+    }
+
+    fn word(&self, at: usize, size: usize) -> Result<NonNull<u8>, Error> {
+        self.check(at, size)?;
+        if !at.is_multiple_of(size) {
+            return Err(Error::Unaligned { at });
+        }
+        // SAFETY: `check` keeps `at` inside the bytes that `new` was promised.
+        Ok(unsafe { self.base.add(at) })
+    }
+
+    /// The byte at offset `at`, which the caller has checked.
+    fn byte(&self, at: usize) -> &AtomicU8 {
+        // SAFETY: every caller ran `check` over a range that holds `at`; an atomic may be referred
+        // to while others write it, and `new` was promised that the bytes stay valid.
+        unsafe { self.base.add(at).cast::<AtomicU8>().as_ref() }
+    }
+}

@@ -1,0 +1,3 @@
+//! Device-tree bytes to a checked description of the machine.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Every RSI call, typed.
+#![no_std]
+#![forbid(unsafe_code)]

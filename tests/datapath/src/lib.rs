@@ -1,0 +1,1 @@
+//! Whole paths on the host, with honest and lying devices.

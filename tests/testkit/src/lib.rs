@@ -1,0 +1,1 @@
+//! Fakes that do the real thing in small.

@@ -1,0 +1,2 @@
+//! Checks that no compiler makes.
+fn main() {}
