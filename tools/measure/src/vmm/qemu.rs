@@ -1,0 +1,81 @@
+//! QEMU `virt` with `rme-guest`, as posted for review in 2024 to 2026.
+
+use super::header::check_dtb;
+use super::{Blob, Error, Files, ImageHeader, Layout, Machine, Order};
+use crate::{Algorithm, GRANULE, RealmParams, RecParams};
+
+const RAM_BASE: u64 = 0x4000_0000;
+const MIB: u64 = 1 << 20;
+const DTB_LIMIT: u64 = MIB;
+/// The high PCI windows need 40 bits, and the shared half one more.
+const IPA_BITS: u8 = 41;
+
+/// Where QEMU puts `files` on `machine`, with `-kernel` and without firmware.
+///
+/// The device tree is the one that `-machine dumpdtb=FILE` writes, whole: QEMU loads (and so measures)
+/// all of its buffer of 1 MiB.
+///
+/// # Errors
+///
+/// [`Error`] says what is missing or does not fit.
+pub fn qemu<'a>(files: &Files<'a>, machine: &Machine) -> Result<Layout<'a>, Error> {
+    let dtb = files.dtb.ok_or(Error::DeviceTreeMissing)?;
+    let params = machine.params(IPA_BITS, Algorithm::Sha512)?;
+    let mut layout = from_ram(RAM_BASE, files, machine, params)?;
+    check_dtb(dtb, DTB_LIMIT)?;
+    let [dtb_at, ..] = layout.rec.gprs;
+    layout.dtb = Some(Blob::new(dtb_at, dtb)?.within(layout.image.top(), layout.ram_top)?);
+    Ok(layout)
+}
+
+/// The layout that QEMU gives to an image at `RAM base + text_offset`, without a device tree yet.
+fn from_ram<'a>(
+    ram_base: u64,
+    files: &Files<'a>,
+    machine: &Machine,
+    params: RealmParams,
+) -> Result<Layout<'a>, Error> {
+    let memory = machine.memory;
+    if memory == 0 || !memory.is_multiple_of(GRANULE) {
+        return Err(Error::Memory { memory });
+    }
+    let ram_top = ram_base
+        .checked_add(memory)
+        .ok_or(Error::Memory { memory })?;
+    let header = ImageHeader::parse(files.image)?;
+    let image_at = ram_base
+        .checked_add(header.text_offset)
+        .filter(|at| *at < ram_top)
+        .ok_or(Error::Memory { memory })?;
+    let image = Blob::new(image_at, files.image)?.within(ram_base, ram_top)?;
+    let size = header.image_size.max(files.image.len() as u64);
+    let image_top = image_at
+        .checked_add(size)
+        .filter(|top| *top <= ram_top)
+        .ok_or(Error::DoesNotFit { at: image_at, size })?;
+    let initrd_at = initrd_address(ram_base, memory).max(image_top.next_multiple_of(GRANULE));
+    let initrd = files
+        .initrd
+        .map(|bytes| Blob::new(initrd_at, bytes)?.within(image.top(), ram_top))
+        .transpose()?;
+    let end = initrd_at + files.initrd.map_or(0, |bytes| bytes.len() as u64);
+    let dtb_at = end.next_multiple_of(2 * MIB);
+    Ok(Layout {
+        params,
+        ram_base,
+        ram_top,
+        image,
+        image_top,
+        initrd,
+        dtb: None,
+        rec: RecParams::entry(image_at, dtb_at),
+        order: Order::RamFirst,
+    })
+}
+
+/// Half of RAM, or 128 MiB into it.
+const fn initrd_address(ram_base: u64, memory: u64) -> u64 {
+    let half = memory / 2;
+    let offset = if half < 128 * MIB { half } else { 128 * MIB };
+    (ram_base + offset).next_multiple_of(GRANULE)
+}
