@@ -56,6 +56,20 @@ impl GranuleRange {
         self.top - self.base.get()
     }
 
+    /// The part of the run from `base` to `top`; `None` if that is empty, not whole granules, or
+    /// not inside the run.
+    pub const fn part(self, base: u64, top: u64) -> Option<Self> {
+        let inside = self.base.get() <= base && base < top && top <= self.top;
+        let whole = base.is_multiple_of(GRANULE_SIZE) && top.is_multiple_of(GRANULE_SIZE);
+        if !inside || !whole {
+            return None;
+        }
+        Some(Self {
+            base: ProtectedIpa(base),
+            top,
+        })
+    }
+
     /// Whether the two runs share a granule.
     pub const fn overlaps(self, other: Self) -> bool {
         self.base.get() < other.top && other.base.get() < self.top
@@ -80,6 +94,22 @@ mod tests {
             GranuleRange::new(space, 0, (1 << 32) + 4096),
             Err(RangeError::OutOfHalf)
         );
+    }
+
+    #[test]
+    fn a_part_lies_inside_and_is_whole_granules() {
+        let whole = GranuleRange::new(IpaSpace::plain(), 0x4000, 0x8000).unwrap();
+        let part = whole.part(0x5000, 0x8000).unwrap();
+        assert_eq!((part.base().get(), part.top()), (0x5000, 0x8000));
+        for (base, top) in [
+            (0x3000, 0x8000),
+            (0x4000, 0x9000),
+            (0x5000, 0x5000),
+            (0x4800, 0x5000),
+            (0x4000, 0x4800),
+        ] {
+            assert_eq!(whole.part(base, top), None, "{base:#x} to {top:#x}");
+        }
     }
 
     #[test]

@@ -1,1 +1,8 @@
 //! Fakes that do the real thing in small.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a fake that is used wrongly should fail its test, loudly"
+)]
+
+pub mod rmm;

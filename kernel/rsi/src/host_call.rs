@@ -1,0 +1,48 @@
+//! A call to the host, through the RMM. What comes back is the host's word and no more.
+
+use ipa::ProtectedIpa;
+
+use crate::{Call, Conduit, Error, Rsi};
+
+/// What the host is given, and what it gives back.
+///
+/// Ref: DEN0137 1.0-rel0, B5.4 `RsiHostCall`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C, align(256))]
+pub struct HostCall {
+    /// What the immediate of a hypervisor call would be.
+    pub immediate: u16,
+    reserved: [u16; 3],
+    /// `x0` to `x30` as the host sees them, and as it leaves them: all of them, so fill what does
+    /// not count with zeros. The host gets to see every one.
+    pub registers: [u64; 31],
+}
+
+const _: () = assert!(size_of::<HostCall>() == 256, "the specification says so");
+
+impl HostCall {
+    /// A call with these registers.
+    pub const fn new(immediate: u16, registers: [u64; 31]) -> Self {
+        Self {
+            immediate,
+            reserved: [0; 3],
+            registers,
+        }
+    }
+}
+
+impl<C: Conduit> Rsi<C> {
+    /// Hands the [`HostCall`] that lies at `at` to the host. The RMM writes the host's registers
+    /// there; anything in them is untrusted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Call`], with [`Status::Input`](crate::Status::Input) if `at` is no multiple of 256
+    /// or does not lie in RAM.
+    ///
+    /// Ref: DEN0137 1.0-rel0, B5.3.4 `RSI_HOST_CALL`.
+    pub fn host_call(&self, at: ProtectedIpa) -> Result<(), Error> {
+        self.succeed(Call::HostCall, &[at.get()])?;
+        Ok(())
+    }
+}
