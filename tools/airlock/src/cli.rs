@@ -1,0 +1,203 @@
+//! The arguments of `airlock`.
+
+use crate::network::Network;
+use crate::serve::Behaviour;
+use crate::units;
+use crate::verdict::EXIT_CODES;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Builds Airlock images, boots them in QEMU as a realm or as a plain machine, and gives a verdict.
+#[derive(Debug, Parser)]
+#[command(name = "airlock", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Builds a payload, boots it, shows its console, and ends with its verdict.
+    #[command(after_help = EXIT_CODES)]
+    Run(Box<RunOptions>),
+    /// Builds payloads and writes their raw images to target/airlock/NAME.img.
+    #[command(visible_alias = "build")]
+    Image(ImageOptions),
+}
+
+/// The payload of `make run`.
+const MAIN_JOB: &str = "fetch";
+
+/// How the image boots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// As a realm, under the test monitor at EL2, behind an SMMU.
+    Realm,
+    /// As a guest of a plain QEMU `virt` machine: no EL2, no RSI.
+    Vm,
+}
+
+/// The machine that boots the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Board {
+    /// QEMU's `virt`.
+    QemuVirt,
+}
+
+/// Options of `airlock run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunOptions {
+    /// The payload to build and boot: a program of payloads/ or tests/. Without it, fetch.
+    #[arg(long, value_name = "NAME")]
+    pub payload: Option<String>,
+    /// Boots this ELF file or raw image instead of building one.
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+    /// The machine.
+    #[arg(long, value_enum, default_value = "qemu-virt")]
+    pub board: Board,
+    /// As a realm or as a plain machine; the image has the same bytes.
+    #[arg(long, value_enum, default_value = "realm")]
+    pub mode: Mode,
+    /// Memory of the guest (K, M or G); the monitor's own comes on top.
+    #[arg(long, default_value = "64M", value_parser = units::size)]
+    pub memory: u64,
+    /// A raw disk image for a block device; can be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub disk: Vec<PathBuf>,
+    /// user, none, tap:NAME, udp:LOCAL:PEER (frames as UDP packets on loopback), or unplugged.
+    #[arg(long, default_value = "user")]
+    pub net: Network,
+    /// Forwards tcp:HOST:GUEST or udp:HOST:GUEST from a port of this host's loopback (with --net user).
+    #[arg(long, value_name = "PROTOCOL:HOST:GUEST")]
+    pub forward: Vec<crate::network::Forward>,
+    /// Boot arguments for the payload.
+    #[arg(
+        long,
+        default_value = "",
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
+    pub append: String,
+    /// An option of the monitor, such as reject=always; can be given more than once.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = monitor_option)]
+    pub monitor: Vec<String>,
+    /// Ends QEMU after this time (60s, 500ms, 2m).
+    #[arg(long, default_value = "60s", value_parser = units::time)]
+    pub timeout: Duration,
+    /// Writes console.log, qemu.log, command.txt and report.json there.
+    #[arg(long, value_name = "DIR")]
+    pub keep_logs: Option<PathBuf>,
+    /// Processor model, as QEMU names it.
+    #[arg(long, default_value = "max,pauth-impdef=on")]
+    pub cpu: String,
+    /// Address bits of the realm: 41, or 33 with everything below 4 GiB.
+    #[arg(long, default_value = "41", value_parser = ["33", "41"])]
+    pub width: String,
+    /// The QEMU to use.
+    #[arg(long, env = "QEMU", value_name = "PATH")]
+    pub qemu: Option<PathBuf>,
+    /// One more device, as QEMU's -device takes it; can be given more than once.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Vec<String>,
+    /// Gives the kernel these bytes as its device tree (--mode vm only).
+    #[arg(long, value_name = "FILE")]
+    pub device_tree: Option<PathBuf>,
+    /// How the server of the main job behaves.
+    #[arg(long, value_enum, default_value = "honest")]
+    pub serve: Behaviour,
+    /// Seed of the file that the server of the main job has; without it, a new one each time.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Shows the commands and the whole report.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl RunOptions {
+    /// The payload that boots. An image without a name is nobody's main job.
+    #[must_use]
+    pub fn payload_name(&self) -> &str {
+        match (&self.payload, &self.image) {
+            (Some(name), _) => name,
+            (None, None) => MAIN_JOB,
+            (None, Some(_)) => "",
+        }
+    }
+}
+
+/// Options of `airlock image`.
+#[derive(Args, Clone, Debug)]
+pub struct ImageOptions {
+    /// Payloads to build; all of payloads/ when none is named.
+    pub payloads: Vec<String>,
+    /// Also builds the test monitor.
+    #[arg(long)]
+    pub monitor: bool,
+    /// Where the images go; target/airlock without it.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// The monitor takes words `monitor.KEY=VALUE`; the user may write them with or without `monitor.`.
+fn monitor_option(text: &str) -> Result<String, String> {
+    let option = text.strip_prefix("monitor.").unwrap_or(text);
+    let good = option
+        .split_once('=')
+        .is_some_and(|(key, value)| !key.is_empty() && !value.is_empty());
+    if !good || option.contains(char::is_whitespace) {
+        return Err(format!("`{text}` is not KEY=VALUE"));
+    }
+    Ok(format!("monitor.{option}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The options that a command line gives.
+    fn parse(line: &[&str]) -> Result<RunOptions, clap::Error> {
+        let words = ["airlock", "run"].iter().chain(line);
+        match Arguments::try_parse_from(words)?.command {
+            Command::Run(options) => Ok(*options),
+            Command::Image(_) => panic!("this is run"),
+        }
+    }
+
+    #[test]
+    fn the_main_job_needs_no_argument() {
+        let options = parse(&[]).unwrap();
+        assert_eq!(options.payload_name(), "fetch");
+        assert_eq!(options.mode, Mode::Realm);
+        assert_eq!(options.memory, 64 * units::MIB);
+    }
+
+    #[test]
+    fn an_image_without_a_name_is_not_the_main_job() {
+        assert_eq!(parse(&["--image", "x.img"]).unwrap().payload_name(), "");
+    }
+
+    #[test]
+    fn monitor_options_get_their_prefix_once() {
+        let options = parse(&["--monitor", "rsi=2.0", "--monitor", "monitor.ipa=20"]).unwrap();
+        assert_eq!(options.monitor, ["monitor.rsi=2.0", "monitor.ipa=20"]);
+    }
+
+    #[test]
+    fn bad_values_are_refused_where_they_stand() {
+        for line in [
+            &["--memory", "lots"][..],
+            &["--timeout", "0"],
+            &["--monitor", "reject"],
+            &["--width", "52"],
+            &["--net", "wifi"],
+            &["--forward", "tcp:80"],
+        ] {
+            let error = parse(line).unwrap_err().to_string();
+            assert!(error.contains(line[0]), "{error}");
+        }
+    }
+}

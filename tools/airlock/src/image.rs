@@ -1,0 +1,185 @@
+//! From the ELF file that the linker makes to the raw image that boots.
+//!
+//! The raw image is the loadable segments at their addresses, from 0, with zeros between them and
+//! nothing behind the last byte of the file: what is only in memory (bss, stack) is covered by
+//! `image_size` in the header.
+//!
+//! Ref: Linux, `Documentation/arch/arm64/booting.rst`, the image header.
+
+use crate::units::MIB;
+use anyhow::{Context, Result, bail, ensure};
+use object::{Object, ObjectSegment};
+
+/// `ARM\x64`, little-endian, at [`MAGIC_AT`].
+const MAGIC: u32 = 0x644d_5241;
+const MAGIC_AT: usize = 56;
+const TEXT_OFFSET_AT: usize = 8;
+const IMAGE_SIZE_AT: usize = 16;
+/// No image of ours comes near it; an ELF file that says more is not one of ours.
+const LARGEST: u64 = 64 * MIB;
+
+/// What the header of an image says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Where the image wants to lie behind a 2 MiB boundary. Ours say 0.
+    pub text_offset: u64,
+    /// Bytes of memory that the image needs from its start, with all that is not in the file.
+    pub image_size: u64,
+}
+
+/// The raw image from `file`, which is ELF or an image already.
+///
+/// # Errors
+/// `file` is neither, or its header and its content do not agree.
+pub fn from_file(file: &[u8]) -> Result<Vec<u8>> {
+    let image = if file.starts_with(b"\x7fELF") {
+        flatten(file)?
+    } else {
+        file.to_vec()
+    };
+    check(&image)?;
+    Ok(image)
+}
+
+/// Reads and checks the header.
+///
+/// # Errors
+/// There is no arm64 header, or it covers less than the file has.
+pub fn check(image: &[u8]) -> Result<Header> {
+    let magic = image.get(MAGIC_AT..MAGIC_AT + 4);
+    ensure!(
+        magic == Some(&MAGIC.to_le_bytes()),
+        "no arm64 image header: this does not boot"
+    );
+    let header = Header {
+        text_offset: double_word(image, TEXT_OFFSET_AT)?,
+        image_size: double_word(image, IMAGE_SIZE_AT)?,
+    };
+    ensure!(
+        header.text_offset == 0,
+        "text_offset is {:#x}, must be 0",
+        header.text_offset
+    );
+    ensure!(
+        header.image_size >= image.len() as u64,
+        "image_size {:#x} in the header is less than the {:#x} bytes of the file",
+        header.image_size,
+        image.len()
+    );
+    Ok(header)
+}
+
+fn double_word(image: &[u8], at: usize) -> Result<u64> {
+    let bytes = image
+        .get(at..at + 8)
+        .context("the image ends within its header")?;
+    Ok(u64::from_le_bytes(bytes.try_into()?))
+}
+
+fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
+    let file = object::File::parse(elf).context("cannot read the ELF file")?;
+    ensure!(
+        file.architecture() == object::Architecture::Aarch64,
+        "the ELF file is for {:?}, not for AArch64",
+        file.architecture()
+    );
+    let mut image = Vec::new();
+    for segment in file.segments() {
+        place(
+            &mut image,
+            segment.address(),
+            segment.data().context("a segment lies outside the file")?,
+        )?;
+    }
+    Ok(image)
+}
+
+/// Puts `data` at `address` of the image; what lies between is zero.
+fn place(image: &mut Vec<u8>, address: u64, data: &[u8]) -> Result<()> {
+    if data.is_empty() {
+        return Ok(());
+    }
+    let end = address
+        .checked_add(data.len() as u64)
+        .filter(|&end| end <= LARGEST);
+    let Some(end) = end else {
+        bail!(
+            "a segment at {address:#x} is beyond {} MiB: is the image linked at 0?",
+            LARGEST / MIB
+        )
+    };
+    let (start, end) = (usize::try_from(address)?, usize::try_from(end)?);
+    if image.len() < end {
+        image.resize(end, 0);
+    }
+    image
+        .get_mut(start..end)
+        .context("a segment outside the image")?
+        .copy_from_slice(data);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(size: u64, bytes: usize) -> Vec<u8> {
+        let mut image = vec![0; bytes];
+        image[16..24].copy_from_slice(&size.to_le_bytes());
+        image[56..60].copy_from_slice(b"ARMd");
+        image
+    }
+
+    #[test]
+    fn a_good_header_is_read() {
+        let header = check(&image(0x2000, 64)).unwrap();
+        assert_eq!(
+            header,
+            Header {
+                text_offset: 0,
+                image_size: 0x2000
+            }
+        );
+    }
+
+    #[test]
+    fn a_file_larger_than_its_image_size_is_refused() {
+        let error = check(&image(63, 64)).unwrap_err().to_string();
+        assert!(error.contains("image_size 0x3f"), "{error}");
+    }
+
+    #[test]
+    fn text_offset_must_be_zero() {
+        let mut bytes = image(0x2000, 64);
+        bytes[10] = 8;
+        assert!(
+            check(&bytes)
+                .unwrap_err()
+                .to_string()
+                .contains("text_offset is 0x80000")
+        );
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        for bytes in [vec![], vec![0; 64], vec![0; 4096], b"\x7fELF".to_vec()] {
+            assert!(from_file(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn gaps_between_segments_are_zero_and_order_does_not_matter() {
+        let mut bytes = Vec::new();
+        place(&mut bytes, 8, &[3, 4]).unwrap();
+        place(&mut bytes, 0, &[1, 2]).unwrap();
+        place(&mut bytes, 0x10_0000, &[]).unwrap();
+        assert_eq!(bytes, [1, 2, 0, 0, 0, 0, 0, 0, 3, 4]);
+    }
+
+    #[test]
+    fn a_segment_far_away_does_not_make_a_huge_file() {
+        for address in [LARGEST, 0xffff_0000_0000_0000, u64::MAX] {
+            assert!(place(&mut Vec::new(), address, &[1]).is_err());
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The host command behind `make run`: builds images, boots them in QEMU, gives a verdict.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`cli`] | the arguments |
+//! | [`workspace`] | finds payloads and builds them with cargo |
+//! | [`image`] | turns an ELF file into the raw image that boots |
+//! | [`machine`] | QEMU's command line |
+//! | [`network`], [`disk`] | the devices' other ends on the host |
+//! | [`qemu`] | starts QEMU, and ends it in every case |
+//! | [`console`] | what the guest said |
+//! | [`report`], [`verdict`] | what it means |
+//! | [`fetch`], [`serve`] | the main job: a server, a disk, and the check of its content |
+//! | [`run`] | all of it in order |
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod console;
+pub mod disk;
+pub mod fetch;
+pub mod image;
+pub mod machine;
+pub mod network;
+pub mod qemu;
+pub mod report;
+pub mod run;
+pub mod serve;
+pub mod units;
+pub mod verdict;
+pub mod workspace;

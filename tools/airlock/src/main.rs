@@ -1,0 +1,21 @@
+//! `airlock`: the host command. `airlock --help` explains it.
+#![forbid(unsafe_code)]
+
+use airlock_cli::cli::{Arguments, Command};
+use airlock_cli::verdict::Verdict;
+use airlock_cli::{run, workspace};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(options) => run::run(&options).map(|outcome| outcome.verdict),
+        Command::Image(options) => workspace::write_images(&options).map(|()| Verdict::Ok),
+    };
+    let verdict = done.unwrap_or_else(|error| {
+        eprintln!("airlock: {error:#}");
+        Verdict::SetUp
+    });
+    ExitCode::from(verdict.exit_code())
+}

@@ -1,0 +1,278 @@
+//! `airlock run`: build, boot, listen, judge.
+
+use crate::cli::{Mode, RunOptions};
+use crate::console::Transcript;
+use crate::fetch::Fetch;
+use crate::image;
+use crate::machine::{Bare, Machine};
+use crate::network::Network;
+use crate::qemu::{self, End, Session};
+use crate::report::Report;
+use crate::verdict::Verdict;
+use crate::workspace::{self, Workspace};
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What the guest said.
+    pub console: Transcript,
+    /// What the monitor counted, in a realm.
+    pub report: Option<Report>,
+    /// Time that QEMU ran.
+    pub elapsed: Duration,
+}
+
+/// Runs one payload from source to verdict, and tells on the console what happens.
+///
+/// # Errors
+/// Something that the run needs is not there; the text says what to do.
+pub fn run(options: &RunOptions) -> Result<Outcome> {
+    qemu::catch_interrupts()?;
+    run_once(options)
+}
+
+/// As [`run`], for a caller that has its own way with signals, such as a test.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_once(options: &RunOptions) -> Result<Outcome> {
+    let prepared = Prepared::new(options)?;
+    prepared.announce(options);
+    let arguments = prepared.machine.arguments();
+    if options.verbose {
+        eprintln!("airlock: {}", shell_line(&prepared.qemu, &arguments));
+    }
+    let session = qemu::run(&prepared.qemu, &arguments, options.timeout, |_, line| {
+        if options.verbose || !line.starts_with("report: ") {
+            println!("{line}");
+        }
+    })?;
+    let outcome = prepared.judge(options, &session);
+    if let Some(folder) = &options.keep_logs {
+        keep_logs(folder, &shell_line(&prepared.qemu, &arguments), &session)?;
+    }
+    Ok(outcome)
+}
+
+/// All that a run needs, ready.
+struct Prepared {
+    qemu: PathBuf,
+    machine: Machine,
+    fetch: Option<Fetch>,
+    /// Deleted at the end, also after an error.
+    _folder: TempDir,
+}
+
+impl Prepared {
+    fn new(options: &RunOptions) -> Result<Self> {
+        let qemu = qemu::find(options.qemu.as_deref())?;
+        let folder = tempfile::Builder::new().prefix("airlock-").tempdir()?;
+        let mut machine = machine(options);
+        machine.check()?;
+        let (image, monitor) = images(options, folder.path())?;
+        (machine.image, machine.monitor) = (image, monitor);
+        let fetch = prepare_fetch(options, folder.path(), &mut machine)?;
+        if let Some(tree) = &options.device_tree {
+            let stub = folder.path().join("entry.bin");
+            std::fs::write(&stub, machine.entry_stub())?;
+            machine.bare = Some(Bare {
+                stub,
+                device_tree: tree.clone(),
+            });
+            machine.check()?;
+        }
+        Ok(Self {
+            qemu,
+            machine,
+            fetch,
+            _folder: folder,
+        })
+    }
+
+    fn announce(&self, options: &RunOptions) {
+        let bytes = std::fs::read(&self.machine.image).unwrap_or_default();
+        let covers = image::check(&bytes).map_or(0, |header| header.image_size);
+        println!(
+            "airlock: image {} has {} KiB, takes {} KiB of memory",
+            self.machine.image.display(),
+            bytes.len() / 1024,
+            covers / 1024
+        );
+        if let Some(fetch) = &self.fetch {
+            println!("airlock: {}", fetch.description());
+        }
+        let world = match options.mode {
+            Mode::Realm => "as a realm under the test monitor",
+            Mode::Vm => "as a plain machine",
+        };
+        let version = qemu::version(&self.qemu).unwrap_or_default();
+        println!(
+            "airlock: boots {world}, {} MiB, {version}",
+            options.memory >> 20
+        );
+    }
+
+    fn judge(&self, options: &RunOptions, session: &Session) -> Outcome {
+        let report = session.console.report();
+        let mut verdict = verdict(options, session, report.as_ref());
+        if let Some(report) = &report {
+            println!("{report}");
+        }
+        if verdict == Verdict::Ok
+            && let Some(fetch) = &self.fetch
+        {
+            match fetch.check() {
+                Ok(found) => println!("host: {found}"),
+                Err(wrong) => verdict = Verdict::HostCheckFailed(wrong),
+            }
+        }
+        println!(
+            "airlock: {verdict} ({}.{} s)",
+            session.elapsed.as_secs(),
+            session.elapsed.subsec_millis() / 100
+        );
+        Outcome {
+            verdict,
+            console: session.console.clone(),
+            report,
+            elapsed: session.elapsed,
+        }
+    }
+}
+
+fn verdict(options: &RunOptions, session: &Session, report: Option<&Report>) -> Verdict {
+    match session.end {
+        End::Interrupted => Verdict::Interrupted,
+        End::TimedOut => match report {
+            Some(report) if !report.violations.is_empty() => {
+                Verdict::Violations(report.violations.clone())
+            }
+            _ => Verdict::TimedOut,
+        },
+        End::PoweredOff(status) if !status.success() => {
+            session
+                .complaints
+                .iter()
+                .for_each(|line| eprintln!("qemu: {line}"));
+            Verdict::SetUp
+        }
+        End::PoweredOff(_) => Verdict::of(&session.console, report, options.mode == Mode::Realm),
+    }
+}
+
+/// The machine as far as the options say it; images and the main job come on top.
+fn machine(options: &RunOptions) -> Machine {
+    Machine {
+        mode: options.mode,
+        memory: options.memory,
+        narrow: options.width == "33",
+        cpu: options.cpu.clone(),
+        image: PathBuf::new(),
+        monitor: None,
+        monitor_options: options.monitor.clone(),
+        append: options.append.clone(),
+        disks: options.disk.clone(),
+        net: options.net.clone(),
+        forwards: options.forward.clone(),
+        devices: options.device.clone(),
+        bare: None,
+    }
+}
+
+/// Raw images of the payload and, for a realm, of the monitor.
+fn images(options: &RunOptions, folder: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
+    let workspace = Workspace::find()?;
+    let out = workspace.out();
+    let image = match &options.image {
+        Some(file) => {
+            let image = folder.join("image.img");
+            workspace::write_raw(file, &image)?;
+            image
+        }
+        None => {
+            let name = options.payload_name();
+            let program = workspace.program(name)?;
+            eprintln!("airlock: builds `{name}` (a first build takes a minute or two)");
+            workspace.write_image(&program, &out, options.verbose)?
+        }
+    };
+    let monitor = match options.mode {
+        Mode::Vm => None,
+        Mode::Realm => Some(workspace.write_image(&Workspace::monitor(), &out, options.verbose)?),
+    };
+    Ok((image, monitor))
+}
+
+/// The host's side of the main job, when `fetch` is to get its file from us.
+fn prepare_fetch(
+    options: &RunOptions,
+    folder: &Path,
+    machine: &mut Machine,
+) -> Result<Option<Fetch>> {
+    let wanted = options.payload_name() == "fetch" && !options.append.contains("fetch.url=");
+    if !wanted || options.net == Network::None {
+        return Ok(None);
+    }
+    let fetch = Fetch::prepare(folder, options.disk.first(), options.serve, options.seed)?;
+    if machine.disks.is_empty() {
+        machine.disks.push(fetch.disk().to_owned());
+    }
+    machine.append = format!("{} {}", machine.append, fetch.boot_argument())
+        .trim()
+        .to_owned();
+    Ok(Some(fetch))
+}
+
+/// The command as a person would type it.
+fn shell_line(qemu: &Path, arguments: &[OsString]) -> String {
+    let mut line = qemu.display().to_string();
+    for word in arguments {
+        let word = word.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+%@".contains(c);
+        let _always_fits = if !word.is_empty() && word.chars().all(plain) {
+            write!(line, " {word}")
+        } else {
+            write!(line, " '{}'", word.replace('\'', r"'\''"))
+        };
+    }
+    line
+}
+
+fn keep_logs(folder: &Path, command: &str, session: &Session) -> Result<()> {
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let lines = session.console.lines();
+    write("console.log", lines.join("\n") + "\n")?;
+    write("qemu.log", session.complaints.join("\n"))?;
+    write("command.txt", format!("{command}\n"))?;
+    let report = lines
+        .iter()
+        .rev()
+        .find_map(|line| line.strip_prefix("report: "));
+    report.map_or(Ok(()), |json| write("report.json", format!("{json}\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shown_command_can_be_pasted() {
+        let line = shell_line(
+            Path::new("qemu"),
+            &["-append".into(), "it's log=x".into(), "".into()],
+        );
+        assert_eq!(line, r"qemu -append 'it'\''s log=x' ''");
+    }
+}
