@@ -1,0 +1,177 @@
+//! The first instructions: image header, stacks, zeroed memory, relocation.
+// UNSAFETY: the CPU enters here with nothing that Rust relies on.
+#![expect(
+    unsafe_code,
+    reason = "the CPU enters here with nothing that Rust relies on"
+)]
+
+use core::arch::naked_asm;
+
+use crate::exception;
+
+/// Names the functions that the CPU is sent to: `$start` once, when the image is entered, and
+/// `$fault` whenever an exception is taken that nobody asked for.
+///
+/// `$start` gets the address of the device tree (unchecked), and the counter at entry in ticks. It
+/// runs on the stack of the image, with the MMU off and floating point on.
+#[macro_export]
+macro_rules! start {
+    ($start:path, $fault:path) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn airlock_start(device_tree: u64, ticks: u64) -> ! {
+            let start: fn(u64, u64) -> ! = $start;
+            start(device_tree, ticks)
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn airlock_fault(
+            vector: u64,
+            syndrome: u64,
+            address: u64,
+            pc: u64,
+            sp: u64,
+        ) -> ! {
+            let fault: fn($crate::exception::Frame) -> ! = $fault;
+            fault($crate::exception::Frame {
+                vector,
+                syndrome,
+                address,
+                pc,
+                sp,
+            })
+        }
+    };
+}
+
+unsafe extern "C" {
+    fn airlock_start(device_tree: u64, ticks: u64) -> !;
+}
+
+/// `R_AARCH64_RELATIVE`: the only relocation that a static position-independent image needs.
+const RELATIVE: u64 = 1027;
+/// `CPACR_EL1.FPEN` = 3: floating point and SIMD do not trap.
+const FPEN: u64 = 3 << 20;
+/// `SCTLR_EL1` with the MMU and caches off, and the bits set that are reserved as one.
+const SCTLR_OFF: u64 = 0x30d0_0800;
+/// `DAIF` bits for `daifset`: debug, SError, IRQ, FIQ.
+const DAIF_ALL: u64 = 0xf;
+/// `DAIF` bit of SErrors for `daifclr`.
+const DAIF_SERROR: u64 = 4;
+
+/// The first byte of the image: the arm64 boot header, and then the way to `airlock_start`.
+///
+/// Ref: Linux Documentation/arch/arm64/booting.rst, section 4 "Call the kernel image".
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".head")]
+extern "C" fn _start() -> ! {
+    naked_asm!(
+        // Header of 64 bytes. Flags: little-endian, 4 KiB pages, any 2 MiB-aligned address.
+        "b      2f",
+        ".long  0",
+        ".quad  0",
+        ".quad  __image_size",
+        ".quad  0xa",
+        ".quad  0, 0, 0",
+        ".ascii \"ARM\\x64\"",
+        ".long  0",
+
+        // Keep what the VMM gave us and the time, both in registers that nothing here changes.
+        "2:",
+        "mov    x20, x0",
+        "mrs    x21, cntvct_el0",
+
+        // Vectors before anything that could fault; they need the exception stack.
+        "msr    daifset, {daif_all}",
+        "adrp   x1, {vectors}",
+        "add    x1, x1, :lo12:{vectors}",
+        "msr    vbar_el1, x1",
+        "msr    spsel, #1",
+        "adrp   x1, __exception_stack_top",
+        "mov    sp, x1",
+        "msr    spsel, #0",
+        "adrp   x1, __stack_top",
+        "mov    sp, x1",
+        "ldr    x1, ={sctlr}",
+        "msr    sctlr_el1, x1",
+        "mov    x1, {fpen}",
+        "msr    cpacr_el1, x1",
+        "isb",
+        "msr    daifclr, {daif_serror}",
+
+        // We write below with the MMU off, past the caches: no line of this memory may stay in
+        // them. The loader has written back what it wrote (boot protocol), so nothing is lost.
+        "bl     {clean}",
+
+        // Memory without content in the file holds whatever was there before us.
+        "adrp   x1, __bss_start",
+        "add    x1, x1, :lo12:__bss_start",
+        "adrp   x2, __bss_end",
+        "add    x2, x2, :lo12:__bss_end",
+        "3:",
+        "cmp    x1, x2",
+        "b.hs   4f",
+        "stp    xzr, xzr, [x1], #16",
+        "b      3b",
+
+        // The image is linked at 0: add the address that it is really at to each stored address.
+        "4:",
+        "adrp   x3, __image_start",
+        "adrp   x1, __rela_start",
+        "add    x1, x1, :lo12:__rela_start",
+        "adrp   x2, __rela_end",
+        "add    x2, x2, :lo12:__rela_end",
+        "5:",
+        "cmp    x1, x2",
+        "b.hs   6f",
+        "ldp    x4, x5, [x1], #16",
+        "ldr    x6, [x1], #8",
+        "cmp    x5, {relative}",
+        "b.ne   7f",
+        "add    x6, x6, x3",
+        "str    x6, [x3, x4]",
+        "b      5b",
+
+        "6:",
+        "mov    x0, x20",
+        "mov    x1, x21",
+        "mov    x29, xzr",
+        "mov    x30, xzr",
+        "b      {start}",
+
+        // A relocation that we cannot do: the build is wrong, and nothing can be printed yet.
+        "7:",
+        "brk    #1",
+        "b      7b",
+        daif_all = const DAIF_ALL,
+        daif_serror = const DAIF_SERROR,
+        sctlr = const SCTLR_OFF,
+        fpen = const FPEN,
+        relative = const RELATIVE,
+        vectors = sym exception::VECTORS,
+        clean = sym clean_data,
+        start = sym airlock_start,
+    )
+}
+
+/// Writes back and drops every cache line of the image's writable memory. Uses `x1` to `x4` only.
+#[unsafe(naked)]
+pub(crate) extern "C" fn clean_data() {
+    naked_asm!(
+        // CTR_EL0.DminLine: log2 of the words in the shortest data cache line.
+        "mrs    x3, ctr_el0",
+        "ubfx   x3, x3, #16, #4",
+        "mov    x4, #4",
+        "lsl    x3, x4, x3",
+        "adrp   x1, __data_start",
+        "adrp   x2, __bss_end",
+        "add    x2, x2, :lo12:__bss_end",
+        "2:",
+        "dc     civac, x1",
+        "add    x1, x1, x3",
+        "cmp    x1, x2",
+        "b.lo   2b",
+        "dsb    sy",
+        "ret",
+    )
+}

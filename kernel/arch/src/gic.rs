@@ -1,0 +1,224 @@
+//! The interrupt controller, GICv3: a few wired interrupts and one timer.
+//!
+//! The CPU interface is that of `arm-gic`. Distributor and redistributor are ours, because the
+//! host emulates them: every wait on them has a deadline here, and every access is counted.
+
+use core::time::Duration;
+
+use aarch64_cpu::registers::MPIDR_EL1;
+use arm_gic::InterruptGroup;
+use arm_gic::gicv3::GicCpuInterface;
+use clock::Clock;
+use pci::Registers;
+use tock_registers::interfaces::Readable;
+
+pub use arm_gic::IntId;
+
+// Distributor registers, and those of a redistributor's second frame at the same offsets.
+const CTLR: u64 = 0x0;
+const TYPER: u64 = 0x4;
+const IGROUPR: u64 = 0x80;
+const ISENABLER: u64 = 0x100;
+const ICENABLER: u64 = 0x180;
+const IPRIORITYR: u64 = 0x400;
+const ICFGR: u64 = 0xc00;
+const IROUTER: u64 = 0x6000;
+// Registers of a redistributor's first frame.
+const GICR_TYPER: u64 = 0x8;
+const GICR_WAKER: u64 = 0x14;
+/// From a redistributor's first frame to its second, which has the registers of its interrupts.
+const PRIVATE_FRAME: u64 = 0x1_0000;
+/// Bytes of a redistributor; twice that where it has virtual LPIs.
+const REDISTRIBUTOR: u64 = 0x2_0000;
+
+const CTLR_ENABLE_GROUP_1: u32 = 1 << 1;
+const CTLR_AFFINITY_ROUTING: u32 = 1 << 4;
+const CTLR_WRITE_PENDING: u32 = 1 << 31;
+const TYPER_VLPIS: u32 = 1 << 1;
+const TYPER_LAST: u32 = 1 << 4;
+const WAKER_SLEEP: u32 = 1 << 1;
+const WAKER_CHILDREN_ASLEEP: u32 = 1 << 2;
+
+/// Any one priority does: nothing preempts anything.
+const PRIORITY: u8 = 0xa0;
+/// Lets every priority through that a hypervisor implements.
+const PRIORITY_MASK: u8 = 0xf0;
+/// How long the host may take to carry out a write.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Why the interrupt controller is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No redistributor in the region says that it is this CPU's.
+    NoRedistributor,
+    /// The distributor did not finish a write in time.
+    DistributorBusy,
+    /// The redistributor did not wake up in time.
+    RedistributorAsleep,
+    /// The interrupt is none that this controller has.
+    NoSuchInterrupt {
+        /// Its number.
+        id: u32,
+    },
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NoRedistributor => f.write_str("no redistributor for this CPU"),
+            Self::DistributorBusy => f.write_str("the distributor did not finish a write in time"),
+            Self::RedistributorAsleep => f.write_str("the redistributor did not wake up in time"),
+            Self::NoSuchInterrupt { id } => write!(f, "there is no interrupt {id}"),
+        }
+    }
+}
+
+/// The interrupt controller.
+///
+/// Ref: IHI0069 (GICv3), chapter 12 "Programmers' model".
+pub struct Gic<R> {
+    distributor: R,
+    redistributors: R,
+    /// Offset of this CPU's redistributor.
+    own: u64,
+    /// First interrupt that the distributor does not have.
+    end: u32,
+}
+
+impl<R: Registers> Gic<R> {
+    /// Sets the controller up with every interrupt disabled, and opens the CPU interface.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what the host did not do.
+    pub fn new(distributor: R, redistributors: R, clock: &dyn Clock) -> Result<Self, Error> {
+        let own = own_redistributor(&redistributors).ok_or(Error::NoRedistributor)?;
+        let lines = distributor.read32(TYPER) & 0x1f;
+        let end = (32 * (lines + 1)).min(1020);
+        let gic = Self {
+            distributor,
+            redistributors,
+            own,
+            end,
+        };
+        gic.open_distributor(clock)?;
+        gic.wake_redistributor(clock)?;
+        GicCpuInterface::enable_system_register_el1();
+        GicCpuInterface::set_priority_mask(PRIORITY_MASK);
+        GicCpuInterface::enable_group1(true);
+        Ok(gic)
+    }
+
+    fn open_distributor(&self, clock: &dyn Clock) -> Result<(), Error> {
+        self.distributor
+            .write32(CTLR, CTLR_AFFINITY_ROUTING | CTLR_ENABLE_GROUP_1);
+        let mut done = || self.distributor.read32(CTLR) & CTLR_WRITE_PENDING == 0;
+        if clock.wait(PATIENCE, &mut done) {
+            Ok(())
+        } else {
+            Err(Error::DistributorBusy)
+        }
+    }
+
+    fn wake_redistributor(&self, clock: &dyn Clock) -> Result<(), Error> {
+        let at = self.own + GICR_WAKER;
+        let waker = self.redistributors.read32(at);
+        self.redistributors.write32(at, waker & !WAKER_SLEEP);
+        let mut awake = || self.redistributors.read32(at) & WAKER_CHILDREN_ASLEEP == 0;
+        if clock.wait(PATIENCE, &mut awake) {
+            Ok(())
+        } else {
+            Err(Error::RedistributorAsleep)
+        }
+    }
+
+    /// Enables a level-triggered interrupt and routes it to this CPU.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchInterrupt`].
+    pub fn enable(&self, interrupt: IntId) -> Result<(), Error> {
+        let (registers, base) = self.bank(interrupt)?;
+        let id = interrupt.raw_value();
+        let (word, bit) = (u64::from(id / 32) * 4, 1 << (id % 32));
+        let group = base + IGROUPR + word;
+        registers.write32(group, registers.read32(group) | bit);
+        registers.write8(base + IPRIORITYR + u64::from(id), PRIORITY);
+        let trigger = base + ICFGR + u64::from(id / 16) * 4;
+        registers.write32(trigger, registers.read32(trigger) & !(2 << (id % 16 * 2)));
+        if interrupt.is_spi() {
+            let [low, high] = affinity();
+            registers.write32(IROUTER + u64::from(id) * 8, low);
+            registers.write32(IROUTER + u64::from(id) * 8 + 4, high);
+        }
+        registers.write32(base + ISENABLER + word, bit);
+        Ok(())
+    }
+
+    /// Disables an interrupt: it stays pending, and is not signalled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchInterrupt`].
+    pub fn disable(&self, interrupt: IntId) -> Result<(), Error> {
+        let (registers, base) = self.bank(interrupt)?;
+        let id = interrupt.raw_value();
+        registers.write32(base + ICENABLER + u64::from(id / 32) * 4, 1 << (id % 32));
+        Ok(())
+    }
+
+    /// Where the registers of an interrupt are.
+    fn bank(&self, interrupt: IntId) -> Result<(&R, u64), Error> {
+        let id = interrupt.raw_value();
+        if interrupt.is_spi() && id < self.end {
+            Ok((&self.distributor, 0))
+        } else if interrupt.is_ppi() {
+            Ok((&self.redistributors, self.own + PRIVATE_FRAME))
+        } else {
+            Err(Error::NoSuchInterrupt { id })
+        }
+    }
+
+    /// Takes the next pending interrupt, to be given to [`Self::end`].
+    pub fn take(&self) -> Option<IntId> {
+        let special = IntId::SPECIAL_SECURE.raw_value()..=IntId::SPECIAL_NONE.raw_value();
+        GicCpuInterface::get_and_acknowledge_interrupt(InterruptGroup::Group1)
+            .filter(|id| !special.contains(&id.raw_value()))
+    }
+
+    /// Ends an interrupt that was taken; it may come again.
+    pub fn end(&self, interrupt: IntId) {
+        GicCpuInterface::end_interrupt(interrupt, InterruptGroup::Group1);
+    }
+}
+
+/// This CPU's affinity, as `IROUTER` has it in two halves.
+fn affinity() -> [u32; 2] {
+    let id = MPIDR_EL1.get().to_le_bytes();
+    [
+        u32::from_le_bytes([id[0], id[1], id[2], 0]),
+        u32::from(id[4]),
+    ]
+}
+
+/// Offset of this CPU's redistributor in the region.
+fn own_redistributor<R: Registers>(region: &R) -> Option<u64> {
+    let [low, high] = affinity();
+    let wanted = low | high << 24;
+    let mut at = 0;
+    while at + REDISTRIBUTOR <= region.len() {
+        let kind = region.read32(at + GICR_TYPER);
+        if region.read32(at + GICR_TYPER + 4) == wanted {
+            return Some(at);
+        }
+        if kind & TYPER_LAST != 0 {
+            return None;
+        }
+        at += if kind & TYPER_VLPIS != 0 {
+            2 * REDISTRIBUTOR
+        } else {
+            REDISTRIBUTOR
+        };
+    }
+    None
+}

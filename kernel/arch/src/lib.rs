@@ -1,0 +1,26 @@
+//! AArch64 instructions and tables, no decisions.
+//!
+//! [`start!`] names the two functions of the program that this crate calls: one when the CPU
+//! enters the image, one when it takes an exception. The program runs with stack pointer 0 at EL1
+//! and with interrupts masked for good: exceptions so always have a stack of their own, and an
+//! interrupt ends a [`cpu::wait_for_interrupt`] without running any code. [`gic`] is then asked
+//! what it was.
+#![no_std]
+
+extern crate alloc;
+
+mod call;
+pub mod counter;
+pub mod cpu;
+mod devices;
+mod entry;
+pub mod exception;
+pub mod gic;
+pub mod image;
+mod mmio;
+mod paging;
+
+pub use call::{Hvc, Smc};
+pub use devices::Devices;
+pub use mmio::{Accesses, Mmio};
+pub use paging::{AddressSpace, Content, Error as PagingError};

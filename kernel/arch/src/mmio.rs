@@ -1,0 +1,111 @@
+//! Device registers: one plain load or store instruction for each access.
+// UNSAFETY: raw access to device memory.
+#![expect(unsafe_code, reason = "device memory has no safe type")]
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use pci::Registers;
+use safe_mmio::UniqueMmioPointer;
+
+static READS: AtomicU64 = AtomicU64::new(0);
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
+/// Accesses to device registers so far. In a realm each is an exit to the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accesses {
+    /// Loads.
+    pub reads: u64,
+    /// Stores.
+    pub writes: u64,
+}
+
+impl Accesses {
+    /// The count so far.
+    pub fn so_far() -> Self {
+        Self {
+            reads: READS.load(Ordering::Relaxed),
+            writes: WRITES.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Adds one. There is one CPU and nothing interrupts it, so a load and a store do.
+fn count(counter: &AtomicU64) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
+}
+
+/// A mapped run of device registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Mmio {
+    base: NonNull<u8>,
+    len: u64,
+}
+
+// SAFETY: a run of registers belongs to no thread in particular.
+unsafe impl Send for Mmio {}
+
+impl Mmio {
+    /// Takes `len` bytes at `base`.
+    ///
+    /// # Safety
+    ///
+    /// The bytes are mapped as device memory for the life of the program, and reading or writing
+    /// them cannot break what Rust relies on: they are no memory of the program. `base` is aligned
+    /// to 4.
+    pub(crate) const unsafe fn new(base: NonNull<u8>, len: u64) -> Self {
+        Self { base, len }
+    }
+
+    /// The address of an aligned `T` at `at`, if it lies inside the run.
+    fn register<T>(&self, at: u64) -> Option<NonNull<T>> {
+        let size = size_of::<T>() as u64;
+        let end = at.checked_add(size)?;
+        if end > self.len || !at.is_multiple_of(size) {
+            return None;
+        }
+        let at = usize::try_from(at).ok()?;
+        // SAFETY: `at` lies inside the run that `new` was promised.
+        Some(unsafe { self.base.add(at) }.cast())
+    }
+}
+
+macro_rules! access {
+    ($read:ident, $write:ident, $word:ty) => {
+        fn $read(&self, at: u64) -> $word {
+            let Some(register) = self.register::<$word>(at) else {
+                return <$word>::MAX;
+            };
+            count(&READS);
+            // SAFETY: `register` lies inside a run of device memory (`new`), and this pointer is
+            // the only one while it exists: there is one CPU.
+            let mut pointer = unsafe { UniqueMmioPointer::new(register) };
+            // SAFETY: `new` was promised that any register of the run may be read.
+            <$word>::from_le(unsafe { pointer.read_unsafe() })
+        }
+
+        fn $write(&self, at: u64, value: $word) {
+            let Some(register) = self.register::<$word>(at) else {
+                return;
+            };
+            count(&WRITES);
+            // SAFETY: as for the read.
+            let mut pointer = unsafe { UniqueMmioPointer::new(register) };
+            // SAFETY: `new` was promised that any register of the run may be written.
+            unsafe { pointer.write_unsafe(value.to_le()) };
+        }
+    };
+}
+
+impl Registers for Mmio {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    access!(read8, write8, u8);
+    access!(read16, write16, u16);
+    access!(read32, write32, u32);
+}

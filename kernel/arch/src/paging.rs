@@ -1,0 +1,333 @@
+//! Stage 1: an identity map of the IPA space, written once and changed by break-before-make.
+//!
+//! The tables are those of `aarch64-paging`, which refuses changes to a live map that need
+//! break-before-make, in memory of the image: a realm may walk no table that it does not own, and
+//! the first ones are needed before any RAM is.
+// UNSAFETY: page tables and the registers that point to them.
+#![expect(
+    unsafe_code,
+    reason = "changing the map changes what every pointer means"
+)]
+
+use core::ops::Range;
+use core::ptr::NonNull;
+
+use aarch64_cpu::asm::barrier;
+use aarch64_cpu::registers::{ID_AA64MMFR0_EL1, MAIR_EL1, SCTLR_EL1, TCR_EL1, TTBR0_EL1};
+use aarch64_paging::Mapping;
+use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
+use aarch64_paging::mair::{Mair, MairAttribute, NormalMemory};
+use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, PageTable, Translation, VaRange};
+use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
+
+use crate::{entry, image};
+
+type Table = PageTable<El1Attributes>;
+
+/// Tables in the image; the linker script reserves as many.
+const TABLES: usize = 64;
+/// 48-bit addresses: four levels.
+const ROOT_LEVEL: usize = 0;
+const BLOCK: u64 = 2 << 20;
+/// Address bits that the CPU may have, by `ID_AA64MMFR0_EL1.PARange`.
+const PA_BITS: [u32; 6] = [32, 36, 40, 42, 44, 48];
+
+/// Index 0 of `MAIR_EL1`: device registers. Index 1: memory.
+const MAIR: Mair = Mair::EMPTY
+    .with_attribute(0, MairAttribute::DEVICE_NGNRE)
+    .with_attribute(
+        1,
+        MairAttribute::normal(
+            NormalMemory::WriteBackNonTransientReadWriteAllocate,
+            NormalMemory::WriteBackNonTransientReadWriteAllocate,
+        ),
+    );
+
+/// What is at a page, and so what may be done with it. Nothing is both writable and executable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Code: read and execute.
+    Code,
+    /// Constants: read.
+    Constants,
+    /// Memory, private or shared: read and write.
+    Data,
+    /// Device registers: read and write, in order, unbuffered reads.
+    Device,
+}
+
+impl Content {
+    fn attributes(self) -> El1Attributes {
+        let memory = El1Attributes::ATTRIBUTE_INDEX_1 | El1Attributes::INNER_SHAREABLE;
+        let never_executed = El1Attributes::UXN | El1Attributes::PXN;
+        let specific = match self {
+            Self::Code => memory | El1Attributes::READ_ONLY | El1Attributes::UXN,
+            Self::Constants => memory | El1Attributes::READ_ONLY | never_executed,
+            Self::Data => memory | never_executed,
+            Self::Device => El1Attributes::ATTRIBUTE_INDEX_0 | never_executed,
+        };
+        specific | El1Attributes::VALID | El1Attributes::ACCESSED
+    }
+}
+
+/// Why the map was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The addresses are not representable, or beyond what the CPU can address.
+    OutOfReach {
+        /// First address asked for.
+        address: u64,
+    },
+    /// The image has no more tables.
+    NoTables {
+        /// First address asked for.
+        address: u64,
+    },
+    /// Something else is mapped there already, in another way.
+    InUse {
+        /// First address asked for.
+        address: u64,
+    },
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::OutOfReach { address } => {
+                write!(f, "{address:#x} is beyond what this CPU can address")
+            }
+            Self::NoTables { address } => write!(f, "no page tables left to map {address:#x}"),
+            Self::InUse { address } => write!(f, "{address:#x} is mapped in another way already"),
+        }
+    }
+}
+
+/// The tables that are not in use.
+struct Pool {
+    free: [Option<NonNull<Table>>; TABLES],
+}
+
+impl Pool {
+    /// Takes the tables of the image. Called once: [`AddressSpace::new`] sees to that.
+    fn new() -> Self {
+        let mut free = [None; TABLES];
+        for (slot, address) in free
+            .iter_mut()
+            .zip(image::tables().step_by(size_of::<Table>()))
+        {
+            *slot = NonNull::new(address as *mut Table);
+        }
+        Self { free }
+    }
+
+    fn left(&self) -> usize {
+        self.free.iter().flatten().count()
+    }
+}
+
+impl Translation<El1Attributes> for Pool {
+    fn allocate_table(&mut self) -> (NonNull<Table>, PhysicalAddress) {
+        let table = self
+            .free
+            .iter_mut()
+            .find_map(Option::take)
+            .expect("`AddressSpace::map` counts the tables before it asks for any");
+        (table, PhysicalAddress(table.as_ptr() as usize))
+    }
+
+    unsafe fn deallocate_table(&mut self, table: NonNull<Table>) {
+        // SAFETY: the caller hands back a table of this pool, which nothing refers to any more.
+        unsafe { table.write(Table::EMPTY) };
+        if let Some(slot) = self.free.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(table);
+        }
+    }
+
+    fn physical_to_virtual(&self, physical: PhysicalAddress) -> NonNull<Table> {
+        NonNull::new(physical.0 as *mut Table).expect("no table of the image is at address 0")
+    }
+}
+
+/// The identity map.
+pub struct AddressSpace {
+    mapping: Mapping<Pool, El1And0>,
+    limit: u64,
+}
+
+impl AddressSpace {
+    /// Makes a map in which nothing is mapped but the image, guard pages left out.
+    ///
+    /// # Safety
+    ///
+    /// Called once: it takes the tables of the image.
+    ///
+    /// # Errors
+    ///
+    /// None for an image that is where the CPU runs it; the signature is that of [`Self::map`].
+    pub unsafe fn new() -> Result<Self, Error> {
+        let mapping =
+            Mapping::with_asid_and_va_range(Pool::new(), 0, ROOT_LEVEL, El1And0, VaRange::Lower);
+        let mut space = Self {
+            mapping,
+            limit: 1 << address_bits(),
+        };
+        space.map(image::code(), Content::Code)?;
+        space.map(image::constants(), Content::Constants)?;
+        for run in image::data() {
+            space.map(run, Content::Data)?;
+        }
+        Ok(space)
+    }
+
+    /// First address behind everything that the CPU can address.
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Turns the MMU and the caches on.
+    ///
+    /// # Safety
+    ///
+    /// The MMU is off, and `self` lives for ever and is where it will stay.
+    pub unsafe fn activate(&self) {
+        MAIR_EL1.set(MAIR.0);
+        let size = ID_AA64MMFR0_EL1
+            .read(ID_AA64MMFR0_EL1::PARange)
+            .min(PA_BITS.len() as u64 - 1);
+        TCR_EL1.write(
+            TCR_EL1::T0SZ.val(16)
+                + TCR_EL1::IRGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable
+                + TCR_EL1::ORGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable
+                + TCR_EL1::SH0::Inner
+                + TCR_EL1::TG0::KiB_4
+                + TCR_EL1::EPD1::DisableTTBR1Walks
+                + TCR_EL1::IPS.val(size),
+        );
+        TTBR0_EL1.set(self.mapping.root_address().0 as u64);
+        // What was written with the caches off must not be hidden by a line that was fetched
+        // meanwhile.
+        entry::clean_data();
+        invalidate_all();
+        SCTLR_EL1.modify(
+            SCTLR_EL1::M::Enable
+                + SCTLR_EL1::C::Cacheable
+                + SCTLR_EL1::I::Cacheable
+                + SCTLR_EL1::WXN::Enable,
+        );
+        barrier::isb(barrier::SY);
+        // Only now: it is an exclusive access, which uncached memory need not support.
+        self.mapping.mark_active();
+    }
+
+    /// Maps the pages of `range` to themselves. What is mapped there in the same way stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says why nothing was mapped.
+    pub fn map(&mut self, range: Range<u64>, content: Content) -> Result<(), Error> {
+        self.write(range, content.attributes(), BLOCK_MAPPINGS)
+    }
+
+    /// As [`Self::map`], but in a way that lets any 2 MiB of it be unmapped later.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::map`].
+    pub fn map_in_parts(&mut self, range: Range<u64>, content: Content) -> Result<(), Error> {
+        let mut start = range.start;
+        while start < range.end {
+            let end = (start + 1).next_multiple_of(BLOCK).min(range.end);
+            self.map(start..end, content)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Unmaps the pages of `range`, and waits until no CPU remembers them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says why nothing was unmapped.
+    ///
+    /// # Safety
+    ///
+    /// Nothing refers to memory in `range`.
+    pub unsafe fn unmap(&mut self, range: Range<u64>) -> Result<(), Error> {
+        self.write(range, El1Attributes::empty(), BLOCK_MAPPINGS)
+    }
+
+    fn write(
+        &mut self,
+        range: Range<u64>,
+        attributes: El1Attributes,
+        constraints: Constraints,
+    ) -> Result<(), Error> {
+        let address = range.start;
+        let unreachable = Error::OutOfReach { address };
+        if range.start >= range.end || range.end > self.limit {
+            return Err(unreachable);
+        }
+        if self.mapping.translation().left() < most_tables(&range) {
+            return Err(Error::NoTables { address });
+        }
+        let start = usize::try_from(range.start).map_err(|_| unreachable)?;
+        let end = usize::try_from(range.end).map_err(|_| unreachable)?;
+        let region = MemoryRegion::new(start, end);
+        self.mapping
+            .map_range(
+                &region,
+                PhysicalAddress(region.start().0),
+                attributes,
+                constraints,
+            )
+            .map_err(|_| Error::InUse { address })?;
+        barrier::dsb(barrier::ISHST);
+        barrier::isb(barrier::SY);
+        Ok(())
+    }
+}
+
+const BLOCK_MAPPINGS: Constraints = Constraints::empty();
+
+/// Most tables that mapping `range` can take: at each level one for each end, and one for each
+/// whole entry of the level above where that may not be a block.
+fn most_tables(range: &Range<u64>) -> usize {
+    let ends = |size: u64| {
+        if range.start / size == (range.end - 1) / size {
+            1
+        } else {
+            2
+        }
+    };
+    // Levels 1, 2 and 3 lie below entries of 512 GiB, 1 GiB and 2 MiB. Only level 0 has no blocks.
+    let roots = (range.end - 1) / (512 << 30) - range.start / (512 << 30) + 1;
+    usize::try_from(roots)
+        .unwrap_or(usize::MAX)
+        .saturating_add(ends(1 << 30) + ends(BLOCK))
+}
+
+/// Address bits that both the CPU and tables of 4 KiB pages have.
+fn address_bits() -> u32 {
+    let range = usize::try_from(ID_AA64MMFR0_EL1.read(ID_AA64MMFR0_EL1::PARange));
+    range
+        .ok()
+        .and_then(|range| PA_BITS.get(range))
+        .copied()
+        .unwrap_or(48)
+}
+
+/// Forgets every translation and every instruction fetched so far.
+fn invalidate_all() {
+    // SAFETY: forgetting only costs time. The barriers order it after the tables were written and
+    // before they are used.
+    unsafe {
+        core::arch::asm!(
+            "dsb ishst",
+            "tlbi vmalle1",
+            "ic iallu",
+            "dsb ish",
+            "isb",
+            options(nostack, preserves_flags)
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! Which RAM is used for what.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use ipa::GRANULE_SIZE;
+
+/// Bytes of a block of the page tables, and what the bounce region is aligned to: so the rest of
+/// RAM keeps its block mappings, here and in the tables of the RMM.
+pub const BLOCK: u64 = 2 << 20;
+
+/// Most runs of RAM that are used. The rest stays idle; machines have one or two.
+const MAX_RUNS: usize = 32;
+
+/// Why RAM cannot be laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutError {
+    /// No 2 MiB of RAM, aligned to 2 MiB, are free.
+    NoBlock,
+    /// The bounce region that was asked for does not fit into any run of free RAM.
+    NoRoom {
+        /// Bytes that were asked for.
+        wanted: u64,
+    },
+}
+
+impl core::fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NoBlock => f.write_str("no free 2 MiB block of RAM is left to share"),
+            Self::NoRoom { wanted } => {
+                write!(f, "no run of free RAM has room for bounce={wanted}")
+            }
+        }
+    }
+}
+
+/// The free RAM, divided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Private from now on, for the heap.
+    pub private: Vec<Range<u64>>,
+    /// Where the bounce region is going to be carved, from the top down; whole blocks. What is not
+    /// needed becomes private memory as well.
+    pub reserve: Range<u64>,
+}
+
+impl Layout {
+    /// Divides the free runs. The reserve has `wanted` bytes rounded up to blocks, or, where
+    /// nobody asked for a size, a quarter of the largest run but at most `most`.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`].
+    pub fn new(free: &[Range<u64>], wanted: Option<u64>, most: u64) -> Result<Self, LayoutError> {
+        let largest = free
+            .iter()
+            .filter_map(blocks)
+            .max_by_key(len)
+            .ok_or(LayoutError::NoBlock)?;
+        let size = match wanted {
+            Some(wanted) => wanted
+                .max(1)
+                .checked_next_multiple_of(BLOCK)
+                .filter(|size| *size <= len(&largest)),
+            None => Some((len(&largest) / 4).min(most).next_multiple_of(BLOCK)),
+        };
+        let size = size.ok_or(LayoutError::NoRoom {
+            wanted: wanted.unwrap_or(BLOCK),
+        })?;
+        let reserve = largest.end - size..largest.end;
+        let private = subtract(free, core::slice::from_ref(&reserve));
+        Ok(Self { private, reserve })
+    }
+}
+
+/// The whole granules of `memory` that are in none of `taken`: sorted, disjoint, at most 32.
+pub fn free_runs(memory: &[Range<u64>], taken: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut inner: Vec<_> = memory
+        .iter()
+        .filter_map(|run| aligned(run, GRANULE_SIZE))
+        .collect();
+    inner.sort_by_key(|run| run.start);
+    let mut runs: Vec<Range<u64>> = Vec::new();
+    for run in inner {
+        let start = runs
+            .last()
+            .map_or(run.start, |last| run.start.max(last.end));
+        if start < run.end {
+            runs.push(start..run.end);
+        }
+    }
+    let mut free = subtract(&runs, taken);
+    free.truncate(MAX_RUNS);
+    free
+}
+
+/// `runs` without whatever granules touch `holes`.
+fn subtract(runs: &[Range<u64>], holes: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut left = runs.to_vec();
+    for hole in holes.iter().filter(|hole| hole.start < hole.end) {
+        let start = hole.start - hole.start % GRANULE_SIZE;
+        let end = hole
+            .end
+            .checked_next_multiple_of(GRANULE_SIZE)
+            .unwrap_or(u64::MAX);
+        left = left
+            .iter()
+            .flat_map(|run| [run.start..run.end.min(start), run.start.max(end)..run.end])
+            .filter(|run| run.start < run.end)
+            .collect();
+    }
+    left
+}
+
+/// The whole blocks in a run.
+fn blocks(run: &Range<u64>) -> Option<Range<u64>> {
+    aligned(run, BLOCK)
+}
+
+/// The part of `run` that begins and ends at multiples of `size`.
+fn aligned(run: &Range<u64>, size: u64) -> Option<Range<u64>> {
+    let start = run.start.checked_next_multiple_of(size)?;
+    let end = run.end - run.end % size;
+    (start < end).then_some(start..end)
+}
+
+fn len(run: &Range<u64>) -> u64 {
+    run.end - run.start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAM: Range<u64> = 0x4000_0000..0x4400_0000;
+
+    #[test]
+    fn what_is_taken_is_cut_out_in_whole_granules() {
+        let free = free_runs(
+            &[RAM],
+            &[0x4020_0000..0x4031_2345, 0x4200_0800..0x4200_0900],
+        );
+        assert_eq!(
+            free,
+            [
+                0x4000_0000..0x4020_0000,
+                0x4031_3000..0x4200_0000,
+                0x4200_1000..0x4400_0000
+            ]
+        );
+    }
+
+    #[test]
+    fn overlapping_and_unaligned_memory_is_counted_once() {
+        let free = free_runs(
+            &[
+                0x8000..0xa000,
+                0x1001..0x3fff,
+                0x9000..0xb000,
+                0x9000..0x9000,
+            ],
+            &[],
+        );
+        assert_eq!(free, [0x2000..0x3000, 0x8000..0xa000, 0xa000..0xb000]);
+    }
+
+    #[test]
+    fn a_host_that_lists_a_thousand_runs_gets_32() {
+        let memory: Vec<_> = (0..1000).map(|n| n << 20..(n << 20) + 8192).collect();
+        assert_eq!(free_runs(&memory, &[]).len(), MAX_RUNS);
+    }
+
+    #[test]
+    fn the_reserve_is_whole_blocks_at_the_top_of_the_largest_run() {
+        let free = [0x4000_0000..0x4010_0000, 0x4030_0000..0x43ff_f000];
+        let layout = Layout::new(&free, None, 16 << 20).unwrap();
+        assert_eq!(layout.reserve, 0x4300_0000 - BLOCK..0x43e0_0000);
+        assert_eq!(
+            layout.private,
+            [
+                0x4000_0000..0x4010_0000,
+                0x4030_0000..0x42e0_0000,
+                0x43e0_0000..0x43ff_f000
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wish_is_rounded_up_to_blocks() {
+        let layout = Layout::new(&[RAM], Some(3 << 20), 0).unwrap();
+        assert_eq!(layout.reserve, 0x43c0_0000..0x4400_0000);
+    }
+
+    #[test]
+    fn a_wish_that_does_not_fit_is_refused() {
+        for wanted in [65 << 20, u64::MAX] {
+            let refused = Layout::new(&[RAM], Some(wanted), 0);
+            assert_eq!(refused, Err(LayoutError::NoRoom { wanted }));
+        }
+        let crumbs = [0x1000..0x2000, 0x3000..0x20_0000];
+        assert_eq!(Layout::new(&crumbs, None, 1), Err(LayoutError::NoBlock));
+    }
+}

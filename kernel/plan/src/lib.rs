@@ -1,0 +1,18 @@
+//! What boot decides, apart from doing it: boot arguments, memory layout, what a fault means.
+//!
+//! All of it is arithmetic on numbers that somebody else gave, so it is here, where it runs on the
+//! host under test, and not in `runtime`, which does.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod arguments;
+mod fault;
+mod layout;
+mod size;
+
+pub use arguments::{Arguments, MAX_LENGTH};
+pub use fault::{Cause, Fault, Half};
+pub use layout::{BLOCK, Layout, LayoutError, free_runs};
+pub use size::{SizeError, parse_size};
