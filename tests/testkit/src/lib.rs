@@ -6,3 +6,4 @@
 )]
 
 pub mod rmm;
+pub mod wire;

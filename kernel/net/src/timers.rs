@@ -1,0 +1,79 @@
+//! Deadlines of those who wait, so that a wait needs no timer but the stack itself.
+
+use alloc::collections::BTreeMap;
+use core::task::Waker;
+
+use clock::Instant;
+
+/// A deadline that somebody waits for: when, and a number to tell equal ones apart.
+pub(crate) type Timer = (Instant, u64);
+
+/// Everybody who waits for a deadline, earliest first.
+#[derive(Default)]
+pub(crate) struct Timers {
+    waiting: BTreeMap<Timer, Waker>,
+    next: u64,
+}
+
+impl Timers {
+    /// Makes a timer for `deadline`. It does nothing before [`Self::arm`].
+    pub fn create(&mut self, deadline: Instant) -> Timer {
+        self.next = self.next.wrapping_add(1);
+        (deadline, self.next)
+    }
+
+    /// Wakes `waker` at the deadline of `timer`.
+    pub fn arm(&mut self, timer: Timer, waker: &Waker) {
+        match self.waiting.get_mut(&timer) {
+            Some(known) => known.clone_from(waker),
+            None => {
+                self.waiting.insert(timer, waker.clone());
+            }
+        }
+    }
+
+    /// Forgets `timer`.
+    pub fn disarm(&mut self, timer: Timer) {
+        self.waiting.remove(&timer);
+    }
+
+    /// Wakes everybody whose deadline is `now` or before.
+    pub fn fire(&mut self, now: Instant) {
+        while let Some(entry) = self.waiting.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            entry.remove().wake();
+        }
+    }
+
+    /// The earliest deadline.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|(timer, _)| timer.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_due_fires() {
+        let mut timers = Timers::default();
+        for nanos in [30, 10, 20] {
+            let timer = timers.create(Instant::from_nanos(nanos));
+            timers.arm(timer, Waker::noop());
+        }
+        timers.fire(Instant::from_nanos(20));
+        assert_eq!(timers.next_deadline(), Some(Instant::from_nanos(30)));
+    }
+
+    #[test]
+    fn a_disarmed_timer_is_no_deadline() {
+        let mut timers = Timers::default();
+        let timer = timers.create(Instant::from_nanos(5));
+        timers.arm(timer, Waker::noop());
+        timers.disarm(timer);
+        assert_eq!(timers.next_deadline(), None);
+    }
+}
