@@ -1,0 +1,250 @@
+//! Base address registers: what they decode, how large they are, where they go.
+
+use crate::{Error, Function, Placement, Registers};
+
+/// BARs of an endpoint.
+pub const BAR_COUNT: usize = 6;
+
+const COMMAND: u16 = 0x04;
+const COMMAND_IO: u16 = 1 << 0;
+const COMMAND_MEMORY: u16 = 1 << 1;
+const COMMAND_MASTER: u16 = 1 << 2;
+const COMMAND_INTX_OFF: u16 = 1 << 10;
+const FIRST_BAR: u16 = 0x10;
+const BAR_IO: u32 = 1;
+const BAR_TYPE: u32 = 0b110;
+const BAR_TYPE_64: u32 = 0b100;
+const BAR_FLAGS: u32 = 0xf;
+
+/// CPU addresses of the BARs that a driver asked for, without the shared bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bars([Option<u64>; BAR_COUNT]);
+
+impl Bars {
+    /// Address of BAR `index`; `None` if it was not asked for.
+    pub fn address(&self, index: u8) -> Option<u64> {
+        self.0.get(usize::from(index)).copied().flatten()
+    }
+}
+
+/// Which kind of addresses a BAR takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Io,
+    Memory32,
+    Memory64,
+}
+
+/// A BAR as it was found.
+#[derive(Clone, Copy, Debug)]
+struct Bar {
+    index: u8,
+    kind: Kind,
+    address: u64,
+}
+
+impl Bar {
+    fn is_64(self) -> bool {
+        self.kind == Kind::Memory64
+    }
+}
+
+fn register(index: u8) -> u16 {
+    FIRST_BAR + 4 * u16::from(index)
+}
+
+fn join(low: u32, high: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+impl<R: Registers> Function<'_, R> {
+    /// Gives addresses to the BARs, turns on memory decoding and bus mastering, and says where the
+    /// BARs are of which `needs` wants bytes.
+    ///
+    /// A function that already decodes memory was placed by its VMM: its BARs are kept and never
+    /// sized, since sizing a BAR that decodes breaks the device on some hosts. Otherwise decoding
+    /// is turned off, every memory BAR is sized, and those without an address get one.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`] about BARs; the command register is then as it was found.
+    pub fn enable(
+        &self,
+        needs: &[u64; BAR_COUNT],
+        placement: &mut Placement,
+    ) -> Result<Bars, Error> {
+        let found = self.read16(COMMAND);
+        let bars = if found & COMMAND_MEMORY != 0 {
+            self.keep(needs, placement)?
+        } else {
+            self.write16(COMMAND, found & !(COMMAND_IO | COMMAND_MEMORY));
+            let placed = self.place(needs, placement);
+            placed.inspect_err(|_| self.write16(COMMAND, found))?
+        };
+        let on = (found | COMMAND_MEMORY | COMMAND_MASTER) & !COMMAND_INTX_OFF;
+        self.write16(COMMAND, on);
+        Ok(bars)
+    }
+
+    /// Turns bus mastering off: a function that was given up shall not reach memory.
+    pub fn disable(&self) {
+        self.write16(COMMAND, self.read16(COMMAND) & !COMMAND_MASTER);
+    }
+
+    /// Memory that BARs of a decoding function begin at, as the bus has it.
+    pub(crate) fn decoded_addresses(&self) -> [Option<u64>; BAR_COUNT] {
+        let mut addresses = [None; BAR_COUNT];
+        if self.read16(COMMAND) & COMMAND_MEMORY == 0 {
+            return addresses;
+        }
+        let mut skip = false;
+        for (index, address) in (0_u8..).zip(addresses.iter_mut()) {
+            if core::mem::take(&mut skip) {
+                continue;
+            }
+            let Ok(bar) = self.bar(index) else { continue };
+            skip = bar.is_64();
+            if bar.kind != Kind::Io && bar.address != 0 {
+                *address = Some(bar.address);
+            }
+        }
+        addresses
+    }
+
+    fn keep(&self, needs: &[u64; BAR_COUNT], placement: &mut Placement) -> Result<Bars, Error> {
+        let mut bars = Bars::default();
+        for (index, (need, slot)) in (0_u8..).zip(needs.iter().zip(bars.0.iter_mut())) {
+            if *need == 0 {
+                continue;
+            }
+            let bar = self.bar(index)?;
+            if bar.kind == Kind::Io {
+                return Err(Error::BarKind { bar: index });
+            }
+            if bar.address == 0 {
+                return Err(Error::Unassigned { bar: index });
+            }
+            *slot = Some(placement.claim((self.bdf(), index), bar.address, *need)?);
+        }
+        Ok(bars)
+    }
+
+    fn place(&self, needs: &[u64; BAR_COUNT], placement: &mut Placement) -> Result<Bars, Error> {
+        let mut bars = Bars::default();
+        let mut upper_half = false;
+        for (index, (need, slot)) in (0_u8..).zip(needs.iter().zip(bars.0.iter_mut())) {
+            if core::mem::take(&mut upper_half) {
+                if *need != 0 {
+                    return Err(Error::BarKind { bar: index });
+                }
+                continue;
+            }
+            let bar = self.bar(index)?;
+            upper_half = bar.is_64();
+            let address = self.place_one(bar, *need, placement)?;
+            *slot = address.filter(|_| *need != 0);
+        }
+        Ok(bars)
+    }
+
+    /// Places one BAR; `None` for one that is not there or takes I/O ports.
+    fn place_one(
+        &self,
+        bar: Bar,
+        need: u64,
+        placement: &mut Placement,
+    ) -> Result<Option<u64>, Error> {
+        let index = bar.index;
+        if bar.kind == Kind::Io {
+            return match need {
+                0 => Ok(None),
+                _ => Err(Error::BarKind { bar: index }),
+            };
+        }
+        let size = self.size(bar)?;
+        if size < need {
+            return Err(Error::BarSize { bar: index, size });
+        }
+        if size == 0 {
+            return Ok(None);
+        }
+        let owner = (self.bdf(), index);
+        if bar.address != 0 {
+            return placement.claim(owner, bar.address, size).map(Some);
+        }
+        if self.bdf().bus() != self.ecam.root_bus() {
+            return Err(Error::Unassigned { bar: index });
+        }
+        let placed = placement.place(owner, size, bar.is_64())?;
+        self.write_bar(bar, placed.bus);
+        if self.bar(index)?.address != placed.bus {
+            return Err(Error::BarStuck { bar: index });
+        }
+        Ok(Some(placed.cpu))
+    }
+
+    /// Reads what BAR `index` is.
+    ///
+    /// Ref: PCI Express Base 6.0, 7.5.1.2.1 "Base Address Registers".
+    fn bar(&self, index: u8) -> Result<Bar, Error> {
+        let low = self.read32(register(index));
+        if low & BAR_IO != 0 {
+            let address = u64::from(low & !0b11);
+            return Ok(Bar {
+                index,
+                kind: Kind::Io,
+                address,
+            });
+        }
+        match low & BAR_TYPE {
+            0 => Ok(Bar {
+                index,
+                kind: Kind::Memory32,
+                address: u64::from(low & !BAR_FLAGS),
+            }),
+            BAR_TYPE_64 if usize::from(index) + 1 < BAR_COUNT => {
+                let high = self.read32(register(index + 1));
+                let address = join(low & !BAR_FLAGS, high);
+                Ok(Bar {
+                    index,
+                    kind: Kind::Memory64,
+                    address,
+                })
+            }
+            _ => Err(Error::BarKind { bar: index }),
+        }
+    }
+
+    /// Finds the size of a BAR that does not decode, in bytes; 0 if there is none.
+    fn size(&self, bar: Bar) -> Result<u64, Error> {
+        self.write_bar(bar, u64::MAX);
+        let low = self.read32(register(bar.index)) & !BAR_FLAGS;
+        let mask = if bar.is_64() {
+            join(low, self.read32(register(bar.index + 1)))
+        } else if low == 0 {
+            0
+        } else {
+            join(low, u32::MAX)
+        };
+        self.write_bar(bar, bar.address);
+        if mask == 0 {
+            return Ok(0);
+        }
+        let size = (!mask).wrapping_add(1);
+        if !size.is_power_of_two() {
+            return Err(Error::BarSize {
+                bar: bar.index,
+                size,
+            });
+        }
+        Ok(size)
+    }
+
+    fn write_bar(&self, bar: Bar, value: u64) {
+        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+        self.write32(register(bar.index), u32::from_le_bytes([a, b, c, d]));
+        if bar.is_64() {
+            self.write32(register(bar.index + 1), u32::from_le_bytes([e, f, g, h]));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One function: its registers, its capabilities, its BARs.
+
+use alloc::vec::Vec;
+
+use crate::{Bdf, Ecam, Error, Identity, Registers};
+
+/// Most capabilities of a function: as many as fit behind the header at 4 bytes each.
+const MAX_CAPABILITIES: usize = 48;
+
+const STATUS: u16 = 0x06;
+const STATUS_CAPABILITIES: u16 = 1 << 4;
+const CAPABILITIES: u16 = 0x34;
+const FIRST_CAPABILITY: u8 = 0x40;
+const INTERRUPT_PIN: u16 = 0x3d;
+const MSI_X: u8 = 0x11;
+const MSI_X_ENABLE: u16 = 1 << 15;
+
+/// An entry of the capability list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// Which capability: 0x05 MSI, 0x09 vendor, 0x11 MSI-X.
+    pub id: u8,
+    /// Offset of its first byte, at least 0x40, a multiple of 4.
+    pub at: u8,
+}
+
+/// A wired interrupt: the number that the bridge's interrupt map knows it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// INTA, 1.
+    A = 1,
+    /// INTB, 2.
+    B = 2,
+    /// INTC, 3.
+    C = 3,
+    /// INTD, 4.
+    D = 4,
+}
+
+/// One function of a bus.
+#[derive(Debug)]
+pub struct Function<'e, R> {
+    pub(crate) ecam: &'e Ecam<R>,
+    identity: Identity,
+}
+
+impl<R> Clone for Function<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Function<'_, R> {}
+
+impl<'e, R: Registers> Function<'e, R> {
+    /// Takes a function that a scan of `ecam` found.
+    pub fn new(ecam: &'e Ecam<R>, identity: Identity) -> Self {
+        Self { ecam, identity }
+    }
+
+    /// What the function said when it was found.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Where it is.
+    pub fn bdf(&self) -> Bdf {
+        self.identity.bdf
+    }
+
+    /// Reads a byte of the first 4096 of its configuration space.
+    pub fn read8(&self, register: u16) -> u8 {
+        self.ecam.read8(self.bdf(), register)
+    }
+
+    /// Reads the halfword at `register`, rounded down to a multiple of 2.
+    pub fn read16(&self, register: u16) -> u16 {
+        self.ecam.read16(self.bdf(), register)
+    }
+
+    /// Reads the word at `register`, rounded down to a multiple of 4.
+    pub fn read32(&self, register: u16) -> u32 {
+        self.ecam.read32(self.bdf(), register)
+    }
+
+    pub(crate) fn write16(&self, register: u16, value: u16) {
+        self.ecam.write16(self.bdf(), register, value);
+    }
+
+    pub(crate) fn write32(&self, register: u16, value: u32) {
+        self.ecam.write32(self.bdf(), register, value);
+    }
+
+    /// The wired interrupt of the function; `None` if it says it has none, or nonsense.
+    pub fn interrupt_pin(&self) -> Option<Pin> {
+        match self.read8(INTERRUPT_PIN) {
+            1 => Some(Pin::A),
+            2 => Some(Pin::B),
+            3 => Some(Pin::C),
+            4 => Some(Pin::D),
+            _ => None,
+        }
+    }
+
+    /// Lists the capabilities. The walk visits at most 48 entries.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Capabilities`] if an entry is unaligned, lies in the header, or the list does not
+    /// end.
+    ///
+    /// Ref: PCI Express Base 6.0, 7.5.1.1.11 "Capabilities Pointer".
+    pub fn capabilities(&self) -> Result<Vec<Capability>, Error> {
+        let mut list = Vec::new();
+        if self.read16(STATUS) & STATUS_CAPABILITIES == 0 {
+            return Ok(list);
+        }
+        let mut at = self.read8(CAPABILITIES);
+        while at != 0 {
+            let repeated = list.iter().any(|seen: &Capability| seen.at == at);
+            let misplaced = at < FIRST_CAPABILITY || !at.is_multiple_of(4);
+            if misplaced || repeated || list.len() >= MAX_CAPABILITIES {
+                return Err(Error::Capabilities { at });
+            }
+            let [id, next] = self.read16(u16::from(at)).to_le_bytes();
+            list.push(Capability { id, at });
+            at = next;
+        }
+        Ok(list)
+    }
+
+    /// Turns MSI-X off if the function has it and it is on: wired interrupts are used.
+    ///
+    /// Ref: PCI Express Base 6.0, 7.7.2.2 "Message Control Register for MSI-X".
+    pub fn disable_msi_x(&self, capabilities: &[Capability]) {
+        for found in capabilities.iter().filter(|c| c.id == MSI_X) {
+            let register = u16::from(found.at) + 2;
+            let control = self.read16(register);
+            if control & MSI_X_ENABLE != 0 {
+                self.write16(register, control & !MSI_X_ENABLE);
+            }
+        }
+    }
+}
