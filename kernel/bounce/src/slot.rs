@@ -92,6 +92,16 @@ impl Slot {
         debug_assert_eq!(cleared, Ok(()), "a slot lies inside its window");
     }
 
+    /// Sets `len` bytes at `at` to zero: what a device may write next.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; then nothing was cleared.
+    pub fn clear_range(&self, at: usize, len: usize) -> Result<(), Error> {
+        let start = self.inside(at, len)?;
+        self.shared.window.clear(start, len)
+    }
+
     words!(load_u16, store_u16, u16);
     words!(load_u32, store_u32, u32);
     words!(load_u64, store_u64, u64);
