@@ -1,3 +1,31 @@
-//! Transport, one split virtqueue, net, block, rng.
+//! Drivers for virtio devices that are not trusted.
+//!
+//! [`Transport::open`] checks what a PCI function says of itself; [`Net`], [`Block`] and [`Rng`]
+//! drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
+//! stays stopped, and says why once. Every wait has a deadline, every loop over what a device
+//! wrote has a bound.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod blk;
+mod device;
+mod error;
+mod features;
+mod interrupt;
+mod kind;
+mod net;
+mod queue;
+mod rng;
+mod structures;
+mod transport;
+
+pub use blk::{BlkCounters, Block};
+pub use error::{Error, Part};
+pub use features::{Environment, Features};
+pub use interrupt::Interrupt;
+pub use kind::Kind;
+pub use net::{MAX_FRAME, Net, NetCounters};
+pub use rng::Rng;
+pub use transport::Transport;

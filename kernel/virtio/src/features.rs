@@ -1,0 +1,98 @@
+//! Feature bits that we know. Anything else is never accepted.
+
+use core::ops::BitOr;
+
+/// A set of feature bits, 0 to 63. Higher ones are never read: some hosts return stale data there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features(u64);
+
+impl Features {
+    /// The device reports exactly when it wants a doorbell, and we when we want an interrupt.
+    ///
+    /// Ref: virtio 1.2, 2.7.10 "Available Buffer Notification Suppression".
+    pub const EVENT_IDX: Self = Self(1 << 29);
+    /// The device follows virtio 1.0 or later.
+    pub const VERSION_1: Self = Self(1 << 32);
+    /// Addresses in descriptors are those that the platform gives out: shared pages, in a realm.
+    ///
+    /// Ref: virtio 1.2, 6 "Reserved Feature Bits".
+    pub const ACCESS_PLATFORM: Self = Self(1 << 33);
+
+    /// Network: the device fills in checksums of frames that we send.
+    pub const NET_CSUM: Self = Self(1 << 0);
+    /// Network: the device has an address.
+    pub const NET_MAC: Self = Self(1 << 5);
+    /// Network: a frame may lie in several receive buffers.
+    pub const NET_MRG_RXBUF: Self = Self(1 << 15);
+
+    /// Block: the device takes no writes.
+    pub const BLK_RO: Self = Self(1 << 5);
+    /// Block: the device has a cache, and a request to flush it.
+    pub const BLK_FLUSH: Self = Self(1 << 9);
+
+    pub(crate) const fn from_words(low: u32, high: u32) -> Self {
+        Self((high as u64) << 32 | low as u64)
+    }
+
+    /// The bits of word 0 and word 1.
+    pub(crate) const fn words(self) -> [u32; 2] {
+        halves(self.0)
+    }
+
+    /// Whether every bit of `other` is in the set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The bits that both sets have.
+    pub const fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The lowest bit of `self` that is not in `other`.
+    pub(crate) fn lowest_missing(self, other: Self) -> Option<u8> {
+        let missing = self.0 & !other.0;
+        (missing != 0).then(|| u8::try_from(missing.trailing_zeros()).unwrap_or(u8::MAX))
+    }
+
+    /// The set as a number.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl BitOr for Features {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The low and the high half of a 64-bit register.
+pub(crate) const fn halves(value: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+    [
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+    ]
+}
+
+/// Where the driver runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// In a realm: a device without ACCESS_PLATFORM is not driven.
+    Realm,
+    /// In an ordinary machine.
+    Machine,
+}
+
+impl Environment {
+    /// What a device must offer.
+    pub(crate) fn required(self) -> Features {
+        match self {
+            Self::Realm => Features::VERSION_1 | Features::ACCESS_PLATFORM,
+            Self::Machine => Features::VERSION_1,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The source of random bytes. What it gives comes from the host: it may be mixed into a generator
+//! that is seeded elsewhere, and nothing more.
+//!
+//! Ref: virtio 1.2, 5.4 "Entropy Device".
+
+use alloc::rc::Rc;
+use core::time::Duration;
+
+use bounce::{Pool, Slot};
+
+use crate::device::Device;
+use crate::queue::{Completion, Interrupts, Lend, Queue, ring_bytes};
+use crate::{Environment, Error, Features, Kind, Transport};
+
+const REQUEST_QUEUE: u16 = 0;
+const BYTES: usize = 64;
+/// How long the device may take.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// A source of random bytes that is running. Waiting is busy, so it is for boot alone.
+pub struct Rng {
+    queue: Queue,
+    slot: Rc<Slot>,
+    device: Device,
+}
+
+impl Rng {
+    /// Shared bytes that a device leases, at most.
+    pub const fn shared_bytes() -> usize {
+        ring_bytes() + BYTES
+    }
+
+    /// Resets the device and agrees on features.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`]; the device is then reset.
+    pub fn start(
+        transport: Transport,
+        pool: &Pool,
+        environment: Environment,
+    ) -> Result<Self, Error> {
+        if transport.kind() != Kind::Rng {
+            return Err(Error::WrongKind);
+        }
+        let device = Device::new(transport, pool);
+        let features = device
+            .transport()
+            .negotiate(Features::default(), environment)?;
+        let queue = Queue::start(&device, REQUEST_QUEUE, 1, features, Interrupts::Silent)?;
+        let slot = device.lease(BYTES, BYTES)?;
+        device.transport().driver_ok()?;
+        Ok(Self {
+            queue,
+            slot,
+            device,
+        })
+    }
+
+    /// Fills up to 64 bytes of `into` with what the host gives, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], and whatever rule the device breaks; the device is then stopped, and
+    /// gives that error for ever.
+    pub fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        if let Some(error) = self.device.failure() {
+            return Err(error);
+        }
+        self.request(into)
+            .inspect_err(|error| self.device.fail(*error))
+    }
+
+    fn request(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        let wanted = into.len().min(BYTES);
+        let len = u32::try_from(wanted).map_err(|_| Error::QueueFull)?;
+        if len == 0 {
+            return Ok(0);
+        }
+        self.slot.clear();
+        let run = Lend {
+            address: self.slot.address(0)?,
+            len,
+            writable: true,
+        };
+        self.queue.add(&[run], len, 0)?;
+        self.queue.notify()?;
+        let given = self.wait()?.len as usize;
+        let into = into.get_mut(..given).ok_or(Error::QueueFull)?;
+        self.slot.copy_in(0, into)?;
+        Ok(given)
+    }
+
+    fn wait(&mut self) -> Result<Completion, Error> {
+        let clock = Rc::clone(self.device.transport().clock());
+        let mut taken = Ok(None);
+        let queue = &mut self.queue;
+        clock.wait(DEADLINE, &mut || {
+            taken = queue.take();
+            !matches!(taken, Ok(None))
+        });
+        taken?.ok_or(Error::TimedOut)
+    }
+}

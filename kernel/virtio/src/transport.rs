@@ -1,0 +1,318 @@
+//! The modern PCI transport: status, features, queues, doorbells.
+
+use alloc::rc::Rc;
+use core::cell::Cell;
+use core::time::Duration;
+
+use bounce::SharedIpa;
+use clock::Clock;
+use pci::{Function, Mapper, Placement, Registers};
+
+use crate::features::halves;
+use crate::structures::{Structure, Structures};
+use crate::{Environment, Error, Features, Interrupt, Kind, Part};
+
+/// Offsets in the common configuration.
+///
+/// Ref: virtio 1.2, 4.1.4.3 "Common configuration structure layout".
+mod common {
+    pub(super) const DEVICE_FEATURE_SELECT: u64 = 0;
+    pub(super) const DEVICE_FEATURE: u64 = 4;
+    pub(super) const DRIVER_FEATURE_SELECT: u64 = 8;
+    pub(super) const DRIVER_FEATURE: u64 = 12;
+    pub(super) const NUM_QUEUES: u64 = 18;
+    pub(super) const DEVICE_STATUS: u64 = 20;
+    pub(super) const CONFIG_GENERATION: u64 = 21;
+    pub(super) const QUEUE_SELECT: u64 = 22;
+    pub(super) const QUEUE_SIZE: u64 = 24;
+    pub(super) const QUEUE_ENABLE: u64 = 28;
+    pub(super) const QUEUE_NOTIFY_OFF: u64 = 30;
+    pub(super) const QUEUE_DESC: u64 = 32;
+    pub(super) const QUEUE_DRIVER: u64 = 40;
+    pub(super) const QUEUE_DEVICE: u64 = 48;
+}
+
+/// Bits of the device status.
+///
+/// Ref: virtio 1.2, 2.1 "Device Status Field".
+mod status {
+    pub(super) const ACKNOWLEDGE: u8 = 1;
+    pub(super) const DRIVER: u8 = 2;
+    pub(super) const DRIVER_OK: u8 = 4;
+    pub(super) const FEATURES_OK: u8 = 8;
+    pub(super) const NEEDS_RESET: u8 = 0x40;
+    pub(super) const FAILED: u8 = 0x80;
+}
+
+/// How long a device may take to reset.
+const RESET_DEADLINE: Duration = Duration::from_secs(2);
+/// How often the configuration is read again when its generation changes meanwhile.
+const CONFIG_RETRIES: usize = 8;
+/// Most entries of a queue. Hosts that cannot be told a size have this one.
+pub(crate) const MAX_QUEUE_SIZE: u16 = 256;
+
+/// A virtio function, found and mapped, not yet started.
+pub struct Transport {
+    kind: Kind,
+    structures: Structures,
+    interrupt: Rc<Interrupt>,
+    clock: Rc<dyn Clock>,
+    /// The status bits that we set.
+    status: Cell<u8>,
+}
+
+/// Addresses of the three parts of a queue.
+pub(crate) struct QueueAddresses {
+    pub(crate) descriptors: SharedIpa,
+    pub(crate) available: SharedIpa,
+    pub(crate) used: SharedIpa,
+}
+
+/// The doorbell of one queue.
+pub(crate) struct Doorbell {
+    notify: Structure,
+    at: u64,
+    queue: u16,
+}
+
+impl Doorbell {
+    /// Tells the device to look at the queue: one store.
+    pub(crate) fn ring(&self) {
+        self.notify.write16(self.at, self.queue);
+    }
+}
+
+impl Transport {
+    /// Checks what `function` says of itself, gives it addresses, and maps its registers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`] if it is not virtio, [`Error::LegacyOnly`], [`Error::MissingPart`], and
+    /// whatever is wrong with its BARs.
+    pub fn open<R: Registers, M: Mapper>(
+        function: &Function<'_, R>,
+        placement: &mut Placement,
+        mapper: &M,
+        clock: Rc<dyn Clock>,
+    ) -> Result<Self, Error>
+    where
+        M::Registers: 'static,
+    {
+        let kind = Kind::of(&function.identity()).ok_or(Error::WrongKind)?;
+        let structures = Structures::open(function, placement, mapper)?;
+        let interrupt = Rc::new(Interrupt::new(structures.isr.clone()));
+        Ok(Self {
+            kind,
+            structures,
+            interrupt,
+            clock,
+            status: Cell::new(0),
+        })
+    }
+
+    /// Which kind of device it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn clock(&self) -> &Rc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn interrupt(&self) -> &Rc<Interrupt> {
+        &self.interrupt
+    }
+
+    /// Resets the device and waits until it says so.
+    pub(crate) fn reset(&self) -> Result<(), Error> {
+        self.status.set(0);
+        self.structures.common.write8(common::DEVICE_STATUS, 0);
+        let mut is_reset = || self.structures.common.read8(common::DEVICE_STATUS) == 0;
+        if self.clock.wait(RESET_DEADLINE, &mut is_reset) {
+            Ok(())
+        } else {
+            Err(Error::ResetTimedOut)
+        }
+    }
+
+    /// Resets the device and agrees on features: those of `wanted` that it offers, and all that
+    /// `environment` requires.
+    ///
+    /// Ref: virtio 1.2, 3.1.1 "Driver Requirements: Device Initialization".
+    pub(crate) fn negotiate(
+        &self,
+        wanted: Features,
+        environment: Environment,
+    ) -> Result<Features, Error> {
+        self.reset()?;
+        self.add_status(status::ACKNOWLEDGE);
+        self.add_status(status::DRIVER);
+        let offered = self.offered();
+        let required = environment.required();
+        if let Some(bit) = required.lowest_missing(offered) {
+            return Err(Error::MissingFeature { bit });
+        }
+        let ours = wanted | required | Features::ACCESS_PLATFORM | Features::EVENT_IDX;
+        let accepted = offered.both(ours);
+        self.accept(accepted);
+        self.add_status(status::FEATURES_OK);
+        if self.read_status() & status::FEATURES_OK == 0 {
+            return Err(Error::FeaturesRefused);
+        }
+        if !self.offered().contains(accepted) {
+            return Err(Error::FeaturesChanged);
+        }
+        Ok(accepted)
+    }
+
+    /// Tells the device that the driver is ready, and checks that it still agrees.
+    pub(crate) fn driver_ok(&self) -> Result<(), Error> {
+        self.add_status(status::DRIVER_OK);
+        self.check_status()
+    }
+
+    /// Reads the status: one exit.
+    pub(crate) fn check_status(&self) -> Result<(), Error> {
+        let status = self.read_status();
+        if status & status::NEEDS_RESET != 0 {
+            return Err(Error::NeedsReset);
+        }
+        let ours = self.status.get();
+        if status & ours != ours || status & status::FAILED != 0 {
+            return Err(Error::StatusLost { status });
+        }
+        Ok(())
+    }
+
+    /// Agrees on the size of queue `queue`: what the device has, if we can use that many entries;
+    /// else ours, if the device takes it. `least` is the longest chain the driver uses.
+    pub(crate) fn queue_size(&self, queue: u16, least: u16) -> Result<u16, Error> {
+        let common = &self.structures.common;
+        if queue >= common.read16(common::NUM_QUEUES) {
+            return Err(Error::QueueRefused { queue });
+        }
+        common.write16(common::QUEUE_SELECT, queue);
+        let mut size = common.read16(common::QUEUE_SIZE);
+        if size > MAX_QUEUE_SIZE {
+            common.write16(common::QUEUE_SIZE, MAX_QUEUE_SIZE);
+            size = common.read16(common::QUEUE_SIZE);
+        }
+        if size < least || size > MAX_QUEUE_SIZE || !size.is_power_of_two() {
+            return Err(Error::QueueSize { queue, size });
+        }
+        Ok(size)
+    }
+
+    /// Tells the device where queue `queue` lies, and starts it. Addresses go in halves: a host
+    /// exists that takes only the low half of a 64-bit store.
+    pub(crate) fn enable_queue(
+        &self,
+        queue: u16,
+        addresses: &QueueAddresses,
+    ) -> Result<Doorbell, Error> {
+        let common = &self.structures.common;
+        common.write16(common::QUEUE_SELECT, queue);
+        let fields = [
+            (common::QUEUE_DESC, addresses.descriptors),
+            (common::QUEUE_DRIVER, addresses.available),
+            (common::QUEUE_DEVICE, addresses.used),
+        ];
+        for (at, address) in fields {
+            let [low, high] = halves(address.get());
+            common.write32(at, low);
+            common.write32(at + 4, high);
+        }
+        let doorbell = self.doorbell(queue)?;
+        common.write16(common::QUEUE_ENABLE, 1);
+        if common.read16(common::QUEUE_ENABLE) != 1 {
+            return Err(Error::QueueRefused { queue });
+        }
+        Ok(doorbell)
+    }
+
+    /// Reads a piece of the device configuration, again if it changes meanwhile.
+    ///
+    /// Ref: virtio 1.2, 2.5.1 "Driver Requirements: Device Configuration Space".
+    pub(crate) fn config<T>(
+        &self,
+        mut read: impl FnMut(&Config<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let device = self.structures.device.as_ref();
+        let config = Config(device.ok_or(Error::MissingPart(Part::Device))?);
+        for _ in 0..CONFIG_RETRIES {
+            let before = self.generation();
+            let value = read(&config)?;
+            if self.generation() == before {
+                return Ok(value);
+            }
+        }
+        Err(Error::ConfigUnstable)
+    }
+
+    fn generation(&self) -> u8 {
+        self.structures.common.read8(common::CONFIG_GENERATION)
+    }
+
+    /// Finds the doorbell of the selected queue. A multiplier of 0 is one doorbell for all.
+    ///
+    /// Ref: virtio 1.2, 4.1.4.4 "Notification structure layout".
+    fn doorbell(&self, queue: u16) -> Result<Doorbell, Error> {
+        let offset = self.structures.common.read16(common::QUEUE_NOTIFY_OFF);
+        // 16 bits times 32 bits stay below 64.
+        let at = u64::from(offset) * u64::from(self.structures.multiplier);
+        let notify = self.structures.notify.clone();
+        if !notify.holds(at, 2) || !at.is_multiple_of(2) {
+            return Err(Error::Doorbell { queue, at });
+        }
+        Ok(Doorbell { notify, at, queue })
+    }
+
+    fn offered(&self) -> Features {
+        let common = &self.structures.common;
+        let [low, high] = [0, 1].map(|word| {
+            common.write32(common::DEVICE_FEATURE_SELECT, word);
+            common.read32(common::DEVICE_FEATURE)
+        });
+        Features::from_words(low, high)
+    }
+
+    fn accept(&self, features: Features) {
+        let common = &self.structures.common;
+        for (word, bits) in (0..).zip(features.words()) {
+            common.write32(common::DRIVER_FEATURE_SELECT, word);
+            common.write32(common::DRIVER_FEATURE, bits);
+        }
+    }
+
+    fn read_status(&self) -> u8 {
+        self.structures.common.read8(common::DEVICE_STATUS)
+    }
+
+    fn add_status(&self, bit: u8) {
+        self.status.set(self.status.get() | bit);
+        self.structures
+            .common
+            .write8(common::DEVICE_STATUS, self.status.get());
+    }
+}
+
+/// The device configuration while it is being read.
+pub(crate) struct Config<'t>(&'t Structure);
+
+impl Config<'_> {
+    pub(crate) fn read16(&self, at: u64) -> Result<u16, Error> {
+        self.check(at, 2).map(|()| self.0.read16(at))
+    }
+
+    pub(crate) fn read32(&self, at: u64) -> Result<u32, Error> {
+        self.check(at, 4).map(|()| self.0.read32(at))
+    }
+
+    fn check(&self, at: u64, len: u64) -> Result<(), Error> {
+        if self.0.holds(at, len) {
+            Ok(())
+        } else {
+            Err(Error::Config { at })
+        }
+    }
+}
