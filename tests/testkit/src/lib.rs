@@ -5,5 +5,7 @@
     reason = "a fake that is used wrongly should fail its test, loudly"
 )]
 
+pub mod fuzz;
+pub mod random;
 pub mod rmm;
 pub mod wire;

@@ -1,0 +1,203 @@
+//! A node, with the name that errors give it.
+
+use dtoolkit::Property;
+use dtoolkit::fdt::FdtNode;
+use dtoolkit::standard::NodeStandard;
+use ipa::IpaSpace;
+
+use crate::cells::Cells;
+use crate::{AddressRange, Error};
+
+/// Cells of an address and of a length in `reg` of a node's children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CellSizes {
+    pub(crate) address: u32,
+    pub(crate) length: u32,
+}
+
+/// A node.
+#[derive(Clone, Copy)]
+pub(crate) struct Node<'a> {
+    node: FdtNode<'a>,
+    /// What errors call it.
+    pub(crate) at: &'static str,
+    parent: CellSizes,
+}
+
+impl<'a> Node<'a> {
+    pub(crate) const fn new(node: FdtNode<'a>, at: &'static str, parent: CellSizes) -> Self {
+        Self { node, at, parent }
+    }
+
+    /// The children that are in use; errors call each `at`.
+    pub(crate) fn children(
+        self,
+        at: &'static str,
+    ) -> Result<impl Iterator<Item = Node<'a>> + use<'a>, Error> {
+        let sizes = self.child_cells()?;
+        let children = dtoolkit::Node::children(&self.node);
+        Ok(children
+            .map(move |node| Node::new(node, at, sizes))
+            .filter(|node| node.is_enabled()))
+    }
+
+    /// Whether the node is one that we may use.
+    fn is_enabled(self) -> bool {
+        matches!(self.bytes("status"), None | Some(b"okay\0" | b"ok\0"))
+    }
+
+    /// Whether this is the name, address included.
+    pub(crate) fn is_called(self, name: &str) -> bool {
+        dtoolkit::Node::name(&self.node) == name
+    }
+
+    /// Whether this is the name, without the address behind `@`.
+    pub(crate) fn is_named(self, name: &str) -> bool {
+        dtoolkit::Node::name_without_address(&self.node) == name
+    }
+
+    pub(crate) fn is_compatible(self, with: &[&str]) -> bool {
+        with.iter().any(|name| self.node.is_compatible(name))
+    }
+
+    /// The bytes of a property.
+    pub(crate) fn bytes(self, property: &str) -> Option<&'a [u8]> {
+        dtoolkit::Node::property(&self.node, property)?
+            .value_as()
+            .ok()
+    }
+
+    /// The bytes of a property that has to be there.
+    pub(crate) fn required(self, property: &'static str) -> Result<&'a [u8], Error> {
+        let at = self.at;
+        self.bytes(property)
+            .ok_or(Error::NoProperty { at, property })
+    }
+
+    pub(crate) fn has(self, property: &str) -> bool {
+        self.bytes(property).is_some()
+    }
+
+    /// A property of one cell.
+    pub(crate) fn cell(self, property: &'static str) -> Result<Option<u32>, Error> {
+        self.bytes(property)
+            .map(|bytes| {
+                let bytes = <[u8; 4]>::try_from(bytes).map_err(|_| self.length(property))?;
+                Ok(u32::from_be_bytes(bytes))
+            })
+            .transpose()
+    }
+
+    /// A property of one or two cells.
+    pub(crate) fn number(self, property: &'static str) -> Result<Option<u64>, Error> {
+        let Some(bytes) = self.bytes(property) else {
+            return Ok(None);
+        };
+        let cells = match bytes.len() {
+            4 => 1,
+            8 => 2,
+            _ => return Err(self.length(property)),
+        };
+        Ok(Cells::new(bytes).number(cells))
+    }
+
+    /// A property that is one text, without control characters.
+    pub(crate) fn text(self, property: &'static str) -> Result<Option<&'a str>, Error> {
+        let at = self.at;
+        let bad = Error::Text { at, property };
+        let Some(bytes) = self.bytes(property) else {
+            return Ok(None);
+        };
+        let text = bytes.strip_suffix(b"\0").ok_or(bad)?;
+        let text = core::str::from_utf8(text).map_err(|_| bad)?;
+        if text.chars().any(char::is_control) {
+            return Err(bad);
+        }
+        Ok(Some(text))
+    }
+
+    /// `#address-cells` and `#size-cells`, for the children.
+    pub(crate) fn child_cells(self) -> Result<CellSizes, Error> {
+        let sizes = CellSizes {
+            address: self.cell("#address-cells")?.unwrap_or(2),
+            length: self.cell("#size-cells")?.unwrap_or(1),
+        };
+        self.at_most("#address-cells", sizes.address.into(), 3)?;
+        self.at_most("#size-cells", sizes.length.into(), 2)?;
+        Ok(sizes)
+    }
+
+    /// The ranges in `reg`.
+    pub(crate) fn reg(
+        self,
+        space: IpaSpace,
+    ) -> Result<impl Iterator<Item = Result<AddressRange, Error>> + use<'a>, Error> {
+        Ok(self
+            .raw_reg()?
+            .map(move |(base, len)| self.range(space, base, len)))
+    }
+
+    /// The pairs of numbers in `reg`.
+    pub(crate) fn raw_reg(self) -> Result<impl Iterator<Item = (u64, u64)> + use<'a>, Error> {
+        let bytes = self.required("reg")?;
+        let CellSizes { address, length } = self.parent;
+        let mut cells = Cells::new(bytes);
+        let whole = 4 * (address + length) as usize;
+        if address > 2 || whole == 0 || !bytes.len().is_multiple_of(whole) {
+            return Err(self.length("reg"));
+        }
+        Ok(core::iter::from_fn(move || {
+            Some((cells.number(address)?, cells.number(length)?))
+        }))
+    }
+
+    /// The first range in `reg`, of at least `needed` bytes.
+    pub(crate) fn first_reg(self, space: IpaSpace, needed: u64) -> Result<AddressRange, Error> {
+        let first = self.reg(space)?.next();
+        self.at_least(first.ok_or_else(|| self.length("reg"))??, needed)
+    }
+
+    /// A range of addresses of the CPU.
+    pub(crate) fn range(self, space: IpaSpace, base: u64, len: u64) -> Result<AddressRange, Error> {
+        let at = self.at;
+        AddressRange::new(space, base, len).ok_or(Error::Range { at, base, len })
+    }
+
+    /// Checks that `range` has `needed` bytes.
+    pub(crate) fn at_least(self, range: AddressRange, needed: u64) -> Result<AddressRange, Error> {
+        let at = self.at;
+        if range.len() < needed {
+            return Err(Error::TooSmall { at, range, needed });
+        }
+        Ok(range)
+    }
+
+    /// Checks that a number is not too high.
+    pub(crate) fn at_most(
+        self,
+        property: &'static str,
+        value: u64,
+        limit: u64,
+    ) -> Result<(), Error> {
+        if value > limit {
+            return Err(self.value(property, value));
+        }
+        Ok(())
+    }
+
+    /// The error for a property of a length that it cannot have.
+    pub(crate) fn length(self, property: &'static str) -> Error {
+        let (at, len) = (self.at, self.bytes(property).map_or(0, <[u8]>::len));
+        Error::Length { at, property, len }
+    }
+
+    /// The error for a property of a value that it cannot have.
+    pub(crate) const fn value(self, property: &'static str, value: u64) -> Error {
+        let at = self.at;
+        Error::Value {
+            at,
+            property,
+            value,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! How PSCI is called.
+
+use crate::{Error, Tree};
+
+/// The instruction that PSCI is called by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PsciMethod {
+    /// `smc`: the way in a realm.
+    Smc,
+    /// `hvc`: the way in an ordinary virtual machine. In a realm it is undefined.
+    Hvc,
+}
+
+impl PsciMethod {
+    /// Ref: Linux, Documentation/devicetree/bindings/arm/psci.yaml.
+    pub(crate) fn parse(tree: Tree<'_>) -> Result<Option<Self>, Error> {
+        let Some(node) = tree.compatible(&["arm,psci-1.0", "arm,psci-0.2"], "psci")? else {
+            return Ok(None);
+        };
+        let (at, property) = (node.at, "method");
+        match node.text(property)? {
+            Some("smc") => Ok(Some(Self::Smc)),
+            Some("hvc") => Ok(Some(Self::Hvc)),
+            Some(_) => Err(Error::Text { at, property }),
+            None => Err(Error::NoProperty { at, property }),
+        }
+    }
+}
