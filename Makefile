@@ -15,6 +15,7 @@ endif
 
 CARGO ?= cargo
 AIRLOCK := $(CARGO) run --quiet --package airlock-cli --bin airlock --
+XTASK := $(CARGO) run --quiet --package xtask --
 # Crates that have no meaning without the target's instructions.
 TARGET := aarch64-unknown-none
 MONITOR_TARGET := aarch64-unknown-none-softfloat
@@ -39,3 +40,55 @@ doctor: setup ## probes every feature of the machine, one row each
 .PHONY: image
 image: setup ## builds all payloads as raw images into target/airlock
 	@$(AIRLOCK) image --monitor $(PAYLOAD)
+
+.PHONY: test
+test: setup ## all tests: on the host, then whole images in QEMU (QEMU=path selects one)
+	@echo 'make: tests on the host (a first build takes some minutes)'
+	@$(CARGO) test
+	@echo 'make: builds the images, then boots them in QEMU'
+	@$(CARGO) test --package qemu-tests
+
+.PHONY: check
+check: setup ## format, clippy and docs for host and target, and what no compiler checks
+	@echo 'make: format'
+	@$(CARGO) fmt --all --check
+	@echo 'make: clippy for the host'
+	@$(CARGO) clippy --quiet $$($(XTASK) packages host) --all-targets -- -D warnings
+	@for group in image:$(TARGET) monitor:$(MONITOR_TARGET); do \
+	    packages=$$($(XTASK) packages $${group%%:*}); \
+	    [[ -n $$packages ]] || continue; \
+	    echo "make: clippy and documentation for $${group#*:}"; \
+	    $(CARGO) clippy --quiet --profile image --target $${group#*:} $$packages -- -D warnings; \
+	    RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --no-deps --target $${group#*:} $$packages; \
+	done
+	@echo 'make: documentation for the host'
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --no-deps $$($(XTASK) packages host)
+	@$(XTASK) check
+
+NIGHTLY := nightly
+MIRI_PACKAGES := bounce virtio datapath
+
+.PHONY: miri
+miri: setup ## undefined behaviour: bounce and virtio under Miri, with a thread that scribbles (nightly)
+	@rustup component list --toolchain $(NIGHTLY) --installed 2>/dev/null | grep -q '^miri' || { \
+	    echo 'make: installs Miri with the nightly toolchain (once, some hundred MB)'; \
+	    rustup toolchain install $(NIGHTLY) --profile minimal --component miri,rust-src; }
+	@RUSTUP_TOOLCHAIN=$(NIGHTLY) MIRIFLAGS='-Zmiri-disable-isolation' PROPTEST_CASES=4 \
+	    cargo miri test $(addprefix -p ,$(MIRI_PACKAGES)) --target-dir target/miri
+
+.PHONY: fuzz
+fuzz: setup ## each fuzz target for SECONDS (20) seconds (nightly, cargo-fuzz)
+	@rustup toolchain list | grep -q '^$(NIGHTLY)' || { \
+	    echo 'make: installs the nightly toolchain (once, some hundred MB)'; \
+	    rustup toolchain install $(NIGHTLY) --profile minimal; }
+	@command -v cargo-fuzz >/dev/null || { \
+	    echo 'make: installs cargo-fuzz (once, about a minute)'; cargo install --locked cargo-fuzz; }
+	@for target in $$(RUSTUP_TOOLCHAIN=$(NIGHTLY) cargo fuzz list --fuzz-dir tests/fuzz); do \
+	    echo "make: fuzzes $$target for $(SECONDS) s"; \
+	    RUSTUP_TOOLCHAIN=$(NIGHTLY) cargo fuzz run --fuzz-dir tests/fuzz $$target -- \
+	        -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048; \
+	done
+
+.PHONY: test-linux
+test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages)
+	@tests/linux/run

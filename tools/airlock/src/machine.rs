@@ -54,7 +54,7 @@ pub struct Machine {
 /// Files for a boot with a device tree of our own choice.
 #[derive(Clone, Debug)]
 pub struct Bare {
-    /// Code made by [`entry_stub`].
+    /// Code made by [`Machine::entry_stub`].
     pub stub: PathBuf,
     /// The device tree.
     pub device_tree: PathBuf,

@@ -1,2 +1,111 @@
-//! Checks that no compiler makes.
-fn main() {}
+//! Checks that no compiler makes: `make check` runs them, `cargo run -p xtask -- check` too.
+//!
+//! | module | what it checks |
+//! | --- | --- |
+//! | [`unsafe_files`] | which files may hold unsafe code, and that each says why |
+//! | [`dependencies`] | where dependencies come from, their licences, features, reasons, versions |
+//! | [`form`] | length and names of files, words that must not stay, paths of one machine |
+//! | [`documents`] | links that lead somewhere, and a map that names every crate |
+//! | [`groups`] | which crates are built for which target |
+#![forbid(unsafe_code)]
+
+mod dependencies;
+mod documents;
+mod finding;
+mod form;
+mod groups;
+mod metadata;
+mod tree;
+mod unsafe_files;
+
+use anyhow::{Result, bail};
+use finding::Finding;
+use groups::Group;
+use metadata::Metadata;
+use std::path::Path;
+use std::process::ExitCode;
+use tree::Tree;
+
+const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor
+  check         runs every check; ends with 1 when one finds something
+  unsafe-files  prints the files that hold unsafe code, one a line
+  packages      prints the crates of a group as arguments for cargo";
+
+fn main() -> ExitCode {
+    match command() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs what the arguments say. `false`: something was found.
+fn command() -> Result<bool> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["check"] => check(),
+        ["unsafe-files"] => {
+            let metadata = Metadata::read()?;
+            let tree = Tree::read(&metadata.workspace_root)?;
+            unsafe_files::found(&tree)
+                .iter()
+                .for_each(|path| println!("{path}"));
+            Ok(true)
+        }
+        ["packages", name] => {
+            let Some(group) = Group::named(name) else {
+                bail!("{USAGE}")
+            };
+            println!("{}", groups::package_arguments(&Metadata::read()?, group));
+            Ok(true)
+        }
+        _ => bail!("{USAGE}"),
+    }
+}
+
+fn check() -> Result<bool> {
+    let metadata = Metadata::read()?;
+    let tree = Tree::read(&metadata.workspace_root)?;
+    let image = Metadata::read_for_image()?;
+    let checks: [(&str, Vec<Finding>); 4] = [
+        ("files that may hold unsafe", unsafe_files::check(&tree)),
+        (
+            "dependencies",
+            dependencies::check(&metadata, &image, &tree),
+        ),
+        ("form of the source", form::check(&tree)),
+        (
+            "documents",
+            documents::check(&tree, &crate_folders(&metadata)),
+        ),
+    ];
+    let mut good = true;
+    for (name, findings) in checks {
+        println!(
+            "xtask: {name}: {}",
+            if findings.is_empty() { "ok" } else { "NOT ok" }
+        );
+        findings.iter().for_each(|finding| println!("  {finding}"));
+        good &= findings.is_empty();
+    }
+    Ok(good)
+}
+
+/// Folders of all crates of the workspace, relative to its root.
+fn crate_folders(metadata: &Metadata) -> Vec<String> {
+    let folder = |manifest: &Path| {
+        let inside = manifest
+            .strip_prefix(&metadata.workspace_root)
+            .ok()?
+            .parent()?;
+        Some(inside.to_string_lossy().into_owned())
+    };
+    metadata
+        .members()
+        .filter_map(|package| folder(&package.manifest_path))
+        .collect()
+}

@@ -1,0 +1,82 @@
+//! Which crates are built for which target.
+
+use crate::metadata::{Metadata, Package};
+use std::path::Path;
+
+/// Crates that are built together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// On the host: what plain `cargo test` takes, and the tests that boot images.
+    Host,
+    /// In an image, with the target's instructions.
+    Image,
+    /// At EL2.
+    Monitor,
+}
+
+impl Group {
+    /// The group of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "host" => Some(Self::Host),
+            "image" => Some(Self::Image),
+            "monitor" => Some(Self::Monitor),
+            _ => None,
+        }
+    }
+}
+
+/// `-p NAME` for each crate of the group, for cargo.
+pub fn package_arguments(metadata: &Metadata, group: Group) -> String {
+    let members = metadata
+        .members()
+        .filter(|package| group_of(metadata, package) == group);
+    members
+        .map(|package| format!("-p {}", package.name))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn group_of(metadata: &Metadata, package: &Package) -> Group {
+    let folder = package.manifest_path.parent().unwrap_or(Path::new(""));
+    let folder = folder
+        .strip_prefix(&metadata.workspace_root)
+        .unwrap_or(folder);
+    if metadata.workspace_default_members.contains(&package.id) || folder == Path::new("tests/qemu")
+    {
+        Group::Host
+    } else if folder == Path::new("tools/monitor") {
+        Group::Monitor
+    } else {
+        Group::Image
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn crates_outside_of_the_default_members_are_for_the_target() {
+        let package = |name: &str, folder: &str| json!({"id": name, "name": name, "version": "1", "manifest_path": format!("/x/{folder}/Cargo.toml")});
+        let metadata: Metadata = serde_json::from_value(json!({
+            "workspace_root": "/x",
+            "workspace_members": ["ipa", "arch", "monitor", "qemu-tests"],
+            "workspace_default_members": ["ipa"],
+            "packages": [
+                package("ipa", "kernel/ipa"), package("arch", "kernel/arch"),
+                package("monitor", "tools/monitor"), package("qemu-tests", "tests/qemu"),
+                package("log", "elsewhere/log"),
+            ],
+            "resolve": {"nodes": []},
+        }))
+        .unwrap();
+        assert_eq!(
+            package_arguments(&metadata, Group::Host),
+            "-p ipa -p qemu-tests"
+        );
+        assert_eq!(package_arguments(&metadata, Group::Image), "-p arch");
+        assert_eq!(package_arguments(&metadata, Group::Monitor), "-p monitor");
+    }
+}
