@@ -8,4 +8,5 @@
 pub mod fuzz;
 pub mod random;
 pub mod rmm;
+pub mod shared;
 pub mod wire;

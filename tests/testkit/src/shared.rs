@@ -1,0 +1,110 @@
+//! Pages that a realm and its host share, and the host's view of them.
+// UNSAFETY: makes a window, and reads and writes the bytes behind it as a host does.
+#![expect(unsafe_code, reason = "shared memory has no safe type")]
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use bounce::Window;
+
+/// What the host left in the pages before they were shared.
+const LEFTOVER: u64 = u64::from_ne_bytes([0xa5; 8]);
+
+/// A granule, aligned as one.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+struct Page([AtomicU64; 512]);
+
+/// The host's view of shared pages. Clones are the same pages, and may be used by other threads.
+/// Addresses are those that devices are told.
+#[derive(Clone, Debug)]
+pub struct HostMemory {
+    pages: &'static [Page],
+    told: u64,
+}
+
+/// Shares `pages` pages of 4096 bytes, which devices are told as `told` onwards; they are full of
+/// what the host left there. Like a realm's, they are shared for ever.
+pub fn shared_memory(pages: usize, told: u64) -> (Window, HostMemory) {
+    let page = || Page([const { AtomicU64::new(LEFTOVER) }; 512]);
+    let pages: &'static [Page] = Vec::leak((0..pages).map(|_| page()).collect());
+    let host = HostMemory { pages, told };
+    let base = NonNull::from(pages).cast();
+    // SAFETY: the pages were leaked, so they live as long as the program; they are atomics, and
+    // only the window and the host's view touch them, by atomics; a page is aligned to 4096.
+    let window = unsafe { Window::new(base, host.len(), told) };
+    (window, host)
+}
+
+macro_rules! words {
+    ($load:ident, $store:ident, $word:ty, $atomic:ty) => {
+        #[doc = concat!("Loads the little-endian `", stringify!($word), "` at `address`.")]
+        pub fn $load(&self, address: u64) -> $word {
+            let at = self.at(address, size_of::<$word>()).cast::<$atomic>();
+            // SAFETY: `at` checked that the word lies inside the pages, which live for ever.
+            let word = unsafe { at.as_ref() };
+            <$word>::from_le(word.load(Ordering::Relaxed))
+        }
+
+        #[doc = concat!("Stores a little-endian `", stringify!($word), "` at `address`.")]
+        pub fn $store(&self, address: u64, value: $word) {
+            let at = self.at(address, size_of::<$word>()).cast::<$atomic>();
+            // SAFETY: as for the load.
+            let word = unsafe { at.as_ref() };
+            word.store(value.to_le(), Ordering::Relaxed);
+        }
+    };
+}
+
+impl HostMemory {
+    words!(load_u8, store_u8, u8, AtomicU8);
+    words!(load_u16, store_u16, u16, AtomicU16);
+    words!(load_u32, store_u32, u32, AtomicU32);
+    words!(load_u64, store_u64, u64, AtomicU64);
+
+    /// What devices are told for the first byte.
+    pub const fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// Bytes.
+    pub const fn len(&self) -> usize {
+        size_of_val(self.pages)
+    }
+
+    /// Whether there are no pages.
+    pub const fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// Whether `len` bytes at `address` are shared.
+    pub fn holds(&self, address: u64, len: usize) -> bool {
+        let end = address.checked_add(len as u64);
+        address >= self.told && end.is_some_and(|end| end <= self.told + self.len() as u64)
+    }
+
+    /// Copies `len` bytes at `address`.
+    pub fn read(&self, address: u64, len: usize) -> Vec<u8> {
+        (address..).take(len).map(|at| self.load_u8(at)).collect()
+    }
+
+    /// Writes `bytes` at `address`.
+    pub fn write(&self, address: u64, bytes: &[u8]) {
+        for (at, byte) in (address..).zip(bytes) {
+            self.store_u8(at, *byte);
+        }
+    }
+
+    /// The place of a word. A host that reaches for anything else is a broken test.
+    fn at(&self, address: u64, size: usize) -> NonNull<u8> {
+        assert!(self.holds(address, size), "{address:#x} is not shared");
+        assert!(
+            address.is_multiple_of(size as u64),
+            "{address:#x} is not aligned"
+        );
+        let offset = (address - self.told) as usize;
+        let base = NonNull::from(self.pages).cast::<u8>();
+        // SAFETY: the offset lies inside the pages, as was just checked.
+        unsafe { base.add(offset) }
+    }
+}
