@@ -1,0 +1,233 @@
+//! Writing: the guest's tree.
+
+use super::reader::{Item, Items};
+use super::{BEGIN_NODE, END, END_NODE, Error, HEADER, MAGIC, PROPERTY};
+use crate::layout::{GUEST_RAM, GuestMemory};
+
+/// What the guest is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest<'a> {
+    /// Its memory.
+    pub memory: GuestMemory,
+    /// Its boot arguments.
+    pub arguments: &'a str,
+}
+
+/// Nodes under the root that a realm must not see: each can reach memory without the SMMU, or is
+/// the SMMU, or stands on one of those. Flash lies below all memory and is closed as well.
+const HIDDEN: [&[u8]; 6] = [
+    b"smmuv3@",
+    b"fw-cfg@",
+    b"virtio_mmio@",
+    b"flash@",
+    b"platform-bus@",
+    b"gpio-keys",
+];
+/// Bytes for the names of properties.
+const STRINGS: usize = 4096;
+/// Offset of the structure block: behind the header and one empty entry of reserved memory.
+const STRUCTURE: usize = HEADER + 16;
+
+/// Writes the guest's tree into `out`; returns its size in bytes.
+///
+/// # Errors
+///
+/// [`Error`], if `tree` is broken or `out` too short.
+pub fn rewrite(tree: &[u8], guest: &Guest<'_>, out: &mut [u8]) -> Result<usize, Error> {
+    let mut writer = Writer {
+        out,
+        at: STRUCTURE,
+        strings: [0; STRINGS],
+        strings_length: 0,
+    };
+    let mut items = Items::new(tree)?;
+    let mut depth = 0usize;
+    let mut hidden_at = None;
+    let mut place = Place::Other;
+    while let Some(item) = items.next()? {
+        match item {
+            Item::Begin(name) => {
+                depth += 1;
+                if depth == 2 && HIDDEN.iter().any(|prefix| name.starts_with(prefix)) {
+                    hidden_at = hidden_at.or(Some(depth));
+                }
+                place = if depth == 2 {
+                    Place::of(name)
+                } else {
+                    Place::Other
+                };
+                if hidden_at.is_none() {
+                    writer.begin(name, place)?;
+                    writer.arguments(place, guest.arguments)?;
+                }
+            }
+            Item::End => {
+                if hidden_at.is_none() {
+                    writer.word(END_NODE)?;
+                } else if hidden_at == Some(depth) {
+                    hidden_at = None;
+                }
+                depth = depth.saturating_sub(1);
+                place = Place::Other;
+            }
+            Item::Property(name, value) if hidden_at.is_none() => {
+                writer.copy(place, name, value, guest.memory)?;
+            }
+            Item::Property(..) => {}
+        }
+    }
+    writer.finish()
+}
+
+/// A node whose properties change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Memory,
+    Pci,
+    Chosen,
+    Other,
+}
+
+impl Place {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"chosen" => Self::Chosen,
+            name if name.starts_with(b"memory@") => Self::Memory,
+            name if name.starts_with(b"pcie@") => Self::Pci,
+            _ => Self::Other,
+        }
+    }
+}
+
+struct Writer<'a> {
+    out: &'a mut [u8],
+    at: usize,
+    strings: [u8; STRINGS],
+    strings_length: usize,
+}
+
+impl Writer<'_> {
+    fn begin(&mut self, name: &[u8], place: Place) -> Result<(), Error> {
+        self.word(BEGIN_NODE)?;
+        let name = if place == Place::Memory {
+            b"memory@44000000"
+        } else {
+            name
+        };
+        self.bytes(name)?;
+        self.bytes(&[0])?;
+        self.align()
+    }
+
+    fn arguments(&mut self, place: Place, arguments: &str) -> Result<(), Error> {
+        if place != Place::Chosen || arguments.is_empty() {
+            return Ok(());
+        }
+        self.property_head(b"bootargs", arguments.len() + 1)?;
+        self.bytes(arguments.as_bytes())?;
+        self.bytes(&[0])?;
+        self.align()
+    }
+
+    fn copy(
+        &mut self,
+        place: Place,
+        name: &[u8],
+        value: &[u8],
+        memory: GuestMemory,
+    ) -> Result<(), Error> {
+        match (place, name) {
+            (Place::Chosen, b"bootargs") | (Place::Pci, b"iommu-map") => Ok(()),
+            (Place::Memory, b"reg") => {
+                let mut reg = [0; 16];
+                let (base, size) = reg.split_at_mut(8);
+                base.copy_from_slice(&GUEST_RAM.to_be_bytes());
+                size.copy_from_slice(&memory.size().to_be_bytes());
+                self.property(name, &reg)
+            }
+            _ => self.property(name, value),
+        }
+    }
+
+    fn property(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.property_head(name, value.len())?;
+        self.bytes(value)?;
+        self.align()
+    }
+
+    fn property_head(&mut self, name: &[u8], length: usize) -> Result<(), Error> {
+        let name = self.string(name)?;
+        self.word(PROPERTY)?;
+        self.word(u32::try_from(length).map_err(|_| Error::Room)?)?;
+        self.word(name)
+    }
+
+    /// The offset of `name` among the names, added if it is new.
+    fn string(&mut self, name: &[u8]) -> Result<u32, Error> {
+        let known = self.strings.get(..self.strings_length).unwrap_or(&[]);
+        let mut at = 0;
+        for old in known.split(|&byte| byte == 0) {
+            if old == name && at < self.strings_length {
+                return u32::try_from(at).map_err(|_| Error::Room);
+            }
+            at += old.len() + 1;
+        }
+        let start = self.strings_length;
+        let end = start + name.len();
+        self.strings
+            .get_mut(start..end)
+            .ok_or(Error::Room)?
+            .copy_from_slice(name);
+        *self.strings.get_mut(end).ok_or(Error::Room)? = 0;
+        self.strings_length = end + 1;
+        u32::try_from(start).map_err(|_| Error::Room)
+    }
+
+    fn word(&mut self, word: u32) -> Result<(), Error> {
+        self.bytes(&word.to_be_bytes())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let end = self.at + bytes.len();
+        self.out
+            .get_mut(self.at..end)
+            .ok_or(Error::Room)?
+            .copy_from_slice(bytes);
+        self.at = end;
+        Ok(())
+    }
+
+    fn align(&mut self) -> Result<(), Error> {
+        let padding = self.at.next_multiple_of(4) - self.at;
+        self.bytes([0; 3].get(..padding).unwrap_or(&[]))
+    }
+
+    fn finish(mut self) -> Result<usize, Error> {
+        self.word(END)?;
+        let strings_at = self.at;
+        let structure = strings_at - STRUCTURE;
+        let strings = self.strings;
+        self.bytes(strings.get(..self.strings_length).unwrap_or(&[]))?;
+        let total = self.at.next_multiple_of(8);
+        self.out.get_mut(self.at..total).ok_or(Error::Room)?.fill(0);
+        let reserved = HEADER;
+        let fields = [
+            total,
+            STRUCTURE,
+            strings_at,
+            reserved,
+            17,
+            16,
+            0,
+            self.strings_length,
+            structure,
+        ];
+        self.at = 0;
+        self.word(MAGIC)?;
+        for field in fields {
+            self.word(u32::try_from(field).map_err(|_| Error::Room)?)?;
+        }
+        self.bytes(&[0; 16])?;
+        Ok(total)
+    }
+}

@@ -1,0 +1,61 @@
+//! QEMU's machine, as the rules ask for it.
+
+use core::fmt;
+use core::ops::Range;
+
+use monitor::inject::Injection;
+use monitor::machine::{Abort, Machine};
+use monitor::psci;
+use monitor::syndrome::Width;
+
+use super::asm;
+use super::console::Console;
+
+/// The machine that this runs on.
+pub(super) struct Qemu;
+
+impl Machine for Qemu {
+    fn load(&self, address: u64, width: Width) -> Result<u64, Abort> {
+        asm::load(address, width)
+    }
+
+    fn store(&self, address: u64, width: Width, value: u64) -> Result<(), Abort> {
+        asm::store(address, width, value)
+    }
+
+    fn read(&self, address: u64, bytes: &mut [u8]) {
+        asm::read(address, bytes);
+    }
+
+    fn write(&self, address: u64, bytes: &[u8]) {
+        asm::write(address, bytes);
+    }
+
+    fn flush(&self) {
+        asm::flush();
+    }
+
+    fn enter_guest_vector(&self, injection: &Injection, from: (u64, u64), far: u64) -> u64 {
+        asm::exception(injection.esr, far, from.0, from.1).wrapping_add(injection.vector)
+    }
+
+    fn guest_control(&self) -> u64 {
+        asm::guest_control()
+    }
+
+    fn psci(&self, function: u32, arguments: [u64; 3]) -> u64 {
+        asm::smc(function, arguments)
+    }
+
+    fn start_cpu(&self, mpidr: u64, index: u64) -> u64 {
+        asm::smc(psci::CPU_ON, [mpidr, asm::secondary_entry(), index])
+    }
+
+    fn print(&self, line: fmt::Arguments<'_>) {
+        Console.line(line);
+    }
+
+    fn fill(&self, range: Range<u64>, word: fn(u64) -> u64) {
+        asm::fill(range, word);
+    }
+}

@@ -1,0 +1,47 @@
+//! What the monitor asks of the machine under it.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::inject::Injection;
+use crate::syndrome::Width;
+
+/// A device did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abort;
+
+/// Instructions and memory of the machine; a fake one in the tests.
+///
+/// Nothing here decides anything. Addresses are machine addresses; the caller has checked them.
+pub trait Machine {
+    /// Reads a device register.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`], if the machine has nothing there.
+    fn load(&self, address: u64, width: Width) -> Result<u64, Abort>;
+    /// Writes a device register.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`], if the machine has nothing there.
+    fn store(&self, address: u64, width: Width, value: u64) -> Result<(), Abort>;
+    /// Copies guest memory at `address` into `bytes`.
+    fn read(&self, address: u64, bytes: &mut [u8]);
+    /// Copies `bytes` to guest memory at `address`.
+    fn write(&self, address: u64, bytes: &[u8]);
+    /// Forgets translations of stage 2, and waits until it is done.
+    fn flush(&self);
+    /// Lets the guest take an exception from `from` with fault address `far`; gives its vector.
+    fn enter_guest_vector(&self, injection: &Injection, from: (u64, u64), far: u64) -> u64;
+    /// `SCTLR_EL1`.
+    fn guest_control(&self) -> u64;
+    /// Calls the machine's PSCI.
+    fn psci(&self, function: u32, arguments: [u64; 3]) -> u64;
+    /// Starts processor `mpidr` inside the monitor, which finds `index` there.
+    fn start_cpu(&self, mpidr: u64, index: u64) -> u64;
+    /// Prints a line of the monitor's own.
+    fn print(&self, line: fmt::Arguments<'_>);
+    /// Fills `range` of guest memory with what `word` gives for each address.
+    fn fill(&self, range: Range<u64>, word: fn(u64) -> u64);
+}

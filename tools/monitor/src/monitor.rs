@@ -1,0 +1,164 @@
+//! The monitor: one realm, its traps, and what it did.
+
+mod boot;
+mod calls;
+mod device;
+mod faults;
+mod world;
+
+use core::sync::atomic::AtomicU8;
+
+pub use self::boot::{Booted, Refusal};
+use crate::counters::Counters;
+use crate::layout::{GuestMemory, MAX_GRANULES, Space};
+use crate::machine::Machine;
+use crate::options::Options;
+use crate::regions::Regions;
+use crate::report::Report;
+use crate::rsi::Realm;
+use crate::stage2::{Stage2, Tables};
+use crate::violation::{Violation, Violations};
+
+/// The registers of the guest at a trap, as the vector saves them.
+#[derive(Clone, Debug, Default)]
+#[repr(C)]
+pub struct Frame {
+    /// `x0` to `x30`.
+    pub x: [u64; 31],
+    /// `ELR_EL2`: where the guest goes on.
+    pub pc: u64,
+    /// `SPSR_EL2`.
+    pub pstate: u64,
+    /// `ESR_EL2`.
+    pub esr: u64,
+    /// `FAR_EL2`.
+    pub far: u64,
+    /// `HPFAR_EL2`.
+    pub hpfar: u64,
+}
+
+/// What a processor does when its trap is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Back to the guest.
+    Resume,
+    /// Wait for an interrupt first.
+    Wait,
+    /// Switch the processor off.
+    CpuOff,
+    /// Switch the machine off.
+    SystemOff,
+}
+
+/// Memory for everything that the machine or the monitor looks up by address.
+pub struct Storage {
+    /// Tables of stage 2.
+    pub stage2: Tables,
+    /// State of each granule.
+    pub states: [AtomicU8; MAX_GRANULES],
+}
+
+impl Storage {
+    /// Empty.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            stage2: Tables::new(),
+            states: [const { AtomicU8::new(0) }; MAX_GRANULES],
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The most processors of a guest.
+pub const MAX_CPUS: usize = 8;
+
+/// Where a processor starts: address and context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// First instruction.
+    pub entry: u64,
+    /// Value of `x0`.
+    pub context: u64,
+}
+
+/// One realm and everything that watches it.
+pub struct Monitor<M> {
+    machine: M,
+    options: Options,
+    space: Space,
+    memory: GuestMemory,
+    regions: Regions,
+    stage2: Stage2,
+    realm: Realm<'static>,
+    counters: Counters,
+    violations: Violations,
+    starts: [Start; MAX_CPUS],
+}
+
+impl<M: Machine> Monitor<M> {
+    /// Handles one trap of the guest.
+    pub fn trap(&mut self, frame: &mut Frame) -> Next {
+        use crate::syndrome::Trap;
+        match Trap::of(frame.esr) {
+            Trap::Smc => return self.call(frame),
+            Trap::Hvc => self.hvc(frame),
+            Trap::Fetch => self.fetch(frame),
+            Trap::Data => self.data(frame),
+            Trap::Other(_) => {
+                self.violation(Violation::Trapped {
+                    esr: frame.esr,
+                    pc: frame.pc,
+                });
+                self.inject_undefined(frame);
+            }
+        }
+        Next::Resume
+    }
+
+    /// Where processor `index` was told to start.
+    #[must_use]
+    pub fn start(&self, index: usize) -> Start {
+        self.starts.get(index).copied().unwrap_or_default()
+    }
+
+    /// The values for `VTCR_EL2` and `VTTBR_EL2`.
+    #[must_use]
+    pub fn stage2_registers(&self) -> (u64, u64) {
+        const VMID: u64 = 1 << 48;
+        (
+            crate::stage2::control(self.space),
+            self.stage2.root() | VMID,
+        )
+    }
+
+    /// The machine under the monitor.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// Tells everything, once the guest is done.
+    pub fn report(&mut self) {
+        let shared = self.realm.granules.shared();
+        let rim = self.realm.measurements.initial();
+        let report = Report {
+            counters: &self.counters,
+            violations: &self.violations,
+            shared,
+            rim,
+        };
+        self.machine.print(format_args!("report: {report}"));
+    }
+
+    fn violation(&mut self, violation: Violation) {
+        if self.violations.add(violation) {
+            self.machine
+                .print(format_args!("monitor: violation: {violation}"));
+        }
+    }
+}

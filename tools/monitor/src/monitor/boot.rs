@@ -1,0 +1,231 @@
+//! From the machine's device tree to a realm that is ready to run.
+
+use core::fmt;
+use core::ops::Range;
+
+use super::{MAX_CPUS, Monitor, Start, Storage};
+use crate::counters::Counters;
+use crate::devtree::{self, Guest};
+use crate::granules::{Ripas, granules};
+use crate::layout::{
+    GRANULE, GUEST_ENTRY, GUEST_RAM, GUEST_TREE, GUEST_TREE_MAX, GuestMemory, MACHINE_RAM, Space,
+};
+use crate::machine::Machine;
+use crate::options::{self, BadWord, Options, Ram};
+use crate::regions::Regions;
+use crate::rsi::Realm;
+use crate::stage2::{Side, Stage2};
+use crate::violation::Violations;
+
+/// Why the monitor does not start the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    /// The machine's device tree cannot be used.
+    Tree(devtree::Error),
+    /// The command line has a word that is not an option.
+    Option(BadWord<'a>),
+    /// The machine has not as much memory as a guest needs, or more than the tables have room for.
+    Memory(u64),
+    /// There is no arm64 image where the guest should be.
+    Image,
+    /// The guest's image needs so many bytes, more than its memory has.
+    ImageSize(u64),
+    /// The initial RAM disk is not in guest memory, or lies over the image.
+    Initrd(u64, u64),
+    /// The machine has no SMMU.
+    NoSmmu,
+}
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tree(error) => write!(f, "{error}"),
+            Self::Option(word) => write!(f, "{word}"),
+            Self::Memory(size) => write!(
+                f,
+                "{} MiB of memory; give the guest's 4 MiB to 1 GiB, a multiple of 2 MiB, and 64 MiB more",
+                size >> 20
+            ),
+            Self::Image => write!(
+                f,
+                "no arm64 Image at {GUEST_ENTRY:#x}; load one by -device loader,force-raw=on"
+            ),
+            Self::ImageSize(size) => {
+                write!(f, "the image needs {size:#x} bytes, more than there are")
+            }
+            Self::Initrd(start, end) => {
+                write!(
+                    f,
+                    "no place for the initial RAM disk at {start:#x}..{end:#x}; give more memory"
+                )
+            }
+            Self::NoSmmu => f.write_str("the machine has no SMMU; give -machine iommu=smmuv3"),
+        }
+    }
+}
+
+/// A realm that is ready to run, and where.
+pub struct Booted<M> {
+    /// The monitor around it.
+    pub monitor: Monitor<M>,
+    /// Its first instruction and its device tree.
+    pub start: Start,
+}
+
+impl<M: Machine> Monitor<M> {
+    /// Builds the realm that the device tree `tree` describes.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], with what has to be changed.
+    pub fn boot<'t>(
+        machine: M,
+        tree: &'t [u8],
+        storage: &'static Storage,
+    ) -> Result<Booted<M>, Refusal<'t>> {
+        let found = devtree::Machine::read(tree).map_err(Refusal::Tree)?;
+        let (options, arguments) = options::parse(found.arguments).map_err(Refusal::Option)?;
+        if !found.smmu {
+            return Err(Refusal::NoSmmu);
+        }
+        let memory = guest_memory(&found.memory)?;
+        let image = image(&machine, memory)?;
+        let initrd = initrd(found.initrd, memory, &image)?;
+        write_tree(&machine, tree, &Guest { memory, arguments })?;
+        let space = space(&options, found.config);
+        let mut monitor = Self::new(machine, options, space, memory, storage)
+            .ok_or(Refusal::Memory(memory.size()))?;
+        let tree = GUEST_TREE..GUEST_TREE + GUEST_TREE_MAX as u64;
+        monitor.populate([Some(image), Some(tree), initrd]);
+        Ok(Booted {
+            monitor,
+            start: Start {
+                entry: GUEST_ENTRY,
+                context: GUEST_TREE,
+            },
+        })
+    }
+
+    fn new(
+        machine: M,
+        options: Options,
+        space: Space,
+        memory: GuestMemory,
+        storage: &'static Storage,
+    ) -> Option<Self> {
+        Some(Self {
+            machine,
+            options,
+            space,
+            memory,
+            regions: Regions::new(space),
+            stage2: Stage2::new(&storage.stage2, space, options.enforce),
+            realm: Realm::new(options, space, memory, &storage.states)?,
+            counters: Counters::default(),
+            violations: Violations::new(),
+            starts: [Start::default(); MAX_CPUS],
+        })
+    }
+
+    /// Gives the realm its memory: all of it, or `parts` only.
+    fn populate(&mut self, parts: [Option<Range<u64>>; 3]) {
+        let all = GUEST_RAM..self.memory.top();
+        if self.options.ram == Ram::All {
+            self.set_ram(&all);
+        }
+        for part in parts.into_iter().flatten() {
+            self.set_ram(&part);
+        }
+        for at in granules(&all) {
+            self.place(at);
+        }
+        self.realm.granules.start_counting();
+        self.machine.flush();
+    }
+
+    fn set_ram(&mut self, range: &Range<u64>) {
+        for at in granules(range) {
+            self.realm.granules.set(at, Ripas::Ram);
+        }
+    }
+
+    /// Maps the granule at `address` in the half where it belongs.
+    pub(super) fn place(&mut self, address: u64) {
+        let Some(granule) = self.memory.granule(address) else {
+            return;
+        };
+        let private = self.realm.granules.state(address) == Ripas::Ram;
+        if private || !self.options.enforce {
+            self.stage2.map(Side::Protected, granule);
+        }
+        if !private || !self.options.enforce {
+            self.stage2.map(Side::Shared, granule);
+        }
+    }
+}
+
+fn guest_memory(machine: &Range<u64>) -> Result<GuestMemory, Refusal<'static>> {
+    let size = machine.end.saturating_sub(GUEST_RAM);
+    let refusal = Refusal::Memory(machine.end.saturating_sub(MACHINE_RAM));
+    GuestMemory::new(size)
+        .filter(|_| machine.start == MACHINE_RAM)
+        .ok_or(refusal)
+}
+
+fn space(options: &Options, config: u64) -> Space {
+    const WIDE: Space = match Space::new(41) {
+        Some(space) => space,
+        None => panic!("41 is a width"),
+    };
+    let by_machine = if config >> 32 == 0 { 33 } else { 41 };
+    Space::new(options.width.unwrap_or(by_machine)).unwrap_or(WIDE)
+}
+
+/// The pages of the guest's image, by its header.
+///
+/// Ref: Linux, Documentation/arch/arm64/booting.rst.
+fn image<M: Machine>(machine: &M, memory: GuestMemory) -> Result<Range<u64>, Refusal<'static>> {
+    const MAGIC: [u8; 4] = *b"ARM\x64";
+    let mut header = [0; 64];
+    machine.read(GUEST_ENTRY, &mut header);
+    if header.get(56..60).is_none_or(|magic| magic != MAGIC) {
+        return Err(Refusal::Image);
+    }
+    let size = header
+        .get(16..)
+        .and_then(<[u8]>::first_chunk)
+        .map_or(0, |s| u64::from_le_bytes(*s));
+    let end = GUEST_ENTRY
+        .saturating_add(size)
+        .checked_next_multiple_of(GRANULE);
+    match end {
+        Some(end) if end <= memory.top() => Ok(GUEST_ENTRY..end),
+        _ => Err(Refusal::ImageSize(size)),
+    }
+}
+
+fn initrd(
+    found: Option<Range<u64>>,
+    memory: GuestMemory,
+    image: &Range<u64>,
+) -> Result<Option<Range<u64>>, Refusal<'static>> {
+    let Some(disk) = found.filter(|disk| !disk.is_empty()) else {
+        return Ok(None);
+    };
+    if !memory.covers(&disk) || disk.start < image.end {
+        return Err(Refusal::Initrd(disk.start, disk.end));
+    }
+    Ok(Some(disk))
+}
+
+/// Writes the guest's tree, and zeros behind it.
+fn write_tree<M: Machine>(
+    machine: &M,
+    tree: &[u8],
+    guest: &Guest<'_>,
+) -> Result<(), Refusal<'static>> {
+    let mut copy = [0; GUEST_TREE_MAX];
+    devtree::rewrite(tree, guest, &mut copy).map_err(Refusal::Tree)?;
+    machine.write(GUEST_TREE, &copy);
+    Ok(())
+}

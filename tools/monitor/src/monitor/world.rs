@@ -1,0 +1,82 @@
+//! Pages that move from one half to the other.
+
+use core::ops::Range;
+
+use crate::granules::granules;
+use crate::layout::GuestMemory;
+use crate::machine::Machine;
+use crate::options::{Content, Options};
+use crate::rsi::World;
+use crate::stage2::{Side, Stage2};
+
+/// The parts of the monitor that a change of state needs.
+pub(super) struct Moves<'a, M> {
+    pub(super) machine: &'a M,
+    pub(super) memory: GuestMemory,
+    pub(super) options: &'a Options,
+    pub(super) stage2: Stage2,
+    /// Granules that became shared, and that became private.
+    pub(super) moved: &'a mut (u64, u64),
+}
+
+impl<M: Machine> World for Moves<'_, M> {
+    fn read(&self, address: u64, bytes: &mut [u8]) {
+        self.machine.read(address, bytes);
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) {
+        self.machine.write(address, bytes);
+    }
+
+    fn share(&mut self, range: Range<u64>) {
+        self.relocate(&range, Side::Protected, Side::Shared);
+    }
+
+    fn take_back(&mut self, range: Range<u64>) {
+        self.relocate(&range, Side::Shared, Side::Protected);
+    }
+}
+
+impl<M: Machine> Moves<'_, M> {
+    /// Old mappings go and are forgotten before the content changes, and that before new ones come.
+    fn relocate(&mut self, range: &Range<u64>, from: Side, to: Side) {
+        let range = range.start..range.end.min(self.memory.top());
+        let memory = self.memory;
+        let numbers = || granules(&range).filter_map(|at| memory.granule(at));
+        numbers().for_each(|granule| self.stage2.unmap(from, granule));
+        self.machine.flush();
+        if self.options.enforce {
+            self.machine
+                .fill(range.clone(), content(self.options.content));
+        }
+        let mut count = 0;
+        for granule in numbers() {
+            self.stage2.map(to, granule);
+            count += 1;
+        }
+        self.machine.flush();
+        let moved = if to == Side::Shared {
+            &mut self.moved.0
+        } else {
+            &mut self.moved.1
+        };
+        *moved += count;
+    }
+}
+
+fn content(content: Content) -> fn(u64) -> u64 {
+    match content {
+        Content::Zero => |_| 0,
+        Content::Noise => noise,
+    }
+}
+
+/// Never zero, and different for each address.
+///
+/// Ref: Steele, Lea, Flood, «Fast splittable pseudorandom number generators» (the mixing function).
+fn noise(address: u64) -> u64 {
+    let mut z = address.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ z >> 31) | 1
+}
