@@ -56,6 +56,9 @@ pub struct RunOptions {
     /// Boots this ELF file or raw image instead of building one.
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
+    /// Boots under this monitor instead of building one (--mode realm).
+    #[arg(long, value_name = "FILE")]
+    pub monitor_image: Option<PathBuf>,
     /// The machine.
     #[arg(long, value_enum, default_value = "qemu-virt")]
     pub board: Board,

@@ -26,9 +26,15 @@ pub struct Report {
     /// Device registers written, by device or as one number.
     #[serde(default)]
     pub mmio_writes: Value,
-    /// The most pages of 4 KiB that were shared at one time, or those shared at the end.
+    /// Pages of 4 KiB that were shared at the end.
     #[serde(default)]
     pub shared_pages: u64,
+    /// The most pages that were shared at one time.
+    #[serde(default)]
+    pub shared_pages_max: u64,
+    /// The realm's initial measurement, in hexadecimal digits.
+    #[serde(default)]
+    pub rim: String,
     /// Accesses that stage 2 refused.
     #[serde(default)]
     pub stage2_faults: Value,
@@ -48,10 +54,12 @@ impl Report {
         serde_json::from_str(json)
     }
 
-    /// Bytes of shared memory.
+    /// The most bytes that were shared at one time.
     #[must_use]
     pub fn shared_bytes(&self) -> u64 {
-        self.shared_pages.saturating_mul(PAGE)
+        self.shared_pages_max
+            .max(self.shared_pages)
+            .saturating_mul(PAGE)
     }
 }
 

@@ -189,26 +189,32 @@ fn machine(options: &RunOptions) -> Machine {
 
 /// Raw images of the payload and, for a realm, of the monitor.
 fn images(options: &RunOptions, folder: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
-    let workspace = Workspace::find()?;
-    let out = workspace.out();
     let image = match &options.image {
-        Some(file) => {
-            let image = folder.join("image.img");
-            workspace::write_raw(file, &image)?;
-            image
-        }
+        Some(file) => given(file, &folder.join("image.img"))?,
         None => {
+            let workspace = Workspace::find()?;
             let name = options.payload_name();
             let program = workspace.program(name)?;
             eprintln!("airlock: builds `{name}` (a first build takes a minute or two)");
-            workspace.write_image(&program, &out, options.verbose)?
+            workspace.write_image(&program, &workspace.out(), options.verbose)?
         }
     };
-    let monitor = match options.mode {
-        Mode::Vm => None,
-        Mode::Realm => Some(workspace.write_image(&Workspace::monitor(), &out, options.verbose)?),
+    let monitor = match (options.mode, &options.monitor_image) {
+        (Mode::Vm, _) => None,
+        (Mode::Realm, Some(file)) => Some(given(file, &folder.join("monitor.img"))?),
+        (Mode::Realm, None) => {
+            let workspace = Workspace::find()?;
+            let monitor = Workspace::monitor();
+            Some(workspace.write_image(&monitor, &workspace.out(), options.verbose)?)
+        }
     };
     Ok((image, monitor))
+}
+
+/// The raw image of a file that the user named.
+fn given(file: &Path, to: &Path) -> Result<PathBuf> {
+    workspace::write_raw(file, to)?;
+    Ok(to.to_owned())
 }
 
 /// The host's side of the main job, when `fetch` is to get its file from us.

@@ -1,0 +1,45 @@
+//! Images, each built once.
+
+use airlock_cli::workspace::{Program, Workspace};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// The raw image of a payload.
+///
+/// # Panics
+/// It does not build.
+#[must_use]
+pub fn image(payload: &str) -> PathBuf {
+    built(payload, |workspace| {
+        workspace
+            .program(payload)
+            .unwrap_or_else(|error| panic!("{error:#}"))
+    })
+}
+
+/// The raw image of the monitor.
+///
+/// # Panics
+/// It does not build.
+#[must_use]
+pub fn monitor_image() -> PathBuf {
+    built("the monitor", |_| Workspace::monitor())
+}
+
+fn built(name: &str, program: impl FnOnce(&Workspace) -> Program) -> PathBuf {
+    // A test that failed to build its image has said so; the others go on.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = built.get(name) {
+        return path.clone();
+    }
+    let workspace = Workspace::find().unwrap_or_else(|error| panic!("{error:#}"));
+    let program = program(&workspace);
+    let path = workspace
+        .write_image(&program, &workspace.out(), false)
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    built.insert(name.to_owned(), path.clone());
+    path
+}

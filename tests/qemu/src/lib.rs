@@ -1,0 +1,123 @@
+//! Boots whole images in QEMU, for the tests in `tests/images`.
+//!
+//! Every test says what it boots with [`Boot`], in the words of `airlock run`, and looks at the
+//! [`Outcome`]. Each image is built once; as many machines run at a time as there are processors,
+//! so that a time limit means the same alone and in company.
+#![forbid(unsafe_code)]
+
+pub mod flood;
+mod images;
+mod turns;
+
+pub use airlock_cli::report::{Report, total};
+pub use airlock_cli::run::Outcome;
+pub use airlock_cli::verdict::Verdict;
+pub use images::{image, monitor_image};
+
+use airlock_cli::cli::{Arguments, Command};
+use airlock_cli::run::run_once;
+use clap::Parser;
+
+/// One machine that is to boot.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    words: Vec<String>,
+}
+
+impl Boot {
+    /// A payload as a realm, under the monitor.
+    #[must_use]
+    pub fn realm(payload: &str) -> Self {
+        let boot = Self::new(payload, "realm");
+        let monitor = monitor_image();
+        boot.with(&["--monitor-image", &monitor.to_string_lossy()])
+    }
+
+    /// A payload in a plain machine.
+    #[must_use]
+    pub fn machine(payload: &str) -> Self {
+        Self::new(payload, "vm")
+    }
+
+    fn new(payload: &str, mode: &str) -> Self {
+        let image = image(payload);
+        let words = ["airlock", "run", "--payload", payload, "--mode", mode];
+        let boot = Self {
+            words: words.map(str::to_owned).to_vec(),
+        };
+        boot.with(&["--image", &image.to_string_lossy()])
+    }
+
+    /// More arguments of `airlock run`.
+    #[must_use]
+    pub fn with(mut self, words: &[&str]) -> Self {
+        self.words.extend(words.iter().map(|&word| word.to_owned()));
+        self
+    }
+
+    /// Options of the monitor, `KEY=VALUE` each.
+    #[must_use]
+    pub fn monitor(self, options: &[&str]) -> Self {
+        options
+            .iter()
+            .fold(self, |boot, option| boot.with(&["--monitor", option]))
+    }
+
+    /// Boots it and waits for the end, at most for the time limit of the arguments.
+    ///
+    /// # Panics
+    /// The arguments are wrong, or something is missing: both end the test.
+    #[must_use]
+    pub fn run(&self) -> Outcome {
+        let _turn = turns::take();
+        println!("$ {}", self.words.join(" "));
+        match Arguments::try_parse_from(&self.words).map(|arguments| arguments.command) {
+            Ok(Command::Run(options)) => {
+                run_once(&options).unwrap_or_else(|error| panic!("{error:#}"))
+            }
+            Ok(_) => panic!("only `run` boots"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Boots it, and insists on a clean end: payload ok, and nothing for the monitor to object to.
+    ///
+    /// # Panics
+    /// It ended in any other way.
+    #[must_use]
+    pub fn run_ok(&self) -> Outcome {
+        let outcome = self.run();
+        assert_eq!(outcome.verdict, Verdict::Ok, "{}", outcome.verdict);
+        outcome
+    }
+
+    /// Boots it, and insists that the payload or the boot fails in its own words, with `text` among
+    /// them, and that the monitor has nothing to object to.
+    ///
+    /// # Panics
+    /// It ended in any other way.
+    pub fn fails_with(&self, text: &str) {
+        match self.run().verdict {
+            Verdict::PayloadFailed(reason) => {
+                assert!(reason.contains(text), "`{reason}` does not say `{text}`");
+            }
+            other => panic!("no failure of its own, but: {other}"),
+        }
+    }
+
+    /// Boots it, and insists that the monitor names a violation with `text` in it.
+    ///
+    /// # Panics
+    /// It ended in any other way.
+    pub fn is_caught(&self, text: &str) {
+        match self.run().verdict {
+            Verdict::Violations(list) => {
+                assert!(
+                    list.iter().any(|one| one.contains(text)),
+                    "{list:?} does not say `{text}`"
+                );
+            }
+            other => panic!("the monitor did not object: {other}"),
+        }
+    }
+}

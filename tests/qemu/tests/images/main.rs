@@ -1,0 +1,6 @@
+//! Whole images in QEMU: one claim a test. `cargo test -p qemu-tests -- NAME` runs some of them.
+
+mod bad_input;
+mod boot;
+mod main_job;
+mod monitor_lies;

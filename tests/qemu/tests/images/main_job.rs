@@ -1,0 +1,60 @@
+//! The main job: a file over the network, onto a disk, and back.
+
+use qemu_tests::{Boot, Outcome, image, monitor_image};
+use std::time::Duration;
+
+/// What one net and one block device may share.
+const SHARED: u64 = 4 << 20;
+/// Bytes that an image may have.
+const IMAGE: u64 = 2_000_000;
+/// Time for the whole job, after the build.
+const JOB: Duration = Duration::from_secs(30);
+
+/// Runs the job. `run_ok` includes that the host found the file on the disk.
+fn fetch(boot: &Boot) -> Outcome {
+    boot.clone().with(&["--timeout", "60s"]).run_ok()
+}
+
+#[test]
+fn a_realm_fetches_a_file_and_stores_it() {
+    let outcome = fetch(&Boot::realm("fetch"));
+    assert!(outcome.elapsed < JOB, "{:?}", outcome.elapsed);
+    let report = outcome.report.expect("a realm has a report");
+    assert!(
+        report.shared_bytes() <= SHARED,
+        "{} bytes are shared",
+        report.shared_bytes()
+    );
+}
+
+#[test]
+fn a_plain_machine_does_the_same_job() {
+    let outcome = fetch(&Boot::machine("fetch"));
+    assert!(outcome.elapsed < JOB, "{:?}", outcome.elapsed);
+}
+
+#[test]
+fn thirty_two_megabytes_are_enough() {
+    let _outcome = fetch(&Boot::realm("fetch").with(&["--memory", "32M"]));
+}
+
+#[test]
+fn devices_may_use_addresses_without_the_shared_bit() {
+    let boot = Boot::realm("fetch")
+        .monitor(&["dma=low"])
+        .with(&["--append", "dma=low"]);
+    let _outcome = fetch(&boot);
+}
+
+#[test]
+fn pages_full_of_noise_after_a_change_of_half_do_no_harm() {
+    let _outcome = fetch(&Boot::realm("fetch").monitor(&["content=noise"]));
+}
+
+#[test]
+fn images_are_small() {
+    for path in [image("hello"), image("fetch"), monitor_image()] {
+        let bytes = path.metadata().unwrap().len();
+        assert!(bytes <= IMAGE, "{} has {bytes} bytes", path.display());
+    }
+}
