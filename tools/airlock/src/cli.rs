@@ -1,5 +1,6 @@
 //! The arguments of `airlock`.
 
+use crate::measure::MeasureOptions;
 use crate::network::Network;
 use crate::serve::Behaviour;
 use crate::units;
@@ -26,6 +27,8 @@ pub enum Command {
     /// Builds payloads and writes their raw images to target/airlock/NAME.img.
     #[command(visible_alias = "build")]
     Image(ImageOptions),
+    /// Computes the RIM that an image must have, from its file.
+    Measure(Box<MeasureOptions>),
 }
 
 /// The payload of `make run`.
@@ -166,7 +169,7 @@ mod tests {
         let words = ["airlock", "run"].iter().chain(line);
         match Arguments::try_parse_from(words)?.command {
             Command::Run(options) => Ok(*options),
-            Command::Image(_) => panic!("this is run"),
+            other => panic!("this is not run: {other:?}"),
         }
     }
 

@@ -11,6 +11,7 @@
 //! | [`console`] | what the guest said |
 //! | [`report`], [`verdict`] | what it means |
 //! | [`fetch`], [`serve`] | the main job: a server, a disk, and the check of its content |
+//! | [`measure`] | the RIM that an image must have |
 //! | [`run`] | all of it in order |
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod disk;
 pub mod fetch;
 pub mod image;
 pub mod machine;
+pub mod measure;
 pub mod network;
 pub mod qemu;
 pub mod report;

@@ -3,7 +3,7 @@
 
 use airlock_cli::cli::{Arguments, Command};
 use airlock_cli::verdict::Verdict;
-use airlock_cli::{run, workspace};
+use airlock_cli::{measure, run, workspace};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(options) => run::run(&options).map(|outcome| outcome.verdict),
         Command::Image(options) => workspace::write_images(&options).map(|()| Verdict::Ok),
+        Command::Measure(options) => measure::measure(&options).map(|()| Verdict::Ok),
     };
     let verdict = done.unwrap_or_else(|error| {
         eprintln!("airlock: {error:#}");

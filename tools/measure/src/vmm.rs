@@ -15,7 +15,7 @@ pub use blob::{Blob, Pages};
 pub use header::ImageHeader;
 pub use layout::{Event, Layout, Order, Step};
 pub use lkvm::lkvm;
-pub use monitor::monitor;
+pub use monitor::{MONITOR_DEBUG, MONITOR_IMAGE, MONITOR_RAM, MONITOR_TREE, monitor};
 pub use qemu::qemu;
 
 use core::fmt;

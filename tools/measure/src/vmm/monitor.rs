@@ -3,42 +3,53 @@
 use super::{Blob, Error, Files, ImageHeader, Layout, Machine, Order};
 use crate::{Algorithm, GRANULE, RecParams};
 
-/// Bits of the IPA space that the monitor gives when nobody says otherwise.
-const IPA_BITS: u8 = 33;
+/// First address of guest memory under the test monitor.
+pub const MONITOR_RAM: u64 = 0x4400_0000;
+/// Where the test monitor puts the image, and enters it.
+pub const MONITOR_IMAGE: u64 = 0x4420_0000;
+/// Where the guest of the test monitor finds its device tree.
+pub const MONITOR_TREE: u64 = MONITOR_RAM;
+/// Breakpoints and watchpoints, as fields of `ID_AA64DFR0_EL1`, that the test monitor measures.
+pub const MONITOR_DEBUG: (u8, u8) = (5, 3);
 
-/// What the test monitor measures: RAM from `ram_base`, the image at `image_at`, the device tree at
-/// `dtb_at` if `files` has one, in the order of the newest lkvm.
+/// Bits of the IPA space, unless something else is asked for: QEMU's configuration space is high.
+const IPA_BITS: u8 = 41;
+/// The narrowest IPA space that has both halves of the machine.
+const LEAST_IPA_BITS: u8 = 33;
+
+/// What the test monitor measures: RAM, the image, the device tree if `files` has one, and the REC.
+///
+/// The monitor makes the device tree from QEMU's, which differs from run to run and has the boot
+/// arguments. So it leaves it out by default, unlike lkvm, and boot arguments show in REM 1 alone.
 ///
 /// # Errors
 ///
 /// [`Error`] says what does not fit.
-pub fn monitor<'a>(
-    files: &Files<'a>,
-    machine: &Machine,
-    ram_base: u64,
-    image_at: u64,
-    dtb_at: u64,
-) -> Result<Layout<'a>, Error> {
+pub fn monitor<'a>(files: &Files<'a>, machine: &Machine) -> Result<Layout<'a>, Error> {
     let memory = machine.memory;
-    let ram_top = ram_base
+    let ram_top = MONITOR_RAM
         .checked_add(memory)
         .filter(|_| memory > 0 && memory.is_multiple_of(GRANULE))
         .ok_or(Error::Memory { memory })?;
     let header = ImageHeader::parse(files.image)?;
-    let image = Blob::new(image_at, files.image)?.within(ram_base, ram_top)?;
+    let image = Blob::new(MONITOR_IMAGE, files.image)?.within(MONITOR_RAM, ram_top)?;
     let dtb = files
         .dtb
-        .map(|bytes| Blob::new(dtb_at, bytes)?.within(ram_base, ram_top))
+        .map(|bytes| Blob::new(MONITOR_TREE, bytes)?.within(MONITOR_RAM, MONITOR_IMAGE))
         .transpose()?;
+    let wide = Machine {
+        ipa_bits: machine.ipa_bits.or(Some(IPA_BITS)),
+        ..*machine
+    };
     Ok(Layout {
-        params: machine.params(IPA_BITS, Algorithm::Sha256)?,
-        ram_base,
+        params: wide.params(LEAST_IPA_BITS, Algorithm::Sha256)?,
+        ram_base: MONITOR_RAM,
         ram_top,
         image,
-        image_top: image_at.saturating_add(header.image_size),
+        image_top: MONITOR_IMAGE.saturating_add(header.image_size),
         initrd: None,
         dtb,
-        rec: RecParams::entry(image_at, dtb_at),
+        rec: RecParams::entry(MONITOR_IMAGE, MONITOR_TREE),
         order: Order::RamFirst,
     })
 }

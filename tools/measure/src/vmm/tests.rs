@@ -180,6 +180,32 @@ fn qemu_puts_the_tree_behind_half_of_ram() {
 }
 
 #[test]
+fn the_monitor_measures_no_tree_unless_it_is_given() {
+    let (image, dtb) = (image(5000, 0, 0x10_0000), dtb(100));
+    let files = Files {
+        image: &image,
+        initrd: None,
+        dtb: None,
+    };
+    let layout = monitor(&files, &machine(64 * MIB)).unwrap();
+    assert_eq!(layout.params.ipa_bits, 41);
+    let mut rim = Rim::create(&layout.params, Rmm::V1_0);
+    for block in 0..32 {
+        let base = MONITOR_RAM + block * 2 * MIB;
+        rim.init_ripas(base, base + 2 * MIB);
+    }
+    data(&mut rim, 0x4420_0000, &image);
+    rim.rec(&RecParams::entry(0x4420_0000, 0x4400_0000));
+    assert_eq!(silent(&layout, Rmm::V1_0), rim.value());
+    let with = Files {
+        dtb: Some(&dtb),
+        ..files
+    };
+    let with = monitor(&with, &machine(64 * MIB)).unwrap();
+    assert_ne!(silent(&with, Rmm::V1_0), rim.value());
+}
+
+#[test]
 fn what_cannot_be_known_is_refused() {
     let (image, tree) = (image(5000, 0, 0x10_0000), dtb(100));
     let files = Files {

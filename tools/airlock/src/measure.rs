@@ -1,0 +1,346 @@
+//! `airlock measure`: the RIM that an image must have, from the file alone.
+
+use crate::image;
+use crate::units;
+use ::measure::vmm::{self, Event, Files, Layout, Machine, Order};
+use ::measure::{Algorithm, Digest, Rmm, rem};
+use anyhow::{Context, Result, ensure};
+use base64ct::{Base64, Encoding};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Who builds the realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Vmm {
+    /// kvmtool: `lkvm run --realm`.
+    Lkvm,
+    /// QEMU `virt` with `rme-guest`.
+    Qemu,
+    /// The test monitor of this project.
+    Monitor,
+}
+
+/// The order of lkvm's steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LkvmOrder {
+    /// All RAM first: since the branches of 2025.
+    Newest,
+    /// Image first, other RAM left empty: the branches eac5 and v2.
+    Old,
+}
+
+/// The RMM's rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rules {
+    /// RMM 1.0; TF-RMM up to 0.8.
+    #[value(name = "1.0")]
+    V1_0,
+    /// RMM 2.0: RIPAS does not count.
+    #[value(name = "2.0")]
+    V2_0,
+}
+
+/// The hash algorithm of the realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// Options of `airlock measure`.
+#[derive(Args, Clone, Debug)]
+pub struct MeasureOptions {
+    /// The kernel: a raw arm64 image, or the ELF file that it is made of.
+    pub image: PathBuf,
+    /// Who builds the realm.
+    #[arg(long, value_enum)]
+    pub vmm: Vmm,
+    /// Whose rules.
+    #[arg(long, value_enum, default_value = "1.0")]
+    pub rmm: Rules,
+    /// Memory of the realm (K, M or G).
+    #[arg(long, value_parser = units::size)]
+    pub memory: u64,
+    /// Processors. They show in the device tree alone: only the first one is measured.
+    #[arg(long, default_value_t = 1)]
+    pub vcpus: u32,
+    /// The device tree: of `lkvm run ... --dump-dtb FILE`, or of QEMU's `-machine dumpdtb=FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub dtb: Option<PathBuf>,
+    /// The initial file system.
+    #[arg(long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
+    /// Boot arguments: prints the REM 1 that the image gives itself from them.
+    #[arg(long, allow_hyphen_values = true, value_name = "ARGS")]
+    pub append: Option<String>,
+    /// The hash algorithm; without it, the one that the monitor takes.
+    #[arg(long, value_enum)]
+    pub hash: Option<Hash>,
+    /// Breakpoints, as ID_AA64DFR0_EL1 has them: number minus 1.
+    #[arg(long, value_name = "N")]
+    pub bps: Option<u8>,
+    /// Watchpoints, as ID_AA64DFR0_EL1 has them: number minus 1.
+    #[arg(long, value_name = "N")]
+    pub wps: Option<u8>,
+    /// Address bits of the realm, shared half included; without it, what the monitor takes.
+    #[arg(long, value_name = "BITS")]
+    pub width: Option<u8>,
+    /// PMU counters, for a realm with a PMU.
+    #[arg(long, value_name = "N")]
+    pub pmu_counters: Option<u8>,
+    /// SVE vector length in quadwords minus 1, for a realm with SVE.
+    #[arg(long, value_name = "N")]
+    pub sve_vl: Option<u8>,
+    /// The order of lkvm's steps.
+    #[arg(long, value_enum, default_value = "newest")]
+    pub lkvm_order: LkvmOrder,
+    /// Lists every extension in order, with its type, its address, and the value behind it.
+    #[arg(long)]
+    pub explain: bool,
+    /// Writes the reference values of a key broker there, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub reference_values: Option<PathBuf>,
+}
+
+/// What an image must measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measurements {
+    /// The initial measurement.
+    pub rim: Digest,
+    /// Each step on the way to it.
+    pub events: Vec<Event>,
+    /// REM 1 behind the boot arguments, if they are known.
+    pub rem1: Option<Digest>,
+}
+
+/// Computes what `options` ask for, prints it, and writes the reference values.
+///
+/// # Errors
+/// A file cannot be read or written, or something that is measured is not known.
+pub fn measure(options: &MeasureOptions) -> Result<()> {
+    let measurements = compute(options)?;
+    if options.explain {
+        for (number, event) in measurements.events.iter().enumerate() {
+            println!("{number:6} {event}");
+        }
+    }
+    let rim = measurements.rim;
+    println!("rim {}", rim.algorithm().name());
+    println!("rim hex {rim}");
+    println!("rim base64 {}", base64(&rim));
+    if let Some(rem1) = measurements.rem1 {
+        println!("rem1 hex {rem1}");
+    }
+    if let Some(file) = &options.reference_values {
+        std::fs::write(file, reference_values(&[rim]))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Computes what the image of `options` must measure.
+///
+/// # Errors
+/// A file cannot be read, or something that is measured is not known.
+pub fn compute(options: &MeasureOptions) -> Result<Measurements> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let file = read(&options.image)?;
+    let image = image::from_file(&file).with_context(|| format!("{}", options.image.display()))?;
+    let dtb = options.dtb.as_ref().map(read).transpose()?;
+    let initrd = options.initrd.as_ref().map(read).transpose()?;
+    let files = Files {
+        image: &image,
+        initrd: initrd.as_deref(),
+        dtb: dtb.as_deref(),
+    };
+    ensure!(options.vcpus > 0, "--vcpus must be at least 1");
+    let layout = layout(options, &files)?;
+    let rules = match options.rmm {
+        Rules::V1_0 => Rmm::V1_0,
+        Rules::V2_0 => Rmm::V2_0,
+    };
+    let mut events = Vec::new();
+    let rim = layout.measure(rules, &mut |event| events.push(event));
+    let arguments = options.append.as_deref();
+    Ok(Measurements {
+        rim,
+        events,
+        rem1: arguments.map(|arguments| rem_of_arguments(rim.algorithm(), arguments)),
+    })
+}
+
+/// The value of REM 1 once the image has added the digest of its boot arguments.
+#[must_use]
+pub fn rem_of_arguments(algorithm: Algorithm, arguments: &str) -> Digest {
+    let digest = algorithm.hash(arguments.as_bytes());
+    rem::extend(&Digest::zero(algorithm), digest.as_bytes())
+}
+
+/// The file of reference values that a key broker reads, in the form of Arm's demonstration.
+#[must_use]
+pub fn reference_values(rims: &[Digest]) -> String {
+    let rims: Vec<String> = rims.iter().map(base64).collect();
+    let values = serde_json::json!({ "reference-values": rims });
+    format!("{values:#}\n")
+}
+
+fn layout<'a>(options: &MeasureOptions, files: &Files<'a>) -> Result<Layout<'a>> {
+    let machine = machine(options)?;
+    let layout = match options.vmm {
+        Vmm::Lkvm => vmm::lkvm(files, &machine, order(options.lkvm_order)),
+        Vmm::Qemu => vmm::qemu(files, &machine),
+        Vmm::Monitor => {
+            ensure!(files.initrd.is_none(), "the monitor loads no --initrd");
+            vmm::monitor(files, &machine)
+        }
+    };
+    layout.map_err(|error| match error {
+        vmm::Error::DeviceTreeMissing => anyhow::anyhow!("{error}; {}", dtb_hint(options.vmm)),
+        _ => error.into(),
+    })
+}
+
+const fn order(order: LkvmOrder) -> Order {
+    match order {
+        LkvmOrder::Newest => Order::RamFirst,
+        LkvmOrder::Old => Order::KernelTail,
+    }
+}
+
+const fn dtb_hint(vmm: Vmm) -> &'static str {
+    match vmm {
+        Vmm::Lkvm => "get it by `lkvm run ... --dump-dtb FILE` and give it as --dtb FILE",
+        Vmm::Qemu | Vmm::Monitor => {
+            "get it by `qemu-system-aarch64 ... -machine virt,dumpdtb=FILE` and give it as --dtb FILE"
+        }
+    }
+}
+
+fn machine(options: &MeasureOptions) -> Result<Machine> {
+    let (breakpoints, watchpoints) = debug_fields(options)?;
+    Ok(Machine {
+        memory: options.memory,
+        ipa_bits: options.width,
+        algorithm: options.hash.map(|hash| match hash {
+            Hash::Sha256 => Algorithm::Sha256,
+            Hash::Sha512 => Algorithm::Sha512,
+        }),
+        breakpoints,
+        watchpoints,
+        pmu_counters: options.pmu_counters,
+        sve_vl: options.sve_vl,
+    })
+}
+
+/// The host's processor decides these, so only the monitor's are known.
+fn debug_fields(options: &MeasureOptions) -> Result<(u8, u8)> {
+    let (bps, wps) = match options.vmm {
+        Vmm::Monitor => vmm::MONITOR_DEBUG,
+        Vmm::Lkvm | Vmm::Qemu => {
+            ensure!(
+                options.bps.is_some() && options.wps.is_some(),
+                "breakpoints and watchpoints are measured and depend on the host: \
+                 give --bps N and --wps N, the fields BRPs and WRPs of its ID_AA64DFR0_EL1"
+            );
+            (0, 0)
+        }
+    };
+    Ok((options.bps.unwrap_or(bps), options.wps.unwrap_or(wps)))
+}
+
+fn base64(digest: &Digest) -> String {
+    Base64::encode_string(digest.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Arguments, Command};
+    use clap::Parser;
+    use std::path::Path;
+
+    fn options(image: &Path, line: &[&str]) -> MeasureOptions {
+        let mut words = vec!["airlock", "measure", image.to_str().unwrap()];
+        words.extend(line);
+        match Arguments::try_parse_from(words).unwrap().command {
+            Command::Measure(options) => *options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn folder() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut image = vec![0; 5000];
+        image[16..24].copy_from_slice(&0x10_0000_u64.to_le_bytes());
+        image[56..60].copy_from_slice(b"ARMd");
+        let file = folder.path().join("image");
+        std::fs::write(&file, image).unwrap();
+        (folder, file)
+    }
+
+    const MONITOR: &[&str] = &["--vmm", "monitor", "--memory", "64M"];
+    const LKVM: &[&str] = &["--vmm", "lkvm", "--memory", "64M"];
+
+    #[test]
+    fn one_changed_byte_changes_the_rim() {
+        let (_folder, file) = folder();
+        let before = compute(&options(&file, MONITOR)).unwrap();
+        let mut image = std::fs::read(&file).unwrap();
+        image[4999] ^= 1;
+        std::fs::write(&file, image).unwrap();
+        let after = compute(&options(&file, MONITOR)).unwrap();
+        assert_ne!(before.rim, after.rim);
+        assert_eq!(before.events.len(), 1 + 32 + 2 + 1);
+    }
+
+    #[test]
+    fn boot_arguments_change_rem_1_and_not_the_rim() {
+        let (_folder, file) = folder();
+        let with = |append| {
+            let line = [MONITOR, &["--append", append]].concat();
+            compute(&options(&file, &line)).unwrap()
+        };
+        let (one, other) = (with("a=1"), with("a=2"));
+        assert_eq!(one.rim, other.rim);
+        assert_ne!(one.rem1, other.rem1);
+    }
+
+    #[test]
+    fn lkvm_needs_the_host_s_debug_registers_and_the_device_tree() {
+        let (_folder, file) = folder();
+        let error = |line: &[&str]| {
+            let error = compute(&options(&file, line)).unwrap_err();
+            error.to_string()
+        };
+        assert!(error(LKVM).contains("--bps"));
+        let line = [LKVM, &["--bps", "5", "--wps", "3"]].concat();
+        assert!(error(&line).contains("--dump-dtb"));
+    }
+
+    #[test]
+    fn the_rules_and_the_hash_change_the_rim() {
+        let (_folder, file) = folder();
+        let rim = |more: &[&str]| {
+            let line = [MONITOR, more].concat();
+            compute(&options(&file, &line)).unwrap().rim
+        };
+        assert_ne!(rim(&[]), rim(&["--rmm", "2.0"]));
+        assert_eq!(rim(&["--hash", "sha512"]).as_bytes().len(), 64);
+        assert_ne!(rim(&[]), rim(&["--width", "33"]));
+        assert_ne!(rim(&[]), rim(&["--bps", "4"]));
+    }
+
+    #[test]
+    fn reference_values_have_the_form_of_the_demonstration() {
+        let digest = Algorithm::Sha256.hash(b"abc");
+        let json: serde_json::Value = serde_json::from_str(&reference_values(&[digest])).unwrap();
+        assert_eq!(
+            json["reference-values"][0],
+            "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+        );
+    }
+}
