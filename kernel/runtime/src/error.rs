@@ -1,0 +1,76 @@
+//! Why the runtime did not do what was asked.
+
+use core::fmt;
+
+use ipa::WidthError;
+
+/// Why the runtime did not do what was asked, or why it did not get as far as the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The CPU has no random numbers (FEAT_RNG), or they failed. No key can be made.
+    NoEntropy,
+    /// The CPU's counter has a frequency that makes no sense.
+    NoCounter,
+    /// There is no device tree where the VMM said.
+    NoDeviceTree {
+        /// The address it gave.
+        at: u64,
+    },
+    /// The device tree is wrong.
+    DeviceTree(devtree::Error),
+    /// The RMM, or the host behind it, did not do what it must.
+    Rsi(rsi::Error),
+    /// The RMM gave a width that cannot be mapped.
+    Width(WidthError),
+    /// The address space could not be mapped.
+    Map(arch::PagingError),
+    /// RAM cannot be laid out.
+    Layout(plan::LayoutError),
+    /// The bounce region did not do what was asked.
+    Bounce(bounce::Error),
+    /// A boot argument is wrong.
+    Argument {
+        /// Its key.
+        key: &'static str,
+        /// What is expected.
+        expected: &'static str,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEntropy => f.write_str("the CPU has no random numbers (FEAT_RNG)"),
+            Self::NoCounter => f.write_str("the frequency of the counter makes no sense"),
+            Self::NoDeviceTree { at } => write!(f, "there is no device tree at {at:#x}"),
+            Self::DeviceTree(error) => write!(f, "device tree: {error}"),
+            Self::Rsi(error) => error.fmt(f),
+            Self::Width(error) => write!(f, "the RMM says that the {error}"),
+            Self::Map(error) => error.fmt(f),
+            Self::Layout(error) => error.fmt(f),
+            Self::Bounce(error) => error.fmt(f),
+            Self::Argument { key, expected } => write!(f, "boot argument {key}: {expected}"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+macro_rules! from {
+    ($($variant:ident: $error:ty),* $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from!(
+    DeviceTree: devtree::Error,
+    Rsi: rsi::Error,
+    Width: WidthError,
+    Map: arch::PagingError,
+    Layout: plan::LayoutError,
+    Bounce: bounce::Error,
+);

@@ -1,0 +1,92 @@
+//! What happens when something of ours breaks: a fault or a panic is told, and the machine ends.
+
+use core::cell::Cell;
+use core::fmt::Write as _;
+use core::panic::PanicInfo;
+
+use arch::exception::Frame;
+use arch::image;
+use critical_section::Mutex;
+use ipa::IpaSpace;
+use plan::Fault;
+
+use crate::console::Console;
+use crate::{power, println};
+
+/// What faults have to know of the machine.
+#[derive(Clone, Copy)]
+struct Known {
+    space: IpaSpace,
+    /// Something broke before; what breaks now broke while it was told.
+    broken: bool,
+}
+
+static KNOWN: Mutex<Cell<Known>> = Mutex::new(Cell::new(Known {
+    space: IpaSpace::plain(),
+    broken: false,
+}));
+
+/// Tells later faults where the halves of the address space meet.
+pub fn know(space: IpaSpace) {
+    critical_section::with(|cs| {
+        let known = KNOWN.borrow(cs);
+        known.set(Known {
+            space,
+            ..known.get()
+        });
+    });
+}
+
+/// Notes that something broke. If that is news, gives what is known; otherwise ends the machine,
+/// because telling is what breaks.
+fn first() -> Known {
+    let before = critical_section::with(|cs| {
+        let known = KNOWN.borrow(cs);
+        known.replace(Known {
+            broken: true,
+            ..known.get()
+        })
+    });
+    if before.broken {
+        power::off();
+    }
+    before
+}
+
+/// Takes an exception that nobody asked for.
+pub fn fault(frame: Frame) -> ! {
+    let known = first();
+    let fault = Fault {
+        vector: frame.vector,
+        syndrome: frame.syndrome,
+        address: frame.address,
+    };
+    let _ = write!(Console, "fault: ");
+    let _ = fault.describe(&mut Console, known.space, image::is_guard(frame.address));
+    println!("");
+    let base = image::whole().start;
+    println!(
+        "fault: pc {:#x} (image + {:#x}), syndrome {:#x}, address {:#x}, sp {:#x}, vector {}",
+        frame.pc,
+        frame.pc.wrapping_sub(base),
+        frame.syndrome,
+        frame.address,
+        frame.sp,
+        frame.vector
+    );
+    power::end(Err(&"fault, see above"))
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    first();
+    let message = info.message();
+    match info.location() {
+        Some(at) => power::end(Err(&format_args!(
+            "panic at {}:{}: {message}",
+            at.file(),
+            at.line()
+        ))),
+        None => power::end(Err(&format_args!("panic: {message}"))),
+    }
+}
