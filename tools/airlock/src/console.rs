@@ -60,6 +60,16 @@ impl Transcript {
         Report::parse(line).ok()
     }
 
+    /// Violations that the monitor told when they happened: what is known when no report came.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        let told = self
+            .lines
+            .iter()
+            .filter_map(|line| line.strip_prefix("monitor: violation: "));
+        told.map(str::to_owned).collect()
+    }
+
     /// The last line that says something and is not the report.
     #[must_use]
     pub fn last_words(&self) -> &str {

@@ -1,7 +1,7 @@
 //! From the ELF file that the linker makes to the raw image that boots.
 //!
-//! The raw image is the loadable segments at their addresses, from 0, with zeros between them and
-//! nothing behind the last byte of the file: what is only in memory (bss, stack) is covered by
+//! The raw image is the loadable segments at their addresses, from the lowest one, with zeros between
+//! them and nothing behind the last byte of the file: what is only in memory (bss, stack) is covered by
 //! `image_size` in the header.
 //!
 //! Ref: Linux, `Documentation/arch/arm64/booting.rst`, the image header.
@@ -83,32 +83,42 @@ fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
         "the ELF file is for {:?}, not for AArch64",
         file.architecture()
     );
-    let mut image = Vec::new();
+    let mut segments = Vec::new();
     for segment in file.segments() {
-        place(
-            &mut image,
-            segment.address(),
-            segment.data().context("a segment lies outside the file")?,
-        )?;
+        let data = segment.data().context("a segment lies outside the file")?;
+        segments.push((segment.address(), data));
+    }
+    lay_out(&segments)
+}
+
+/// Puts segments where they belong; what lies between them is zero.
+fn lay_out(segments: &[(u64, &[u8])]) -> Result<Vec<u8>> {
+    // A segment without bytes in the file is memory that boot clears.
+    let filled = segments.iter().filter(|(_, data)| !data.is_empty());
+    let base = filled
+        .clone()
+        .map(|(address, _)| *address)
+        .min()
+        .context("the ELF file is empty")?;
+    let mut image = Vec::new();
+    for (address, data) in filled {
+        place(&mut image, address.saturating_sub(base), data)?;
     }
     Ok(image)
 }
 
-/// Puts `data` at `address` of the image; what lies between is zero.
-fn place(image: &mut Vec<u8>, address: u64, data: &[u8]) -> Result<()> {
-    if data.is_empty() {
-        return Ok(());
-    }
-    let end = address
+/// Puts `data` at `offset` of the image.
+fn place(image: &mut Vec<u8>, offset: u64, data: &[u8]) -> Result<()> {
+    let end = offset
         .checked_add(data.len() as u64)
         .filter(|&end| end <= LARGEST);
     let Some(end) = end else {
         bail!(
-            "a segment at {address:#x} is beyond {} MiB: is the image linked at 0?",
+            "a segment {offset:#x} bytes behind the first is beyond {} MiB",
             LARGEST / MIB
         )
     };
-    let (start, end) = (usize::try_from(address)?, usize::try_from(end)?);
+    let (start, end) = (usize::try_from(offset)?, usize::try_from(end)?);
     if image.len() < end {
         image.resize(end, 0);
     }
@@ -169,17 +179,20 @@ mod tests {
 
     #[test]
     fn gaps_between_segments_are_zero_and_order_does_not_matter() {
-        let mut bytes = Vec::new();
-        place(&mut bytes, 8, &[3, 4]).unwrap();
-        place(&mut bytes, 0, &[1, 2]).unwrap();
-        place(&mut bytes, 0x10_0000, &[]).unwrap();
+        let base = 0x4020_0000;
+        let bytes = lay_out(&[(base + 8, &[3, 4]), (base, &[1, 2]), (0, &[])]).unwrap();
         assert_eq!(bytes, [1, 2, 0, 0, 0, 0, 0, 0, 3, 4]);
     }
 
     #[test]
     fn a_segment_far_away_does_not_make_a_huge_file() {
         for address in [LARGEST, 0xffff_0000_0000_0000, u64::MAX] {
-            assert!(place(&mut Vec::new(), address, &[1]).is_err());
+            assert!(lay_out(&[(0, &[1]), (address, &[1])]).is_err());
         }
+    }
+
+    #[test]
+    fn a_file_without_segments_is_refused() {
+        assert!(lay_out(&[(0, &[])]).is_err());
     }
 }

@@ -151,12 +151,7 @@ impl Prepared {
 fn verdict(options: &RunOptions, session: &Session, report: Option<&Report>) -> Verdict {
     match session.end {
         End::Interrupted => Verdict::Interrupted,
-        End::TimedOut => match report {
-            Some(report) if !report.violations.is_empty() => {
-                Verdict::Violations(report.violations.clone())
-            }
-            _ => Verdict::TimedOut,
-        },
+        End::TimedOut => Verdict::of_late(&session.console, report),
         End::PoweredOff(status) if !status.success() => {
             session
                 .complaints

@@ -58,11 +58,25 @@ impl Verdict {
         }
     }
 
+    /// Judges a machine that we had to end.
+    #[must_use]
+    pub fn of_late(transcript: &Transcript, report: Option<&Report>) -> Self {
+        Self::violations(transcript, report).unwrap_or(Self::TimedOut)
+    }
+
+    fn violations(transcript: &Transcript, report: Option<&Report>) -> Option<Self> {
+        let list = match report {
+            Some(report) => report.violations.clone(),
+            None => transcript.violations(),
+        };
+        (!list.is_empty()).then_some(Self::Violations(list))
+    }
+
     /// Judges a machine that powered off by itself. The gravest finding wins.
     #[must_use]
     pub fn of(transcript: &Transcript, report: Option<&Report>, monitored: bool) -> Self {
-        if let Some(report) = report.filter(|report| !report.violations.is_empty()) {
-            return Self::Violations(report.violations.clone());
+        if let Some(violations) = Self::violations(transcript, report) {
+            return violations;
         }
         match transcript.payload_verdict() {
             Some(Ok(())) if monitored && report.is_none() => Self::NoReport,
@@ -125,6 +139,17 @@ mod tests {
         };
         let verdict = Verdict::of(&transcript(&["payload: ok"]), Some(&report), true);
         assert_eq!(verdict.exit_code(), 3);
+    }
+
+    #[test]
+    fn a_violation_that_was_told_counts_when_no_report_came() {
+        let said = transcript(&["monitor: violation: touched a private register"]);
+        assert_eq!(Verdict::of_late(&said, None).exit_code(), 3);
+        assert_eq!(Verdict::of(&said, None, true).exit_code(), 3);
+        assert_eq!(
+            Verdict::of_late(&transcript(&["payload: ok"]), None),
+            Verdict::TimedOut
+        );
     }
 
     #[test]

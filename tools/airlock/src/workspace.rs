@@ -187,6 +187,8 @@ impl Workspace {
             ])
             .arg("--config")
             .arg(self.path_rules(program.target)?)
+            // What a later compiler will not accept is a matter for `cargo build`, not for `run`.
+            .args(["--config", "future-incompat-report.frequency=\"never\""])
             .stdout(Stdio::piped());
         Ok(command)
     }
