@@ -5,7 +5,7 @@
 //! 1. [`measurement`]: the RMM measured the image before it ran (RIM); the realm itself adds what it
 //!    decides on later (REM 1 to 4), and keeps an [`EventLog`] of what it added.
 //! 2. [`token`]: the RMM signs the measurements together with a challenge.
-//! 3. `keybroker`: somebody outside reads the token and sends a key, wrapped for this realm alone.
+//! 3. [`keybroker`]: somebody outside reads the token and sends a key, wrapped for this realm alone.
 //!
 //! Nothing here trusts the network or the broker; the RMM is trusted for what it says, but not to be
 //! quick.
@@ -17,6 +17,7 @@ extern crate alloc;
 mod attester;
 mod event_log;
 mod granule;
+pub mod keybroker;
 pub mod measurement;
 mod retrieval;
 mod text;

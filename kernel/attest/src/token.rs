@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
-use minicbor::Decoder;
+use minicbor::{Decoder, data::Type};
 use rsi::CHALLENGE_SIZE;
 use zeroize::Zeroizing;
 
@@ -55,17 +55,25 @@ impl Token {
         &self.0
     }
 
-    /// Checks that it is one item of CBOR and nothing else, before it is shown to anybody.
+    /// Checks that it is one tagged map of CBOR and nothing else, before it is shown to anybody.
+    ///
+    /// Which tag, and what is in the map, is for the verifier to know.
     ///
     /// # Errors
     /// [`TokenError::NotCbor`].
     pub fn check_form(&self) -> Result<(), TokenError> {
-        let mut decoder = Decoder::new(self.as_bytes());
-        match decoder.skip() {
-            Ok(()) if decoder.position() == self.as_bytes().len() => Ok(()),
-            _ => Err(TokenError::NotCbor),
-        }
+        tagged_map(self.as_bytes()).ok_or(TokenError::NotCbor)
     }
+}
+
+fn tagged_map(bytes: &[u8]) -> Option<()> {
+    let mut decoder = Decoder::new(bytes);
+    decoder.tag().ok()?;
+    if decoder.datatype().ok()? != Type::Map {
+        return None;
+    }
+    decoder.skip().ok()?;
+    (decoder.position() == bytes.len()).then_some(())
 }
 
 impl fmt::Debug for Token {
@@ -99,7 +107,7 @@ pub enum TokenError {
     },
     /// The RMM says that it is done, and there is no byte.
     Empty,
-    /// The bytes are not one item of CBOR.
+    /// The bytes are not one tagged map of CBOR.
     NotCbor,
     /// A call failed for another reason.
     Rsi(rsi::Error),
@@ -159,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_item_of_cbor_has_the_form_of_a_token() {
+    fn a_tagged_map_of_cbor_has_the_form_of_a_token() {
         // 399({44234: h'01', 44241: h'02'})
         let bytes = [
             0xd9, 0x01, 0x8f, 0xa2, 0x19, 0xac, 0xca, 0x41, 1, 0x19, 0xac, 0xd1, 0x41, 2,
@@ -171,6 +179,9 @@ mod tests {
         let mut longer = bytes.to_vec();
         longer.push(0);
         assert_eq!(token(&longer).check_form(), Err(TokenError::NotCbor));
+        for other in [&[0xff][..], &[0xa0], &[0xd9, 0x01, 0x8f, 0x80]] {
+            assert_eq!(token(other).check_form(), Err(TokenError::NotCbor));
+        }
     }
 
     #[test]
@@ -179,6 +190,8 @@ mod tests {
             token(&vec![0x81; LONGEST_TOKEN]).check_form(),
             Err(TokenError::NotCbor)
         );
+        let nested = [&[0xd9, 0x01, 0x8f, 0xa1, 0x01][..], &vec![0x81; 60_000]].concat();
+        assert_eq!(token(&nested).check_form(), Err(TokenError::NotCbor));
     }
 
     #[test]

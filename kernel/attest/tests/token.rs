@@ -1,76 +1,59 @@
 //! Tokens from a fake RMM that is slow, stubborn, or wrong.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that goes wrong should say so, loudly"
 )]
 
-use core::{cell::Cell, time::Duration};
+use core::time::Duration;
 
 use attest::{Budget, Challenge, Granule, Token, TokenError, retrieve, token::LONGEST_TOKEN};
-use clock::{Clock, Instant};
-use ipa::{IpaSpace, ProtectedIpa};
+use ipa::ProtectedIpa;
 use rsi::{Call, Error, Rsi, Status};
+use testkit::attestation::{TOKEN_PAGE, TickingClock, TokenPage};
 use testkit::rmm::{Behaviour, FakeRmm};
 
-const PAGE: u64 = 0x8000_1000;
 const CHALLENGE: Challenge = Challenge::new([0x5c; 64]);
 
-/// The page as the fake RMM keeps it.
-struct Page<'a> {
-    rmm: &'a FakeRmm,
+/// A page that knows whether it was cleared.
+struct Watched<'a> {
+    page: TokenPage<'a>,
     cleared: bool,
 }
 
-impl Granule for Page<'_> {
+impl Granule for Watched<'_> {
     fn address(&self) -> ProtectedIpa {
-        IpaSpace::realm(33).unwrap().protected(PAGE).unwrap()
+        self.page.address()
     }
 
     fn copy_out(&self, offset: usize, into: &mut [u8]) {
-        let page: [u8; 4096] = self.rmm.read(PAGE);
-        into.copy_from_slice(&page[offset..offset + into.len()]);
+        self.page.copy_out(offset, into);
     }
 
     fn clear(&mut self) {
-        self.rmm.write(PAGE, &[0; 4096]);
+        self.page.clear();
         self.cleared = true;
     }
 }
 
-/// Each look at this clock takes a millisecond.
-struct Ticking(Cell<u64>);
-
-impl Clock for Ticking {
-    fn now(&self) -> Instant {
-        self.0.set(self.0.get() + 1_000_000);
-        Instant::from_nanos(self.0.get())
-    }
-
-    fn relax(&self) {}
-}
-
 fn rmm(token: Vec<u8>, piece: usize, stalls: u32) -> FakeRmm {
-    let rmm = FakeRmm::new(Behaviour {
+    FakeRmm::new(Behaviour {
         token,
         token_piece: piece,
         token_stalls: stalls,
         ..Behaviour::default()
-    });
-    rmm.populate(PAGE, 4096);
-    rmm
+    })
 }
 
 fn fetch_within(rmm: &FakeRmm, budget: Budget) -> Result<Token, TokenError> {
-    let mut page = Page {
-        rmm,
+    let mut page = Watched {
+        page: TokenPage::of(rmm),
         cleared: false,
     };
-    let clock = Ticking(Cell::new(0));
+    let clock = TickingClock::default();
     let rsi = Rsi::negotiate(rmm).unwrap();
     let token = retrieve(&rsi, &mut page, &CHALLENGE, budget, &clock);
     assert!(page.cleared, "the page is cleared, whatever happens");
-    assert_eq!(rmm.read::<4096>(PAGE), [0; 4096]);
+    assert_eq!(rmm.read::<4096>(TOKEN_PAGE), [0; 4096]);
     token
 }
 

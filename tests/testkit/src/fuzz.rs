@@ -2,6 +2,8 @@
 //!
 //! The targets in `tests/fuzz` call them, and so do plain tests, over a few seeded inputs.
 
+mod broker_json;
 mod device_tree;
 
+pub use broker_json::broker_json;
 pub use device_tree::device_tree;

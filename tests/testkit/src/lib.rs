@@ -5,6 +5,8 @@
     reason = "a fake that is used wrongly should fail its test, loudly"
 )]
 
+pub mod attestation;
+pub mod broker;
 pub mod fuzz;
 pub mod random;
 pub mod rmm;

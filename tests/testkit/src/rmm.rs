@@ -130,6 +130,11 @@ impl FakeRmm {
         self.0.borrow_mut().measurements[0] = rim;
     }
 
+    /// Sets the token that the next `RSI_ATTESTATION_TOKEN_INIT` begins.
+    pub fn set_token(&self, token: Vec<u8>) {
+        self.0.borrow_mut().behaviour.token = token;
+    }
+
     /// All calls so far, in order.
     pub fn calls(&self) -> Vec<Arguments> {
         self.0.borrow().calls.clone()

@@ -1,0 +1,26 @@
+//! Asks a key broker for a key, and proves with a token that it may have it.
+//!
+//! The protocol is that of Arm's key-broker demonstration: ask for a key by name, with the public half
+//! of an ephemeral RSA key; be given a challenge; send a token over it; be given the key, wrapped with
+//! the ephemeral key. It goes over plain HTTP: who listens learns the name of the key and the whole
+//! token, and who stands in the way can refuse service; the key itself opens in this realm only.
+//!
+//! A broker is asked once. Each request has its own connection, so no connection is stale when it is
+//! used, and nothing here tries again.
+
+mod client;
+mod connector;
+mod endpoint;
+mod error;
+mod exchange;
+mod key;
+pub mod messages;
+mod wrapping;
+
+pub use client::{Client, Limits, Released};
+pub use connector::{ConnectError, Connector};
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{Error, Step};
+pub use key::Key;
+pub use messages::{Fault, Refusal};
+pub use wrapping::Wrapping;

@@ -1,0 +1,114 @@
+//! Why there is no key.
+
+use core::{fmt, time::Duration};
+
+use crate::{
+    keybroker::{
+        connector::ConnectError,
+        messages::{Fault, Refusal},
+    },
+    token::TokenError,
+};
+
+/// Where in the protocol something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Asking for the key, which is answered by a challenge.
+    Challenge,
+    /// Submitting evidence, which is answered by the key.
+    Evidence,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Challenge => "when it was asked for the key",
+            Self::Evidence => "when evidence was submitted",
+        })
+    }
+}
+
+/// Why there is no key. Nothing of a key, a token or a challenge is in here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No key has this name: 1 to 128 letters, digits, `-`, `.`, `_` and `~`.
+    Name,
+    /// There is no hardware randomness, without which no key is made.
+    NoRandomness,
+    /// No RSA key could be made of the randomness.
+    KeyGeneration,
+    /// There is no token.
+    Token(TokenError),
+    /// The broker is not there.
+    NotThere(ConnectError),
+    /// The broker did not answer in time.
+    TimedOut {
+        /// Where.
+        step: Step,
+        /// What it was given.
+        limit: Duration,
+    },
+    /// The connection ended or broke before the answer was there.
+    Lost {
+        /// Where.
+        step: Step,
+    },
+    /// What came is not HTTP/1.1, or more than we take.
+    NotHttp {
+        /// Where.
+        step: Step,
+    },
+    /// What came is HTTP, but not an answer of the protocol.
+    Garbage {
+        /// Where.
+        step: Step,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// The broker says no.
+    Refused(Refusal),
+    /// The key does not open with our ephemeral key: it was wrapped for somebody else.
+    NotForUs,
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::NotThere(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("no key can have that name"),
+            Self::NoRandomness => {
+                f.write_str("no hardware randomness (RNDR): no key is made without it")
+            }
+            Self::KeyGeneration => f.write_str("no RSA key could be made"),
+            Self::Token(error) => write!(f, "{error}"),
+            Self::NotThere(error) => write!(f, "the key broker is not there: {error}"),
+            Self::TimedOut { step, limit } => write!(
+                f,
+                "the key broker did not answer within {} s {step}",
+                limit.as_secs()
+            ),
+            Self::Lost { step } => {
+                write!(f, "the connection to the key broker ended {step}")
+            }
+            Self::NotHttp { step } => write!(f, "the key broker answered garbage {step}"),
+            Self::Garbage { step, fault } => {
+                write!(f, "the key broker answered garbage {step}: {fault}")
+            }
+            Self::Refused(refusal) => write!(f, "{refusal}"),
+            Self::NotForUs => f.write_str("the key was wrapped for somebody else"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
