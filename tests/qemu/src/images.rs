@@ -20,6 +20,16 @@ pub fn image(payload: &str) -> PathBuf {
     })
 }
 
+/// The raw images of all payloads.
+///
+/// # Panics
+/// One of them does not build.
+#[must_use]
+pub fn all_images() -> Vec<PathBuf> {
+    let workspace = Workspace::find().unwrap_or_else(|error| panic!("{error:#}"));
+    workspace.payload_names().into_iter().map(image).collect()
+}
+
 /// The raw image of the monitor.
 ///
 /// # Panics

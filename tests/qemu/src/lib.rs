@@ -12,7 +12,7 @@ mod turns;
 pub use airlock_cli::report::{Report, total};
 pub use airlock_cli::run::Outcome;
 pub use airlock_cli::verdict::Verdict;
-pub use images::{image, monitor_image};
+pub use images::{all_images, image, monitor_image};
 
 use airlock_cli::cli::{Arguments, Command};
 use airlock_cli::run::run_once;

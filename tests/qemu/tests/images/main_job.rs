@@ -1,6 +1,6 @@
 //! The main job: a file over the network, onto a disk, and back.
 
-use qemu_tests::{Boot, Outcome, image, monitor_image};
+use qemu_tests::{Boot, Outcome, all_images};
 use std::time::Duration;
 
 /// What one net and one block device may share.
@@ -53,7 +53,7 @@ fn pages_full_of_noise_after_a_change_of_half_do_no_harm() {
 
 #[test]
 fn images_are_small() {
-    for path in [image("hello"), image("fetch"), monitor_image()] {
+    for path in all_images() {
         let bytes = path.metadata().unwrap().len();
         assert!(bytes <= IMAGE, "{} has {bytes} bytes", path.display());
     }
