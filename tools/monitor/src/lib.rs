@@ -8,6 +8,7 @@
 
 pub mod counters;
 pub mod devtree;
+pub mod gic;
 pub mod granules;
 pub mod inject;
 pub mod layout;
@@ -18,6 +19,8 @@ pub mod psci;
 pub mod regions;
 pub mod report;
 pub mod rsi;
+pub mod smmu;
 pub mod stage2;
 pub mod syndrome;
 pub mod violation;
+pub mod virtio;

@@ -30,6 +30,8 @@ pub trait Machine {
     fn read(&self, address: u64, bytes: &mut [u8]);
     /// Copies `bytes` to guest memory at `address`.
     fn write(&self, address: u64, bytes: &[u8]);
+    /// Lets a device that is told next see what was written.
+    fn barrier(&self);
     /// Forgets translations of stage 2, and waits until it is done.
     fn flush(&self);
     /// Lets the guest take an exception from `from` with fault address `far`; gives its vector.

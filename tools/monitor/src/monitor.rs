@@ -3,21 +3,27 @@
 mod boot;
 mod calls;
 mod device;
+mod events;
 mod faults;
+mod tables;
 mod world;
 
 use core::sync::atomic::AtomicU8;
 
 pub use self::boot::{Booted, Refusal};
 use crate::counters::Counters;
+use crate::gic::Tables as GicTables;
 use crate::layout::{GuestMemory, MAX_GRANULES, Space};
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::regions::Regions;
 use crate::report::Report;
 use crate::rsi::Realm;
+use crate::smmu::{self, Smmu};
 use crate::stage2::{Stage2, Tables};
+use crate::syndrome::Trap;
 use crate::violation::{Violation, Violations};
+use crate::virtio::Fence;
 
 /// The registers of the guest at a trap, as the vector saves them.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +60,8 @@ pub enum Next {
 pub struct Storage {
     /// Tables of stage 2.
     pub stage2: Tables,
+    /// Tables and queues of the SMMU.
+    pub smmu: smmu::Memory,
     /// State of each granule.
     pub states: [AtomicU8; MAX_GRANULES],
 }
@@ -64,6 +72,7 @@ impl Storage {
     pub const fn new() -> Self {
         Self {
             stage2: Tables::new(),
+            smmu: smmu::Memory::new(),
             states: [const { AtomicU8::new(0) }; MAX_GRANULES],
         }
     }
@@ -95,6 +104,9 @@ pub struct Monitor<M> {
     memory: GuestMemory,
     regions: Regions,
     stage2: Stage2,
+    smmu: Smmu,
+    fence: Fence,
+    tables: GicTables,
     realm: Realm<'static>,
     counters: Counters,
     violations: Violations,
@@ -104,7 +116,12 @@ pub struct Monitor<M> {
 impl<M: Machine> Monitor<M> {
     /// Handles one trap of the guest.
     pub fn trap(&mut self, frame: &mut Frame) -> Next {
-        use crate::syndrome::Trap;
+        let next = self.handle(frame);
+        self.drain_events();
+        next
+    }
+
+    fn handle(&mut self, frame: &mut Frame) -> Next {
         match Trap::of(frame.esr) {
             Trap::Smc => return self.call(frame),
             Trap::Hvc => self.hvc(frame),
@@ -144,6 +161,7 @@ impl<M: Machine> Monitor<M> {
 
     /// Tells everything, once the guest is done.
     pub fn report(&mut self) {
+        self.final_events();
         let shared = self.realm.granules.shared();
         let rim = self.realm.measurements.initial();
         let report = Report {

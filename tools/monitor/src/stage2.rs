@@ -34,6 +34,20 @@ pub enum Side {
 #[repr(C, align(4096))]
 pub struct Table(pub [AtomicU64; ENTRIES]);
 
+impl Table {
+    /// A table that maps nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; ENTRIES])
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// The table where a walk starts, aligned to its size.
 #[repr(C, align(16384))]
 pub struct Root(pub [AtomicU64; ROOT_ENTRIES]);
@@ -58,8 +72,7 @@ impl Tables {
     pub const fn new() -> Self {
         Self {
             root: Root([const { AtomicU64::new(0) }; ROOT_ENTRIES]),
-            middles: [const { [const { Table([const { AtomicU64::new(0) }; ENTRIES]) }; MIDDLES] };
-                2],
+            middles: [const { [const { Table::new() }; MIDDLES] }; 2],
             leaves: [const { Leaves([const { AtomicU64::new(0) }; MAX_GRANULES]) }; 2],
         }
     }

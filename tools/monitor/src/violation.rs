@@ -81,6 +81,10 @@ pub enum Violation {
         /// Type of the SMMU's record.
         kind: u8,
     },
+    /// The SMMU stopped more than its queue could tell.
+    DmaLost,
+    /// The SMMU does not do what it is told.
+    SmmuBroken,
     /// The interrupt controller was given a table that is not in shared memory.
     PrivateTable {
         /// The controller.
@@ -137,6 +141,8 @@ impl Violation {
             Self::TableTaken { address } => (11, address, 0),
             Self::UnsafeDevice { stream } => (12, u64::from(stream), 0),
             Self::Trapped { esr, .. } => (13, esr, 0),
+            Self::DmaLost => (14, 0, 0),
+            Self::SmmuBroken => (15, 0, 0),
         }
     }
 }
@@ -222,6 +228,10 @@ impl fmt::Display for Violation {
                     "blocked from {verb} at {address:#x} (SID {stream:#x}, event {kind:#x})"
                 )
             }
+            Self::DmaLost => {
+                f.write_str("devices were blocked more often than the SMMU could tell")
+            }
+            Self::SmmuBroken => f.write_str("the SMMU does not finish a command"),
             Self::PrivateTable { region, address } => {
                 write!(
                     f,

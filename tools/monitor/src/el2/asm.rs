@@ -31,6 +31,7 @@ unsafe extern "C" {
     safe fn monitor_enter(pc: u64, context: u64, control: u64, root: u64) -> !;
     safe fn monitor_smc(function: u64, x1: u64, x2: u64, x3: u64) -> u64;
     safe fn monitor_flush();
+    safe fn monitor_barrier();
     safe fn monitor_wait();
     safe fn monitor_guest_control() -> u64;
     safe fn monitor_exception(esr: u64, far: u64, elr: u64, spsr: u64) -> u64;
@@ -106,6 +107,11 @@ pub(super) fn smc(function: u32, arguments: [u64; 3]) -> u64 {
 /// Waits for an interrupt.
 pub(super) fn wait() {
     monitor_wait();
+}
+
+/// Completes all accesses so far.
+pub(super) fn barrier() {
+    monitor_barrier();
 }
 
 /// Forgets the guest's translations.

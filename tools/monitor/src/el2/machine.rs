@@ -31,6 +31,10 @@ impl Machine for Qemu {
         asm::write(address, bytes);
     }
 
+    fn barrier(&self) {
+        asm::barrier();
+    }
+
     fn flush(&self) {
         asm::flush();
     }

@@ -169,6 +169,12 @@ monitor_flush:
     isb
     ret
 
+// monitor_barrier(): all accesses so far are complete.
+.global monitor_barrier
+monitor_barrier:
+    dsb     sy
+    ret
+
 // monitor_wait(): until an interrupt is pending.
 .global monitor_wait
 monitor_wait:

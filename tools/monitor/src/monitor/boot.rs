@@ -6,16 +6,19 @@ use core::ops::Range;
 use super::{MAX_CPUS, Monitor, Start, Storage};
 use crate::counters::Counters;
 use crate::devtree::{self, Guest};
+use crate::gic::Tables;
 use crate::granules::{Ripas, granules};
 use crate::layout::{
     GRANULE, GUEST_ENTRY, GUEST_RAM, GUEST_TREE, GUEST_TREE_MAX, GuestMemory, MACHINE_RAM, Space,
 };
-use crate::machine::Machine;
-use crate::options::{self, BadWord, Options, Ram};
+use crate::machine::{Abort, Machine};
+use crate::options::{self, BadWord, Options, Ram, UnsafeDevice};
 use crate::regions::Regions;
 use crate::rsi::Realm;
+use crate::smmu::Smmu;
 use crate::stage2::{Side, Stage2};
-use crate::violation::Violations;
+use crate::violation::{Place, Violations};
+use crate::virtio::{self, Fence};
 
 /// Why the monitor does not start the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,16 @@ pub enum Refusal<'a> {
     Initrd(u64, u64),
     /// The machine has no SMMU.
     NoSmmu,
+    /// The SMMU does not do what it is told.
+    Smmu,
+    /// A virtio function would go round the SMMU.
+    UnsafeDevice(u32),
+    /// Devices behind this bridge would go round the SMMU.
+    Bridge(u32),
+    /// More functions would go round the SMMU than can be watched.
+    TooMany,
+    /// A function of the bus does not answer.
+    Bus,
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -59,6 +72,22 @@ impl fmt::Display for Refusal<'_> {
                     "no place for the initial RAM disk at {start:#x}..{end:#x}; give more memory"
                 )
             }
+            Self::Smmu => f.write_str("the SMMU does not do what it is told"),
+            Self::UnsafeDevice(stream) => write!(
+                f,
+                "device {} does not offer ACCESS_PLATFORM, so the SMMU cannot hold it; give it \
+                 iommu_platform=on,disable-legacy=on, or set monitor.unsafe-device",
+                Place(*stream)
+            ),
+            Self::Bridge(stream) => {
+                write!(
+                    f,
+                    "device {} is a bridge; put all devices on bus 0",
+                    Place(*stream)
+                )
+            }
+            Self::TooMany => f.write_str("too many devices without ACCESS_PLATFORM"),
+            Self::Bus => f.write_str("a PCI function does not answer"),
             Self::NoSmmu => f.write_str("the machine has no SMMU; give -machine iommu=smmuv3"),
         }
     }
@@ -93,10 +122,16 @@ impl<M: Machine> Monitor<M> {
         let initrd = initrd(found.initrd, memory, &image)?;
         write_tree(&machine, tree, &Guest { memory, arguments })?;
         let space = space(&options, found.config);
+        let fence = fence(&machine, &options, found.config)?;
         let mut monitor = Self::new(machine, options, space, memory, storage)
             .ok_or(Refusal::Memory(memory.size()))?;
         let tree = GUEST_TREE..GUEST_TREE + GUEST_TREE_MAX as u64;
+        monitor.fence = fence;
         monitor.populate([Some(image), Some(tree), initrd]);
+        monitor
+            .smmu
+            .start(&monitor.machine)
+            .map_err(|Abort| Refusal::Smmu)?;
         Ok(Booted {
             monitor,
             start: Start {
@@ -120,6 +155,9 @@ impl<M: Machine> Monitor<M> {
             memory,
             regions: Regions::new(space),
             stage2: Stage2::new(&storage.stage2, space, options.enforce),
+            smmu: Smmu::new(&storage.smmu, space, &options),
+            fence: Fence::default(),
+            tables: Tables::new(),
             realm: Realm::new(options, space, memory, &storage.states)?,
             counters: Counters::default(),
             violations: Violations::new(),
@@ -161,6 +199,9 @@ impl<M: Machine> Monitor<M> {
         if !private || !self.options.enforce {
             self.stage2.map(Side::Shared, granule);
         }
+        if !private {
+            self.smmu.map(granule);
+        }
     }
 }
 
@@ -179,6 +220,23 @@ fn space(options: &Options, config: u64) -> Space {
     };
     let by_machine = if config >> 32 == 0 { 33 } else { 41 };
     Space::new(options.width.unwrap_or(by_machine)).unwrap_or(WIDE)
+}
+
+/// Finds the functions that would go round the SMMU, and does with them what the options say.
+fn fence<M: Machine>(
+    machine: &M,
+    options: &Options,
+    config: u64,
+) -> Result<Fence, Refusal<'static>> {
+    let found = virtio::scan(machine, config).map_err(|error| match error {
+        virtio::Error::Silent => Refusal::Bus,
+        virtio::Error::Bridge(stream) => Refusal::Bridge(stream),
+        virtio::Error::TooMany => Refusal::TooMany,
+    })?;
+    match (options.unsafe_device, found.first()) {
+        (UnsafeDevice::Refuse, Some(first)) => Err(Refusal::UnsafeDevice(first.stream)),
+        (choice, _) => Ok(Fence::new(found, choice == UnsafeDevice::Hide)),
+    }
 }
 
 /// The pages of the guest's image, by its header.

@@ -5,6 +5,7 @@ use super::{Frame, MAX_CPUS, Monitor, Next, Start};
 use crate::machine::Machine;
 use crate::psci::{self, Action};
 use crate::rsi::{Command, NOT_SUPPORTED};
+use crate::violation::Violation;
 
 /// `SMCCC_VERSION`, and its answer 1.2.
 const SMCCC_VERSION: u32 = 0x8000_0000;
@@ -43,9 +44,19 @@ impl<M: Machine> Monitor<M> {
             memory: self.memory,
             options: &self.options,
             stage2: self.stage2,
+            smmu: &mut self.smmu,
+            smmu_broken: false,
+            taken: None,
             moved: &mut self.counters.granules_moved,
         };
         let reply = self.realm.call(command, &arguments, &mut moves);
+        let (broken, taken) = (moves.smmu_broken, moves.taken);
+        if broken {
+            self.violation(Violation::SmmuBroken);
+        }
+        if let Some(address) = taken.and_then(|range| self.tables.touched(&range)) {
+            self.violation(Violation::TableTaken { address });
+        }
         for (register, value) in frame.x.iter_mut().zip(reply.registers()) {
             *register = *value;
         }

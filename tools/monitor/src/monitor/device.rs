@@ -5,6 +5,7 @@ use crate::machine::{Abort, Machine};
 use crate::regions::Region;
 use crate::syndrome::{Access, Width, is_walk, is_write};
 use crate::violation::Violation;
+use crate::virtio::{DRIVER_OK, Verdict};
 
 impl<M: Machine> Monitor<M> {
     /// Repeats the access of the guest to the device at machine address `address`.
@@ -24,7 +25,7 @@ impl<M: Machine> Monitor<M> {
         if region == Region::PciConfig && access.width == Width::Double {
             self.violation(Violation::WideConfig { address, pc });
         }
-        match self.repeat(frame, region, offset, address, access) {
+        match self.repeat(frame, (region, offset), address, access) {
             Ok(()) => {
                 self.counters.access(region, access.write);
                 frame.pc = pc.wrapping_add(4);
@@ -36,22 +37,46 @@ impl<M: Machine> Monitor<M> {
     fn repeat(
         &mut self,
         frame: &mut Frame,
-        _region: Region,
-        _offset: u64,
+        place: (Region, u64),
         address: u64,
         access: Access,
     ) -> Result<(), Abort> {
         // Register 31 reads as zero and takes nothing.
+        let verdict = self.judge(place, access);
         if access.write {
-            let value = frame.x.get(access.register).copied().unwrap_or(0);
-            return self
-                .machine
-                .store(address, access.width, value & access.width.mask());
+            let value = frame.x.get(access.register).copied().unwrap_or(0) & access.width.mask();
+            return match verdict {
+                Verdict::Nothing => Ok(()),
+                Verdict::Defuse(stream) => self.defuse(address, stream, value),
+                Verdict::Pass if self.is_table_refused(place, access.width, value) => Ok(()),
+                Verdict::Pass => self.machine.store(address, access.width, value),
+            };
         }
-        let raw = self.machine.load(address, access.width)?;
+        let raw = match verdict {
+            Verdict::Nothing => u64::MAX,
+            _ => self.machine.load(address, access.width)?,
+        };
         if let Some(register) = frame.x.get_mut(access.register) {
             *register = access.loaded(raw);
         }
         Ok(())
+    }
+
+    fn judge(&self, place: (Region, u64), access: Access) -> Verdict {
+        if self.fence.is_empty() {
+            return Verdict::Pass;
+        }
+        let config = self.regions.config();
+        self.fence
+            .judge(&self.machine, config, place, access.width, access.write)
+    }
+
+    /// Stores a device status without the bit that starts the device.
+    fn defuse(&mut self, address: u64, stream: u32, status: u64) -> Result<(), Abort> {
+        if status & DRIVER_OK != 0 {
+            self.violation(Violation::UnsafeDevice { stream });
+        }
+        self.machine
+            .store(address, Width::Byte, status & !DRIVER_OK)
     }
 }

@@ -7,6 +7,7 @@ use crate::layout::GuestMemory;
 use crate::machine::Machine;
 use crate::options::{Content, Options};
 use crate::rsi::World;
+use crate::smmu::Smmu;
 use crate::stage2::{Side, Stage2};
 
 /// The parts of the monitor that a change of state needs.
@@ -15,6 +16,11 @@ pub(super) struct Moves<'a, M> {
     pub(super) memory: GuestMemory,
     pub(super) options: &'a Options,
     pub(super) stage2: Stage2,
+    pub(super) smmu: &'a mut Smmu,
+    /// Set if the SMMU did not finish.
+    pub(super) smmu_broken: bool,
+    /// The last run that became private.
+    pub(super) taken: Option<Range<u64>>,
     /// Granules that became shared, and that became private.
     pub(super) moved: &'a mut (u64, u64),
 }
@@ -30,14 +36,35 @@ impl<M: Machine> World for Moves<'_, M> {
 
     fn share(&mut self, range: Range<u64>) {
         self.relocate(&range, Side::Protected, Side::Shared);
+        self.open(&range);
     }
 
     fn take_back(&mut self, range: Range<u64>) {
+        self.close(&range);
         self.relocate(&range, Side::Shared, Side::Protected);
     }
 }
 
 impl<M: Machine> Moves<'_, M> {
+    /// Lets devices in, after the old content is gone.
+    fn open(&mut self, range: &Range<u64>) {
+        for granule in granules(range).filter_map(|at| self.memory.granule(at)) {
+            self.smmu.map(granule);
+        }
+        self.machine.barrier();
+    }
+
+    /// Shuts devices out, before new content comes.
+    fn close(&mut self, range: &Range<u64>) {
+        for granule in granules(range).filter_map(|at| self.memory.granule(at)) {
+            self.smmu.unmap(granule);
+        }
+        self.machine.barrier();
+        self.smmu_broken |= self.smmu.forget(self.machine).is_err();
+        let start = self.taken.as_ref().map_or(range.start, |taken| taken.start);
+        self.taken = Some(start..range.end);
+    }
+
     /// Old mappings go and are forgotten before the content changes, and that before new ones come.
     fn relocate(&mut self, range: &Range<u64>, from: Side, to: Side) {
         let range = range.start..range.end.min(self.memory.top());
