@@ -39,18 +39,18 @@ impl Pool {
         Self(shared)
     }
 
-    /// Leases `len` bytes at a multiple of `align` (a power of two), cleared.
+    /// Leases `len` bytes, not 0, cleared. What a device is told for the first of them is a multiple
+    /// of `align`, a power of two.
     ///
     /// # Errors
     ///
     /// [`Error::Exhausted`], which is counted.
     pub fn lease(&self, len: usize, align: usize) -> Result<Slot, Error> {
-        let run = self
-            .0
-            .take(len, align)
-            .inspect_err(|_| self.note_exhausted())?;
-        self.0.window.clear(run.start, run.len())?;
-        Ok(Slot::new(Rc::clone(&self.0), run))
+        let run = self.0.take(len, align);
+        let run = run.inspect_err(|_| self.note_exhausted())?;
+        let slot = Slot::new(Rc::clone(&self.0), run);
+        slot.clear();
+        Ok(slot)
     }
 
     /// Counts a moment in which the device had no free slot for what its user wanted to send.
@@ -146,7 +146,7 @@ impl Shared {
         }
         let mut free = self.free.borrow_mut();
         let fits = |run: &Range<usize>| {
-            let start = run.start.checked_next_multiple_of(align)?;
+            let start = self.window.next_aligned(run.start, align)?;
             let end = start.checked_add(len)?;
             (end <= run.end).then_some(start..end)
         };

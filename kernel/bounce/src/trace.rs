@@ -49,8 +49,12 @@ impl Trace {
         }
     }
 
-    /// Keeps up to `room` events from now on; 0 stops the trace.
+    /// Keeps up to `room` events from now on; 0 stops the trace. The memory for them is taken here,
+    /// not when a copy is made.
     pub fn enable(&self, room: usize) {
+        let mut events = self.events.borrow_mut();
+        let more = room.saturating_sub(events.len());
+        events.reserve_exact(more);
         self.room.set(room);
     }
 

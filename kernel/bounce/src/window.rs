@@ -1,18 +1,25 @@
 //! The only loads and stores of shared pages.
 //!
 //! The host may change every byte here at any moment, so there is never a reference to it: words
-//! are relaxed atomics, and bytes are copied once, out or in.
+//! are relaxed atomics, and bytes are copied once, out or in. Relaxed accesses are in no order of
+//! their own: whoever speaks with a device puts barriers between them.
 // UNSAFETY: raw access to memory that the host reads and writes.
 #![expect(unsafe_code, reason = "shared memory has no safe type")]
 
+mod copy;
+
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use crate::Error;
 
 /// An address of a shared page as a device is told it. Only this crate makes one, and only for
 /// bytes inside a window: a driver that puts nothing else into descriptors cannot lend private
 /// memory.
+///
+/// ```compile_fail
+/// let forged = bounce::SharedIpa(0x8000_0000);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SharedIpa(u64);
 
@@ -64,12 +71,18 @@ macro_rules! words {
 impl Window {
     /// Takes `len` bytes at `base`, which devices are told as `told` onwards.
     ///
+    /// # Panics
+    ///
+    /// If the addresses that devices are told would wrap. They are ours to choose.
+    ///
     /// # Safety
     ///
-    /// For the life of the program the bytes are mapped, readable and writable, are shared with the
-    /// host (in a realm), are accessed through this window only as far as this program is concerned,
-    /// and `base` is aligned to 8.
+    /// For the life of the program the bytes are mapped as Normal memory, readable and writable,
+    /// are shared with the host (in a realm), are accessed through this window only, or by atomics,
+    /// as far as this program is concerned, and `base` is aligned to 8.
     pub unsafe fn new(base: NonNull<u8>, len: usize, told: u64) -> Self {
+        let top = told.checked_add(len as u64);
+        assert!(top.is_some(), "addresses of shared memory must not wrap");
         Self { base, len, told }
     }
 
@@ -93,6 +106,13 @@ impl Window {
         Ok(SharedIpa(self.told + at as u64))
     }
 
+    /// The first offset from `at` on that devices are told as a multiple of `align`.
+    pub(crate) fn next_aligned(&self, at: usize, align: usize) -> Option<usize> {
+        let told = self.told.checked_add(at as u64)?;
+        let aligned = told.checked_next_multiple_of(align as u64)?;
+        usize::try_from(aligned - self.told).ok()
+    }
+
     words!(load_u16, store_u16, u16, AtomicU16);
     words!(load_u32, store_u32, u32, AtomicU32);
     words!(load_u64, store_u64, u64, AtomicU64);
@@ -103,10 +123,10 @@ impl Window {
     ///
     /// [`Error::OutOfBounds`]; then nothing was copied.
     pub fn copy_out(&self, at: usize, bytes: &[u8]) -> Result<(), Error> {
-        self.check(at, bytes.len())?;
-        for (i, byte) in bytes.iter().enumerate() {
-            self.byte(at + i).store(*byte, Ordering::Relaxed);
-        }
+        let to = self.bytes(at, bytes.len())?;
+        // SAFETY: `bytes` checked that the range lies inside the window; `new` was promised that
+        // it is mapped, and accessed by atomics only.
+        unsafe { copy::copy_out(bytes, to) };
         Ok(())
     }
 
@@ -116,10 +136,9 @@ impl Window {
     ///
     /// [`Error::OutOfBounds`]; then nothing was copied.
     pub fn copy_in(&self, at: usize, into: &mut [u8]) -> Result<(), Error> {
-        self.check(at, into.len())?;
-        for (i, byte) in into.iter_mut().enumerate() {
-            *byte = self.byte(at + i).load(Ordering::Relaxed);
-        }
+        let from = self.bytes(at, into.len())?;
+        // SAFETY: as for `copy_out`.
+        unsafe { copy::copy_in(from, into) };
         Ok(())
     }
 
@@ -129,33 +148,33 @@ impl Window {
     ///
     /// [`Error::OutOfBounds`]; then nothing was cleared.
     pub fn clear(&self, at: usize, len: usize) -> Result<(), Error> {
-        self.check(at, len)?;
-        for i in at..at + len {
-            self.byte(i).store(0, Ordering::Relaxed);
-        }
+        let bytes = self.bytes(at, len)?;
+        // SAFETY: as for `copy_out`.
+        unsafe { copy::clear(bytes, len) };
         Ok(())
     }
 
-    fn check(&self, at: usize, len: usize) -> Result<(), Error> {
+    /// Checks that `len` bytes at `at` lie inside.
+    const fn check(&self, at: usize, len: usize) -> Result<(), Error> {
         match at.checked_add(len) {
             Some(end) if end <= self.len => Ok(()),
             _ => Err(Error::OutOfBounds { at, len }),
         }
     }
 
-    fn word(&self, at: usize, size: usize) -> Result<NonNull<u8>, Error> {
-        self.check(at, size)?;
-        if !at.is_multiple_of(size) {
-            return Err(Error::Unaligned { at });
-        }
-        // SAFETY: `check` keeps `at` inside the bytes that `new` was promised.
+    /// The place of `len` bytes at `at`.
+    fn bytes(&self, at: usize, len: usize) -> Result<NonNull<u8>, Error> {
+        self.check(at, len)?;
+        // SAFETY: `check` keeps `at` inside, or right behind, the bytes that `new` was promised.
         Ok(unsafe { self.base.add(at) })
     }
 
-    /// The byte at offset `at`, which the caller has checked.
-    fn byte(&self, at: usize) -> &AtomicU8 {
-        // SAFETY: every caller ran `check` over a range that holds `at`; an atomic may be referred
-        // to while others write it, and `new` was promised that the bytes stay valid.
-        unsafe { self.base.add(at).cast::<AtomicU8>().as_ref() }
+    /// The place of a word of `size` bytes at `at`.
+    fn word(&self, at: usize, size: usize) -> Result<NonNull<u8>, Error> {
+        let word = self.bytes(at, size)?;
+        if !at.is_multiple_of(size) {
+            return Err(Error::Unaligned { at });
+        }
+        Ok(word)
     }
 }

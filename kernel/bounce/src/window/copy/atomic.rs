@@ -1,0 +1,56 @@
+//! Copies by relaxed atomic bytes, for the host and for Miri.
+// UNSAFETY: raw access to memory that the host reads and writes.
+#![expect(unsafe_code, reason = "shared memory has no safe type")]
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// Copies `bytes` out.
+///
+/// # Safety
+///
+/// `bytes.len()` bytes at `to` are mapped for writing, and everyone accesses them by atomics or
+/// from outside this program.
+pub(in super::super) unsafe fn copy_out(bytes: &[u8], to: NonNull<u8>) {
+    for (i, byte) in bytes.iter().enumerate() {
+        // SAFETY: `i` is below the length that the caller vouches for.
+        unsafe { atomic(to, i) }.store(*byte, Ordering::Relaxed);
+    }
+}
+
+/// Copies bytes in.
+///
+/// # Safety
+///
+/// `into.len()` bytes at `from` are mapped for reading, and everyone accesses them by atomics or
+/// from outside this program.
+pub(in super::super) unsafe fn copy_in(from: NonNull<u8>, into: &mut [u8]) {
+    for (i, byte) in into.iter_mut().enumerate() {
+        // SAFETY: `i` is below the length that the caller vouches for.
+        *byte = unsafe { atomic(from, i) }.load(Ordering::Relaxed);
+    }
+}
+
+/// Sets bytes to zero.
+///
+/// # Safety
+///
+/// As for [`copy_out`], of `len` bytes.
+pub(in super::super) unsafe fn clear(at: NonNull<u8>, len: usize) {
+    for i in 0..len {
+        // SAFETY: `i` is below the length that the caller vouches for.
+        unsafe { atomic(at, i) }.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Byte `i` from `base` on.
+///
+/// # Safety
+///
+/// It is mapped, and everyone accesses it by atomics or from outside this program.
+unsafe fn atomic<'a>(base: NonNull<u8>, i: usize) -> &'a AtomicU8 {
+    // SAFETY: the caller vouches for the byte.
+    let byte = unsafe { base.add(i) };
+    // SAFETY: likewise; an atomic may be referred to while others write it.
+    unsafe { byte.cast().as_ref() }
+}

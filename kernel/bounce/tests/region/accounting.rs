@@ -1,0 +1,89 @@
+//! Counters and the trace.
+
+use bounce::{Counters, Direction};
+use clock::{Clock, Instant};
+
+use crate::{NET, TOLD, pool, region};
+
+#[test]
+fn every_copy_is_counted_with_its_direction() {
+    let (region, pool, _) = pool();
+    let slot = pool.lease(100, 4).unwrap();
+    slot.copy_out(0, &[0; 30]).unwrap();
+    slot.copy_in(0, &mut [0; 7]).unwrap();
+    slot.copy_in(0, &mut [0; 5]).unwrap();
+    slot.copy_out(0, &[]).unwrap();
+    slot.store_u32(0, 1).unwrap();
+    slot.copy_out(99, &[0; 2]).unwrap_err();
+    let expected = Counters {
+        bytes_out: 30,
+        bytes_in: 12,
+        copies: 3,
+        leases: 1,
+        leased: 100,
+        high_water: 100,
+        size: 4096,
+        exhausted: 0,
+    };
+    assert_eq!(pool.counters(), expected);
+    assert_eq!(region.counters(), [(NET.into(), expected)]);
+}
+
+#[test]
+fn the_high_water_mark_stays() {
+    let (_region, pool, _) = pool();
+    let slots = [pool.lease(1000, 1).unwrap(), pool.lease(500, 1).unwrap()];
+    drop(slots);
+    let _slot = pool.lease(10, 1).unwrap();
+    let counters = pool.counters();
+    assert_eq!((counters.leased, counters.high_water), (10, 1500));
+    assert_eq!(counters.leases, 3);
+}
+
+#[test]
+fn an_event_says_when_who_where_how_much_and_which_way() {
+    let (region, _, clock) = region(1);
+    let slot = region.pool(NET, 4096).unwrap().lease(64, 1).unwrap();
+    region.trace().enable(10);
+    clock.advance_to(Instant::from_nanos(5000));
+    slot.copy_out(3, &[0; 17]).unwrap();
+    slot.copy_in(8, &mut [0; 2]).unwrap();
+    let out = region.trace().pop().unwrap();
+    assert_eq!((out.at, &*out.device), (Instant::from_nanos(5000), NET));
+    assert_eq!((out.address.get(), out.size), (TOLD + 3, 17));
+    assert_eq!(out.direction, Direction::Out);
+    let back = region.trace().pop().unwrap();
+    assert_eq!((back.direction, back.size), (Direction::In, 2));
+    assert_eq!(region.trace().pop(), None);
+    assert!(clock.now() >= back.at);
+}
+
+#[test]
+fn a_full_trace_keeps_the_first_events_and_counts_the_others_as_lost() {
+    let (region, pool, _) = pool();
+    let slot = pool.lease(64, 1).unwrap();
+    region.trace().enable(3);
+    for len in 1..=5 {
+        slot.copy_out(0, &vec![0; len]).unwrap();
+    }
+    assert_eq!(region.trace().lost(), 2);
+    assert_eq!(region.trace().pop().map(|event| event.size), Some(1));
+    slot.copy_out(0, &[0; 9]).unwrap();
+    let sizes: Vec<_> = std::iter::from_fn(|| region.trace().pop())
+        .map(|e| e.size)
+        .collect();
+    assert_eq!(sizes, [2, 3, 9]);
+}
+
+#[test]
+fn a_trace_that_is_off_records_nothing_and_loses_nothing() {
+    let (region, pool, _) = pool();
+    let slot = pool.lease(64, 1).unwrap();
+    slot.copy_out(0, &[0; 9]).unwrap();
+    region.trace().enable(1);
+    region.trace().enable(0);
+    slot.copy_out(0, &[0; 9]).unwrap();
+    assert!(!region.trace().enabled());
+    assert_eq!((region.trace().pop(), region.trace().lost()), (None, 0));
+    assert_eq!(pool.counters().copies, 2, "counting goes on");
+}
