@@ -4,6 +4,8 @@
 
 mod broker_json;
 mod device_tree;
+mod rsi_answers;
 
 pub use broker_json::broker_json;
 pub use device_tree::device_tree;
+pub use rsi_answers::rsi_answers;
