@@ -4,7 +4,7 @@
 //!
 //! ```ignore
 //! #[airlock::main]
-//! async fn main(realm: airlock::Realm) -> Result<(), airlock::Error> { … }
+//! async fn main(realm: airlock::Realm) -> Result<(), airlock::Error> { Ok(()) }
 //! ```
 #![no_std]
 

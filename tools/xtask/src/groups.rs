@@ -30,25 +30,26 @@ impl Group {
 pub fn package_arguments(metadata: &Metadata, group: Group) -> String {
     let members = metadata
         .members()
-        .filter(|package| group_of(metadata, package) == group);
+        .filter(|package| is_in(metadata, package, group));
     members
         .map(|package| format!("-p {}", package.name))
         .collect::<Vec<_>>()
         .join(" ")
 }
 
-fn group_of(metadata: &Metadata, package: &Package) -> Group {
+/// The monitor is in two groups when its logic has tests on the host.
+fn is_in(metadata: &Metadata, package: &Package, group: Group) -> bool {
     let folder = package.manifest_path.parent().unwrap_or(Path::new(""));
     let folder = folder
         .strip_prefix(&metadata.workspace_root)
         .unwrap_or(folder);
-    if metadata.workspace_default_members.contains(&package.id) || folder == Path::new("tests/qemu")
-    {
-        Group::Host
-    } else if folder == Path::new("tools/monitor") {
-        Group::Monitor
-    } else {
-        Group::Image
+    let monitor = folder == Path::new("tools/monitor");
+    let host = metadata.workspace_default_members.contains(&package.id)
+        || folder == Path::new("tests/qemu");
+    match group {
+        Group::Host => host,
+        Group::Monitor => monitor,
+        Group::Image => !host && !monitor,
     }
 }
 
@@ -63,7 +64,7 @@ mod tests {
         let metadata: Metadata = serde_json::from_value(json!({
             "workspace_root": "/x",
             "workspace_members": ["ipa", "arch", "monitor", "qemu-tests"],
-            "workspace_default_members": ["ipa"],
+            "workspace_default_members": ["ipa", "monitor"],
             "packages": [
                 package("ipa", "kernel/ipa"), package("arch", "kernel/arch"),
                 package("monitor", "tools/monitor"), package("qemu-tests", "tests/qemu"),
@@ -74,7 +75,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             package_arguments(&metadata, Group::Host),
-            "-p ipa -p qemu-tests"
+            "-p ipa -p monitor -p qemu-tests"
         );
         assert_eq!(package_arguments(&metadata, Group::Image), "-p arch");
         assert_eq!(package_arguments(&metadata, Group::Monitor), "-p monitor");
