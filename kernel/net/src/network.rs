@@ -1,6 +1,6 @@
 //! What a payload does with the network.
 
-use alloc::rc::Rc;
+use alloc::{rc::Rc, vec::Vec};
 use core::{
     future::pending,
     net::{IpAddr, SocketAddr},
@@ -45,6 +45,14 @@ impl Network {
     /// The main address, if the interface has one now.
     pub fn lease(&self) -> Option<Lease> {
         self.shared.with(|inner| inner.lease)
+    }
+
+    /// All addresses of the interface: those of the link itself, of the lease, of routers.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.shared.with(|inner| {
+            let all = inner.iface.ip_addrs().iter();
+            all.map(|cidr| cidr.address().into()).collect()
+        })
     }
 
     /// Makes a TCP socket.

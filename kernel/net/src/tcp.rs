@@ -22,6 +22,9 @@ pub use halves::{TcpReader, TcpWriter};
 /// How long an operation waits for the peer unless told otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Signs of life that a peer may miss.
+const MISSED_SIGNS: u32 = 4;
+
 /// Sizes of the private buffers of a connection, in bytes. Each direction moves at most one buffer
 /// per round trip.
 ///
@@ -54,6 +57,8 @@ pub struct TcpSocket {
     handle: SocketHandle,
     timeout: Duration,
     deadline: Option<Instant>,
+    keep_alive: Option<Duration>,
+    connected: bool,
 }
 
 impl TcpSocket {
@@ -68,21 +73,20 @@ impl TcpSocket {
         socket.set_congestion_control(CongestionControl::Reno);
         // Writes are gathered until the stack is polled anyway; Nagle's delay would add nothing.
         socket.set_nagle_enabled(false);
-        socket.set_timeout(Some(time::span(DEFAULT_TIMEOUT)));
         let handle = shared.with(|inner| inner.add(socket))?;
         Ok(Self {
             shared,
             handle,
             timeout: DEFAULT_TIMEOUT,
             deadline: None,
+            keep_alive: None,
+            connected: false,
         })
     }
 
-    /// How long an operation waits for the peer, and how long data may stay unacknowledged before
-    /// the connection counts as lost.
+    /// How long an operation waits for the peer.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
-        self.with_socket(|socket| socket.set_timeout(Some(time::span(timeout))));
     }
 
     /// When everything on this socket must be done: no operation waits beyond it.
@@ -90,9 +94,21 @@ impl TcpSocket {
         self.deadline = deadline;
     }
 
-    /// Asks an idle peer for a sign of life each `interval`.
+    /// Asks an idle peer for a sign of life each `interval`, and gives the connection up after
+    /// four without one.
     pub fn set_keep_alive(&mut self, interval: Option<Duration>) {
-        self.with_socket(|socket| socket.set_keep_alive(interval.map(time::span)));
+        self.keep_alive = interval;
+        self.watch_peer();
+    }
+
+    fn watch_peer(&self) {
+        let interval = self.keep_alive.map(time::span);
+        self.shared.with(|inner| {
+            let socket = inner.tcp(self.handle);
+            socket.set_keep_alive(interval);
+            socket.set_timeout(interval.map(|interval| interval * MISSED_SIGNS));
+            inner.notify();
+        });
     }
 
     /// Connects to `remote`.
@@ -116,10 +132,18 @@ impl TcpSocket {
             }
         });
         let connected = connected.await;
-        if connected.is_err() {
+        self.settle(connected.flatten())
+    }
+
+    /// Keeps a new connection, or ends the attempt.
+    fn settle<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.connected = outcome.is_ok();
+        if self.connected {
+            self.watch_peer();
+        } else {
             self.abort();
         }
-        connected?
+        outcome
     }
 
     fn start_connect(&self, remote: SocketAddr) -> Result<(), Error> {
@@ -133,6 +157,8 @@ impl TcpSocket {
             let port = inner.dynamic_port(uses_tcp_port);
             let context = inner.iface.context();
             let socket = inner.sockets.get_mut::<tcp::Socket<'_>>(self.handle);
+            // Only our own deadline ends the attempt: smoltcp's would look like a refusal.
+            socket.set_timeout(None);
             socket
                 .connect(context, remote, port)
                 .map_err(|_| Error::BadAddress)?;
@@ -165,18 +191,20 @@ impl TcpSocket {
             Poll::Ready(remote_address(socket).ok_or(Error::ConnectionReset))
         });
         let accepted = accepted.await;
-        if accepted.is_err() {
-            self.abort();
-        }
-        accepted?
+        self.settle(accepted.flatten())
     }
 
     fn listen(&self, port: u16) -> Result<(), Error> {
-        self.with_socket(|socket| socket.listen(port))
-            .map_err(|error| match error {
-                tcp::ListenError::InvalidState => Error::InUse,
-                tcp::ListenError::Unaddressable => Error::BadAddress,
-            })
+        let timeout = Some(time::span(self.timeout));
+        self.with_socket(|socket| {
+            // Peers that start to connect and stop there are forgotten.
+            socket.set_timeout(timeout);
+            socket.listen(port)
+        })
+        .map_err(|error| match error {
+            tcp::ListenError::InvalidState => Error::InUse,
+            tcp::ListenError::Unaddressable => Error::BadAddress,
+        })
     }
 
     /// Sends what is left and the end of the stream, and waits until the peer has all of it.

@@ -1,17 +1,22 @@
 //! Deadlines of those who wait, so that a wait needs no timer but the stack itself.
 
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::task::Waker;
 
 use clock::Instant;
 
 /// A deadline that somebody waits for: when, and a number to tell equal ones apart.
-pub(crate) type Timer = (Instant, u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timer {
+    pub deadline: Instant,
+    id: u64,
+}
 
-/// Everybody who waits for a deadline, earliest first.
+/// Everybody who waits for a deadline. They are few, so this is a list: it is searched in no time,
+/// and keeps its memory.
 #[derive(Default)]
 pub(crate) struct Timers {
-    waiting: BTreeMap<Timer, Waker>,
+    waiting: Vec<(Timer, Waker)>,
     next: u64,
 }
 
@@ -19,37 +24,37 @@ impl Timers {
     /// Makes a timer for `deadline`. It does nothing before [`Self::arm`].
     pub fn create(&mut self, deadline: Instant) -> Timer {
         self.next = self.next.wrapping_add(1);
-        (deadline, self.next)
+        let id = self.next;
+        Timer { deadline, id }
     }
 
     /// Wakes `waker` at the deadline of `timer`.
     pub fn arm(&mut self, timer: Timer, waker: &Waker) {
-        match self.waiting.get_mut(&timer) {
-            Some(known) => known.clone_from(waker),
-            None => {
-                self.waiting.insert(timer, waker.clone());
-            }
+        match self.waiting.iter_mut().find(|(known, _)| *known == timer) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.waiting.push((timer, waker.clone())),
         }
     }
 
     /// Forgets `timer`.
     pub fn disarm(&mut self, timer: Timer) {
-        self.waiting.remove(&timer);
+        self.waiting.retain(|(known, _)| *known != timer);
     }
 
     /// Wakes everybody whose deadline is `now` or before.
     pub fn fire(&mut self, now: Instant) {
-        while let Some(entry) = self.waiting.first_entry() {
-            if entry.key().0 > now {
-                break;
+        self.waiting.retain(|(timer, waker)| {
+            let ahead = timer.deadline > now;
+            if !ahead {
+                waker.wake_by_ref();
             }
-            entry.remove().wake();
-        }
+            ahead
+        });
     }
 
     /// The earliest deadline.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|(timer, _)| timer.0)
+        self.waiting.iter().map(|(timer, _)| timer.deadline).min()
     }
 }
 

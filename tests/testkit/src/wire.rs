@@ -1,6 +1,7 @@
 //! An Ethernet in memory: a hub with ports, a clock that jumps, and bad luck on demand.
 
 mod dhcp;
+mod router;
 mod world;
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
@@ -9,6 +10,7 @@ use clock::{Clock, Instant};
 use net::FramePort;
 
 pub use dhcp::{DhcpServer, Offer, Refuses};
+pub use router::Advertisement;
 pub use world::{FakeClock, Responder, World};
 
 /// How long a frame is on its way.

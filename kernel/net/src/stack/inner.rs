@@ -36,6 +36,9 @@ const MAX_SOCKETS: usize = 64;
 /// How long to wait before asking a full port again. Its interrupt usually comes first.
 const RETRY: Duration = Duration::from_millis(1);
 
+/// How often the lifetimes of IPv6 addresses are looked at, at least.
+const LIFETIME_CHECK: Duration = Duration::from_secs(60);
+
 /// How long a dropped connection may take to say so to its peer.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -91,7 +94,7 @@ impl Inner {
             dns,
             awaiting_lease: Vec::new(),
             device,
-            quiet_router: config.slaac.then(|| QuietRouter::new(mac)),
+            quiet_router: config.slaac.then(|| QuietRouter::new(mac, now)),
             leaving: Vec::new(),
             open: 0,
             timers: Timers::default(),
@@ -167,6 +170,7 @@ impl Inner {
         let farewell = self.leaving.iter().map(|&(_, until)| until).min();
         [
             self.stack_deadline(now),
+            self.router_deadline(now),
             self.timers.next_deadline(),
             farewell,
         ]
@@ -176,19 +180,24 @@ impl Inner {
     }
 
     fn stack_deadline(&mut self, now: Instant) -> Option<Instant> {
-        let at = time::to_smoltcp(now);
-        if let Some(router) = &mut self.quiet_router
-            && !self.device.blocked()
-        {
-            let solicit_at = self.iface.poll_at(at, &SocketSet::new(Vec::new()));
-            if let Some(frame) = router.give_up(now, solicit_at) {
-                self.device.inject(frame);
-                return Some(now);
-            }
-        }
-        let next = time::from_smoltcp(self.iface.poll_at(at, &self.sockets)?);
+        let next = self.iface.poll_at(time::to_smoltcp(now), &self.sockets)?;
+        let next = time::from_smoltcp(next);
         // All that was due was done above. What is due still, waits for room in the port.
         Some(if next <= now { now.after(RETRY) } else { next })
+    }
+
+    /// smoltcp 0.14 forgets its IPv6 deadlines while no socket has one, so they are kept here:
+    /// those of the search exactly, the ends of lifetimes roughly.
+    fn router_deadline(&mut self, now: Instant) -> Option<Instant> {
+        let router = self.quiet_router.as_mut()?;
+        if !self.device.blocked()
+            && let Some(frame) = router.tick(now)
+        {
+            self.device.inject(frame);
+            return Some(now);
+        }
+        let next = router.deadline().unwrap_or(now.after(LIFETIME_CHECK));
+        Some(next.max(now.after(RETRY)))
     }
 
     pub fn poll_work(&mut self, waker: &Waker) -> Poll<()> {
@@ -222,7 +231,10 @@ impl Inner {
 
     pub fn arm(&mut self, timer: Timer, waker: &Waker) {
         self.timers.arm(timer, waker);
-        if self.sleeping_until.is_none_or(|until| timer.0 < until) {
+        if self
+            .sleeping_until
+            .is_none_or(|until| timer.deadline < until)
+        {
             self.notify();
         }
     }

@@ -12,40 +12,50 @@ use smoltcp::{
     },
 };
 
-use crate::{config::link_local, time};
-
-/// How long after its last due moment a solicitation counts as given up.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::config::link_local;
 
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
+/// Time between solicitations, and how many there are.
+///
+/// Ref: RFC 4861, 10 "Protocol Constants".
+const INTERVAL: Duration = Duration::from_secs(4);
+const SOLICITATIONS: u8 = 3;
+
 /// Ends the search for routers when none answered.
 ///
-/// smoltcp 0.14 stops to send solicitations after three, but goes on to say that the next one is
-/// due, so that the stack would be polled without end. An advertisement of no router at all, which
-/// only the stack itself sees, ends that. Routers that come later are still heard.
+/// smoltcp 0.14 sends three solicitations, then goes on to say that the next one is due, so that
+/// the stack would be polled without end. An advertisement of no router at all, which only the
+/// stack itself sees, ends that. Routers that come later are still heard.
 pub(super) struct QuietRouter {
     mac: [u8; 6],
-    done: bool,
+    left: u8,
+    next: Instant,
 }
 
 impl QuietRouter {
-    pub fn new(mac: [u8; 6]) -> Self {
-        Self { mac, done: false }
+    pub fn new(mac: [u8; 6], now: Instant) -> Self {
+        Self {
+            mac,
+            left: SOLICITATIONS,
+            next: now.after(INTERVAL),
+        }
     }
 
-    /// The frame to show to the stack, once, when the solicitation due at `due` will never be sent.
-    pub fn give_up(
-        &mut self,
-        now: Instant,
-        due: Option<smoltcp::time::Instant>,
-    ) -> Option<Vec<u8>> {
-        let due = time::from_smoltcp(due?);
-        if self.done || now < due.after(PATIENCE) {
+    /// When the next solicitation is due, or the end of the search.
+    pub fn deadline(&self) -> Option<Instant> {
+        (self.left > 0).then_some(self.next)
+    }
+
+    /// To be called when the port had room for what was due. At the end of the search, gives the
+    /// frame to show to the stack.
+    pub fn tick(&mut self, now: Instant) -> Option<Vec<u8>> {
+        if self.left == 0 || now < self.next {
             return None;
         }
-        self.done = true;
-        Some(self.advertisement())
+        self.left -= 1;
+        self.next = now.after(INTERVAL);
+        (self.left == 0).then(|| self.advertisement())
     }
 
     /// An advertisement from our own address that promises no router and no prefix.

@@ -3,7 +3,7 @@
 use core::task::Poll;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use smoltcp::socket::tcp::{RecvError, Socket};
+use smoltcp::socket::tcp::{RecvError, Socket, State};
 
 use super::TcpSocket;
 use crate::Error;
@@ -74,7 +74,7 @@ pub(super) async fn read(socket: &TcpSocket, into: &mut [u8]) -> Result<usize, E
                 Poll::Ready(Ok(len))
             }
             Err(RecvError::Finished) => Poll::Ready(Ok(0)),
-            Err(RecvError::InvalidState) => Poll::Ready(Err(why_closed(tcp))),
+            Err(RecvError::InvalidState) => Poll::Ready(Err(why_closed(tcp, socket.connected))),
         }
     });
     read.await?
@@ -97,18 +97,17 @@ pub(super) async fn write(socket: &TcpSocket, from: &[u8]) -> Result<usize, Erro
                 inner.notify();
                 Poll::Ready(Ok(len))
             }
-            Err(_) => Poll::Ready(Err(why_closed(tcp))),
+            Err(_) => Poll::Ready(Err(why_closed(tcp, socket.connected))),
         }
     });
     written.await?
 }
 
-/// What an operation on a connection that takes none means.
-fn why_closed(tcp: &Socket<'_>) -> Error {
-    // A socket that never had a peer has no port either: closing keeps neither.
-    if tcp.is_open() {
-        Error::NotConnected
-    } else {
+/// Why the connection takes no such operation. After an orderly end it has still a state.
+fn why_closed(tcp: &Socket<'_>, connected: bool) -> Error {
+    if connected && tcp.state() == State::Closed {
         Error::ConnectionReset
+    } else {
+        Error::NotConnected
     }
 }

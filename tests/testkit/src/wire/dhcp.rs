@@ -66,6 +66,12 @@ pub struct DhcpServer {
 const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 2]);
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
+impl Default for DhcpServer {
+    fn default() -> Self {
+        Self::new(Offer::default(), Refuses::Nothing)
+    }
+}
+
 impl DhcpServer {
     /// A server that offers `offer` to everybody.
     pub fn new(offer: Offer, refuses: Refuses) -> Self {
