@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod address;
 mod checksum;
 mod config;
 mod counters;

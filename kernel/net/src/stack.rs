@@ -3,6 +3,7 @@
 mod addresses;
 mod inner;
 mod quiet_router;
+mod sockets;
 
 use alloc::{boxed::Box, rc::Rc};
 use core::{

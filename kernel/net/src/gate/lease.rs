@@ -9,7 +9,7 @@ use clock::Instant;
 use smoltcp::wire::{DhcpMessageType, DhcpPacket, DhcpRepr};
 
 use super::Refusal;
-use crate::config::{is_host_v4, same_network};
+use crate::address::{is_host_v4, same_network};
 
 /// Shortest lease that we take, in seconds: below it, renewing would be all that we do.
 const MIN_LEASE: u32 = 10;

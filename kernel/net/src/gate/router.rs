@@ -7,7 +7,7 @@ use smoltcp::wire::{
 };
 
 use super::Refusal;
-use crate::config::is_host;
+use crate::address::is_host;
 
 /// Says whether the stack may see the ICMPv6 `message`.
 pub(crate) fn check(message: &[u8]) -> Result<(), Refusal> {

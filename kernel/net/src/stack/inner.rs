@@ -13,13 +13,13 @@ use rand_chacha::{
 };
 use smoltcp::{
     iface::{Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet},
-    socket::{dns, tcp},
+    socket::dns,
     wire::{EthernetAddress, HardwareAddress},
 };
 
 use crate::{
-    Addressing, Config, Counters, Error, FramePort, Lease, StartError,
-    config::link_local,
+    Addressing, Config, Counters, FramePort, Lease, StartError,
+    address::link_local,
     device::Device,
     time,
     timers::{Timer, Timers},
@@ -30,22 +30,11 @@ use super::quiet_router::QuietRouter;
 /// Smallest frame of a port that we drive: an Ethernet header and the smallest MTU of IPv6.
 const MIN_FRAME: usize = 14 + 1280;
 
-/// Most sockets open at once, those of the stack itself included.
-const MAX_SOCKETS: usize = 64;
-
 /// How long to wait before asking a full port again. Its interrupt usually comes first.
 const RETRY: Duration = Duration::from_millis(1);
 
 /// How often the lifetimes of IPv6 addresses are looked at, at least.
 const LIFETIME_CHECK: Duration = Duration::from_secs(60);
-
-/// How long a dropped connection may take to say so to its peer.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// First port number for connections that we open.
-///
-/// Ref: RFC 6335, 6 "Port Number Ranges".
-const FIRST_DYNAMIC_PORT: u16 = 49152;
 
 pub(crate) struct Inner {
     pub iface: Interface,
@@ -56,13 +45,13 @@ pub(crate) struct Inner {
     pub(super) awaiting_lease: Vec<Waker>,
     device: Device,
     quiet_router: Option<QuietRouter>,
-    leaving: Vec<(SocketHandle, Instant)>,
-    open: usize,
+    pub(super) leaving: Vec<(SocketHandle, Instant)>,
+    pub(super) open: usize,
     timers: Timers,
     work: bool,
     driver: Option<Waker>,
     sleeping_until: Option<Instant>,
-    random: ChaCha8Rng,
+    pub(super) random: ChaCha8Rng,
 }
 
 impl Inner {
@@ -145,24 +134,6 @@ impl Inner {
         {}
     }
 
-    /// Removes the sockets that their owner dropped, once their peer knows or need not know.
-    fn bury(&mut self, now: Instant) {
-        let sockets = &mut self.sockets;
-        let before = self.leaving.len();
-        self.leaving.retain(|&(handle, until)| {
-            let told = sockets
-                .get::<tcp::Socket<'_>>(handle)
-                .remote_endpoint()
-                .is_none();
-            let gone = told || now >= until;
-            if gone {
-                sockets.remove(handle);
-            }
-            !gone
-        });
-        self.open -= before - self.leaving.len();
-    }
-
     fn next_poll(&mut self, now: Instant) -> Option<Instant> {
         if self.device.budget_spent() || self.work {
             return Some(now);
@@ -241,63 +212,6 @@ impl Inner {
 
     pub fn disarm(&mut self, timer: Timer) {
         self.timers.disarm(timer);
-    }
-
-    /// Adds `socket`, which must be removed by [`Self::remove`] or [`Self::leave`].
-    pub fn add<T: smoltcp::socket::AnySocket<'static>>(
-        &mut self,
-        socket: T,
-    ) -> Result<SocketHandle, Error> {
-        if self.open >= MAX_SOCKETS {
-            return Err(Error::TooManySockets);
-        }
-        self.open += 1;
-        Ok(self.sockets.add(socket))
-    }
-
-    /// Removes a socket that nobody needs to hear about.
-    pub fn remove(&mut self, handle: SocketHandle) {
-        self.sockets.remove(handle);
-        self.open -= 1;
-    }
-
-    /// Removes a TCP socket as soon as its peer was told.
-    pub fn leave(&mut self, handle: SocketHandle, now: Instant) {
-        let socket = self.tcp(handle);
-        let silent = matches!(socket.state(), tcp::State::TimeWait | tcp::State::Listen);
-        if silent || socket.remote_endpoint().is_none() {
-            self.remove(handle);
-            return;
-        }
-        socket.abort();
-        self.leaving.push((handle, now.after(FAREWELL)));
-        self.notify();
-    }
-
-    pub fn tcp(&mut self, handle: SocketHandle) -> &mut tcp::Socket<'static> {
-        self.sockets.get_mut(handle)
-    }
-
-    /// A random number, for identifiers that must not be guessed easily.
-    pub fn random_u16(&mut self) -> u16 {
-        let [low, high, ..] = self.random.next_u32().to_le_bytes();
-        u16::from_le_bytes([low, high])
-    }
-
-    /// A random dynamic port that `taken` does not know.
-    pub fn dynamic_port(
-        &mut self,
-        taken: impl Fn(&smoltcp::socket::Socket<'_>, u16) -> bool,
-    ) -> u16 {
-        let mut port = FIRST_DYNAMIC_PORT;
-        // There are far more ports than sockets: a second round is rare, a tenth never comes.
-        for _ in 0..10 {
-            port = FIRST_DYNAMIC_PORT | self.random_u16();
-            if !self.sockets.iter().any(|(_, socket)| taken(socket, port)) {
-                break;
-            }
-        }
-        port
     }
 }
 

@@ -12,7 +12,7 @@ use smoltcp::{
     },
 };
 
-use crate::config::link_local;
+use crate::address::link_local;
 
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
