@@ -4,7 +4,8 @@
 //! how they are chained, what is in flight and how many bytes were lent is kept in private memory.
 //! From the device come three numbers, each loaded once and checked: how far its used index went,
 //! and the id and the length of a completion. A number that breaks the rules is an error, after
-//! which the driver resets the device. A device that was reset is not started again, so that a late
+//! which the driver resets the device. A completion of something that was lent after the used index
+//! was loaded is such a lie, too. A device that was reset is not started again, so that a late
 //! completion finds no queue.
 //!
 //! Ref: virtio 1.2, 2.7 "Split Virtqueues".
@@ -222,6 +223,7 @@ impl Queue {
             return Err(Error::UsedIndex { moved, outstanding });
         }
         self.announced = moved;
+        self.shadow.note_look();
         Ok(moved != 0)
     }
 

@@ -1,0 +1,136 @@
+//! Requests that wait: for a slot, for the device, for nobody any more.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use block::{BlockDevice, Error};
+use testkit::executor::{CountingWaker, block_on};
+use testkit::fake_virtio::{FakeBlock, Style};
+
+use crate::setup::{DISK_POOL, WithDisk, disk};
+
+const TASKS: usize = 40;
+
+#[test]
+fn more_tasks_than_slots_are_all_served() {
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Lkvm, FakeBlock::new(TASKS));
+    device.pause(true);
+    let disk = &disk;
+    let mut tasks: Vec<_> = (0..TASKS)
+        .map(|i| {
+            Box::pin(async move {
+                let mut sector = [0; 512];
+                disk.read(i as u64, &mut sector).await.map(|()| sector[0])
+            })
+        })
+        .collect();
+    let mut results = [None; TASKS];
+    let wakers: Vec<_> = (0..TASKS)
+        .map(|_| Arc::new(CountingWaker::default()))
+        .collect();
+    let mut woken_before = [u64::MAX; TASKS];
+    for _ in 0..TASKS {
+        for (i, task) in tasks.iter_mut().enumerate() {
+            // Each is polled only when it was woken since, but for the first time.
+            let woken = wakers[i].count();
+            if results[i].is_some() || woken == woken_before[i] {
+                continue;
+            }
+            woken_before[i] = woken;
+            let waker = Waker::from(Arc::clone(&wakers[i]));
+            if let Poll::Ready(result) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
+                results[i] = Some(result);
+            }
+        }
+        device.pause(false);
+        device.run();
+        disk.poll();
+    }
+    for (i, result) in results.into_iter().enumerate() {
+        assert_eq!(result, Some(Ok(i as u8)));
+    }
+    assert!(rig.region.counters()[0].1.exhausted > 0);
+}
+
+#[test]
+fn a_waiting_task_is_woken_by_the_completion() {
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(8));
+    device.pause(true);
+    let mut sector = [0; 512];
+    let mut read = pin!(disk.read(1, &mut sector));
+    let waker = Arc::new(CountingWaker::default());
+    let task = Waker::from(Arc::clone(&waker));
+    let mut context = Context::from_waker(&task);
+    assert!(read.as_mut().poll(&mut context).is_pending());
+    assert!(disk.poll().is_some());
+    assert_eq!(waker.count(), 0);
+
+    device.pause(false);
+    device.run();
+    assert_eq!(disk.poll(), None);
+    assert_eq!(waker.count(), 1);
+    assert_eq!(read.as_mut().poll(&mut context), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn the_slot_of_a_call_that_was_given_up_comes_back() {
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(2048));
+    device.pause(true);
+    {
+        let mut all = vec![0; 1 << 20];
+        let mut read = pin!(disk.read(0, &mut all));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(read.as_mut().poll(&mut context).is_pending());
+    }
+    assert!(disk.poll().is_some(), "the device still has the slots");
+    device.pause(false);
+    device.run();
+    assert_eq!(disk.poll(), None);
+    assert_eq!(block_on(disk.read(0, &mut vec![0; 1 << 20]), || ()), Ok(()));
+}
+
+/// Case 9.
+#[test]
+fn a_completion_that_never_comes_ends_at_the_deadline() {
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Qemu, FakeBlock::new(8));
+    device.pause(true);
+    let resets = device.resets();
+    let result = block_on(disk.read(0, &mut [0; 512]), || {
+        rig.clock.advance(Duration::from_secs(1));
+    });
+    assert_eq!(result, Err(Error::TimedOut));
+    assert_eq!(device.resets() - resets, 1);
+    assert_eq!(disk.take_failure(), Some(virtio::Error::TimedOut));
+    assert_eq!(disk.take_failure(), None);
+    assert_eq!(disk.failure(), Some(virtio::Error::TimedOut));
+
+    device.pause(false);
+    device.run();
+    assert_eq!(disk.poll(), None);
+    assert_eq!(
+        block_on(disk.read(0, &mut [0; 512]), || ()),
+        Err(Error::TimedOut)
+    );
+}
+
+/// Case 9: a device that does not even reset keeps what it was lent, for ever.
+#[test]
+fn memory_goes_back_only_when_the_device_confirms_its_reset() {
+    for (stubborn, left) in [(false, 0), (true, 1)] {
+        let WithDisk {
+            rig, device, disk, ..
+        } = disk(Style::Qemu, FakeBlock::new(8));
+        let leased = rig.region.counters()[0].1.leased;
+        assert!(leased > 0 && leased <= DISK_POOL as u64);
+        device.lie(|l| l.never_resets = stubborn);
+        drop(disk);
+        assert_eq!(rig.region.counters()[0].1.leased, leased * left);
+    }
+}

@@ -1,0 +1,292 @@
+//! A network card that is honest.
+
+use testkit::fake_virtio::{FakeNet, Style, feature};
+use virtio::Net;
+
+use crate::setup::{QUEUE, STYLES, WithCard, card, frame, receive};
+
+#[test]
+fn frames_go_out_and_come_back() {
+    for style in STYLES {
+        let WithCard {
+            device,
+            fake,
+            mut card,
+            ..
+        } = card(style, FakeNet::default());
+        fake.borrow_mut().echo = true;
+        assert_eq!(card.mac(), [2, 0x15, 0x15, 0x15, 0x15, 0x15]);
+        for (tag, len) in [(1, 14), (2, 60), (3, 1514)] {
+            assert!(card.can_send());
+            card.send(&frame(tag, len));
+            card.flush();
+            device.run();
+            assert_eq!(receive(&mut card), Some(frame(tag, len)), "{style:?}");
+        }
+        assert_eq!(receive(&mut card), None);
+        assert_eq!(device.faults(), 0);
+        assert_eq!(card.failure(), None);
+    }
+}
+
+#[test]
+fn every_byte_crosses_once() {
+    let WithCard {
+        rig,
+        device,
+        fake,
+        mut card,
+    } = card(Style::Lkvm, FakeNet::default());
+    fake.borrow_mut().echo = true;
+    let before = rig.region.counters()[0].1;
+    card.send(&frame(1, 1000));
+    card.flush();
+    device.run();
+    assert_eq!(receive(&mut card).map(|f| f.len()), Some(1000));
+    let after = rig.region.counters()[0].1;
+    assert_eq!(after.bytes_out - before.bytes_out, 1012);
+    assert_eq!(after.bytes_in - before.bytes_in, 1012);
+}
+
+#[test]
+fn nothing_is_leased_after_the_start() {
+    let WithCard {
+        rig,
+        device,
+        fake,
+        mut card,
+    } = card(Style::Qemu, FakeNet::default());
+    fake.borrow_mut().echo = true;
+    let leases = rig.region.counters()[0].1.leases;
+    for tag in 0..20 {
+        card.send(&frame(tag, 700));
+        card.flush();
+        device.run();
+        assert!(receive(&mut card).is_some());
+    }
+    assert_eq!(rig.region.counters()[0].1.leases, leases);
+    assert!(rig.region.counters()[0].1.size <= Net::shared_bytes().next_multiple_of(4096) as u64);
+}
+
+#[test]
+fn a_batch_is_one_doorbell() {
+    let WithCard {
+        device,
+        fake,
+        mut card,
+        ..
+    } = card(Style::Qemu, FakeNet::default());
+    let before = device.doorbells();
+    for tag in 0..6 {
+        card.send(&frame(tag, 100));
+    }
+    assert_eq!(device.doorbells(), before);
+    card.flush();
+    assert_eq!(device.doorbells() - before, 1);
+    assert_eq!(fake.borrow().sent.len(), 6);
+    card.flush();
+    assert_eq!(device.doorbells() - before, 1);
+}
+
+#[test]
+fn a_device_that_has_not_looked_yet_is_not_rung_again() {
+    let WithCard {
+        device,
+        fake,
+        mut card,
+        ..
+    } = card(Style::Qemu, FakeNet::default());
+    let before = device.doorbells();
+    device.pause(true);
+    for tag in 0..3 {
+        card.send(&frame(tag, 100));
+        card.flush();
+    }
+    assert_eq!(device.doorbells() - before, 1);
+    device.pause(false);
+    device.run();
+    assert_eq!(fake.borrow().sent.len(), 3);
+    card.send(&frame(9, 100));
+    card.flush();
+    assert_eq!(device.doorbells() - before, 2);
+    assert_eq!(fake.borrow().sent.len(), 4);
+}
+
+#[test]
+fn a_device_without_event_indexes_is_rung_for_each_batch() {
+    let rig = crate::setup::rig(Style::Qemu);
+    let fake = std::rc::Rc::new(std::cell::RefCell::new(FakeNet::default()));
+    let device = rig.plug(1, std::rc::Rc::<std::cell::RefCell<FakeNet>>::clone(&fake));
+    device.lie(|l| {
+        l.registers = Some(Box::new(|at, value| match at {
+            4 => value & !(feature::EVENT_IDX as u32),
+            _ => value,
+        }));
+    });
+    let mut card = rig.net(1, crate::setup::CARD_POOL).unwrap();
+    assert_eq!(device.accepted() & feature::EVENT_IDX, 0);
+    let before = device.doorbells();
+    for tag in 0..3 {
+        card.send(&frame(tag, 100));
+        card.flush();
+    }
+    assert_eq!(device.doorbells() - before, 3);
+    assert_eq!(fake.borrow().sent.len(), 3);
+    assert_eq!(
+        device.interrupts(),
+        0,
+        "nobody wants to hear of sent frames"
+    );
+    fake.borrow_mut().incoming.push_back(frame(7, 80));
+    assert_eq!(receive(&mut card), None);
+    device.run();
+    assert_eq!(device.interrupts(), 1);
+    assert_eq!(receive(&mut card), Some(frame(7, 80)));
+}
+
+#[test]
+fn interrupts_come_for_received_frames_and_not_for_sent_ones() {
+    let WithCard {
+        device,
+        fake,
+        mut card,
+        ..
+    } = card(Style::Qemu, FakeNet::default());
+    for round in 0..20 {
+        card.send(&frame(round, 100));
+        card.flush();
+        assert!(card.can_send());
+    }
+    assert_eq!(device.interrupts(), 0);
+    assert_eq!(receive(&mut card), None);
+    fake.borrow_mut().incoming.push_back(frame(1, 100));
+    device.run();
+    assert_eq!(device.interrupts(), 1);
+    assert!(card.interrupt().acknowledge());
+    assert!(!card.interrupt().acknowledge());
+    assert_eq!(receive(&mut card), Some(frame(1, 100)));
+}
+
+#[test]
+fn a_frame_in_several_buffers_is_put_together() {
+    // 64 KiB need 33 buffers; Miri's small queue has 8.
+    let len = if cfg!(miri) { 9000 } else { 65_550 };
+    let WithCard {
+        device,
+        fake,
+        mut card,
+        ..
+    } = card(Style::Lkvm, FakeNet::default());
+    for tag in 0..20 {
+        fake.borrow_mut().incoming.push_back(frame(tag, len));
+        device.run();
+        let got = receive(&mut card).unwrap();
+        assert!(got == frame(tag, len), "frame {tag} is damaged");
+        card.flush();
+    }
+    assert_eq!(card.counters().received, 20);
+}
+
+#[test]
+fn a_frame_that_does_not_fit_is_dropped_and_the_next_is_not() {
+    let WithCard {
+        device,
+        fake,
+        mut card,
+        ..
+    } = card(Style::Lkvm, FakeNet::default());
+    fake.borrow_mut()
+        .incoming
+        .extend([frame(1, 5000), frame(2, 200)]);
+    device.run();
+    let mut into = [0; 1514];
+    assert_eq!(card.receive(&mut into), Some(200));
+    assert_eq!(into[..200], frame(2, 200));
+    assert_eq!(card.counters().dropped, 1);
+}
+
+#[test]
+fn a_card_without_mergeable_buffers_works() {
+    let plain = FakeNet {
+        features: 1 << 5,
+        // Such devices leave the number of buffers alone.
+        buffers: |_| 0,
+        echo: true,
+        ..FakeNet::default()
+    };
+    let WithCard {
+        device, mut card, ..
+    } = card(Style::Qemu, plain);
+    assert!(!card.checksums_sent());
+    card.send(&frame(1, 900));
+    card.flush();
+    device.run();
+    assert_eq!(receive(&mut card), Some(frame(1, 900)));
+}
+
+#[test]
+fn the_device_is_told_where_an_open_checksum_is() {
+    let WithCard { fake, mut card, .. } = card(Style::Qemu, FakeNet::default());
+    assert!(card.checksums_sent());
+    let mut udp = frame(0, 60);
+    udp[12..15].copy_from_slice(&[8, 0, 0x45]);
+    udp[20..24].copy_from_slice(&[0, 0, 64, 17]);
+    card.send(&udp);
+    let mut arp = frame(0, 60);
+    arp[12..14].copy_from_slice(&[8, 6]);
+    card.send(&arp);
+    card.flush();
+    let headers = &fake.borrow().headers;
+    assert_eq!(headers[0], [1, 0, 0, 0, 0, 0, 34, 0, 6, 0, 0, 0]);
+    assert_eq!(headers[1], [0; 12]);
+}
+
+/// lkvm on a tap leaves checksums open, whatever was negotiated.
+#[test]
+fn a_checksum_that_the_host_left_open_is_filled_in() {
+    let lazy = FakeNet {
+        header: [1, 0, 0, 0, 0, 0, 34, 0, 6, 0, 0, 0],
+        ..FakeNet::default()
+    };
+    let WithCard {
+        device,
+        fake,
+        mut card,
+        ..
+    } = card(Style::Lkvm, lazy);
+    let mut open = vec![0; 42];
+    open[34..42].copy_from_slice(&[0, 1, 0, 2, 0, 8, 0x10, 0x00]);
+    fake.borrow_mut().incoming.push_back(open.clone());
+    device.run();
+    let got = receive(&mut card).unwrap();
+    assert_eq!(got[..40], open[..40]);
+    assert_eq!(got[40..], (!0x100b_u16).to_be_bytes());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
+fn the_rings_go_round_more_often_than_their_index_counts() {
+    let WithCard {
+        device,
+        fake,
+        mut card,
+        ..
+    } = card(Style::Qemu, FakeNet::default());
+    fake.borrow_mut().echo = true;
+    let mut into = [0; 1514];
+    assert_eq!(card.receive(&mut into), None);
+    for round in 0..70_000_u32 {
+        assert!(card.can_send());
+        card.send(&frame(round as u8, 64));
+        card.flush();
+        device.run();
+        let len = card.receive(&mut into).unwrap();
+        assert_eq!(into[..len], frame(round as u8, 64), "round {round}");
+        assert_eq!(card.receive(&mut into), None);
+        fake.borrow_mut().sent.clear();
+        fake.borrow_mut().headers.clear();
+    }
+    assert!(u64::from(QUEUE) < 70_000);
+    assert_eq!(device.interrupts(), 70_000, "one for each frame received");
+    assert_eq!(device.faults(), 0);
+}

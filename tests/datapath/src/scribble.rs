@@ -1,0 +1,141 @@
+//! A host that writes into the shared memory while the driver works, from another thread.
+//!
+//! Under Miri this shows that the driver has no data race with the host. Everywhere it shows that
+//! nothing the host writes makes the driver panic, hang, or reach outside its memory.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use block::BlockDevice;
+use testkit::executor::block_on;
+use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
+use testkit::random::Seeded;
+use testkit::shared_memory::SharedMemory;
+
+use crate::setup::{CARD, CARD_POOL, DISK, DISK_POOL, frame, receive, rig};
+
+/// Words of one size that are scribbled over. The size is that of the driver's accesses: Miri
+/// cannot judge a race between sizes.
+#[derive(Clone)]
+struct Target {
+    words: Range<u64>,
+    size: u64,
+}
+
+/// Starts a thread that writes random words into `targets` until `stop`.
+fn scribbler(
+    memory: SharedMemory,
+    targets: Vec<Target>,
+    stop: Arc<AtomicBool>,
+) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        let mut random = Seeded::new(7);
+        while !stop.load(Ordering::Relaxed) {
+            let target = &targets[random.below(targets.len())];
+            let count = (target.words.end - target.words.start) / target.size;
+            let at = target.words.start + target.size * (random.number() % count);
+            let value = random.number();
+            let stored = match target.size {
+                1 => memory.store8(at, value as u8),
+                2 => memory.store16(at, value as u16),
+                4 => memory.store32(at, value as u32),
+                _ => memory.store64(at, value),
+            };
+            stored.unwrap();
+            thread::yield_now();
+        }
+    })
+}
+
+/// Everything that the driver only writes: descriptors and the available ring.
+fn written_by_driver(device: &FakeVirtio, queue: usize) -> [Target; 2] {
+    let q = device.queue(queue);
+    let entries = u64::from(q.size);
+    [
+        Target {
+            words: q.descriptors..q.descriptors + 16 * entries,
+            size: 8,
+        },
+        Target {
+            words: q.available..q.available + 4 + 2 * entries,
+            size: 2,
+        },
+    ]
+}
+
+/// The used ring: its entries, and its flags and index.
+fn written_by_device(device: &FakeVirtio, queue: usize) -> [Target; 2] {
+    let q = device.queue(queue);
+    [
+        Target {
+            words: q.used + 4..q.used + 4 + 8 * u64::from(q.size),
+            size: 4,
+        },
+        Target {
+            words: q.used..q.used + 4,
+            size: 2,
+        },
+    ]
+}
+
+const ROUNDS: u64 = if cfg!(miri) { 12 } else { 4000 };
+
+#[test]
+fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
+    let rig = rig(Style::Lkvm);
+    let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(64))));
+    let disk = rig.block(DISK, DISK_POOL).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let targets = written_by_driver(&device, 0).to_vec();
+    let host = scribbler(rig.memory.clone(), targets, Arc::clone(&stop));
+    for sector in 0..ROUNDS {
+        // The device follows whatever it finds in the rings, and so ends in errors; we do not.
+        let read = block_on(disk.read(sector % 64, &mut [0; 512]), || {
+            rig.clock.advance(Duration::from_secs(1));
+        });
+        if read.is_err() {
+            break;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    host.join().unwrap();
+}
+
+#[test]
+fn a_host_that_scribbles_over_frames_and_completions_is_survived() {
+    let mut ends = 0;
+    for _ in 0..if cfg!(miri) { 2 } else { 50 } {
+        let rig = rig(Style::Qemu);
+        let fake = Rc::new(RefCell::new(FakeNet::default()));
+        fake.borrow_mut().echo = true;
+        let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));
+        let mut card = rig.net(CARD, CARD_POOL).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let buffers = rig.memory.host().told() + 16 * 1024;
+        let frames = Target {
+            words: buffers..buffers + 16 * 1024,
+            size: 1,
+        };
+        let mut targets = written_by_device(&device, 0).to_vec();
+        targets.push(frames);
+        let host = scribbler(rig.memory.clone(), targets, Arc::clone(&stop));
+        for round in 0..ROUNDS.min(200) {
+            if card.can_send() {
+                card.send(&frame(round as u8, 200));
+            }
+            card.flush();
+            device.run();
+            receive(&mut card);
+        }
+        stop.store(true, Ordering::Relaxed);
+        host.join().unwrap();
+        ends += u32::from(card.take_failure().is_some());
+    }
+    // The used ring full of rubbish is noticed sooner or later.
+    assert!(cfg!(miri) || ends > 0);
+}

@@ -1,0 +1,102 @@
+//! What most tests begin with.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
+use testkit::rig::Rig;
+use virtio::{Block, Error, Net};
+
+/// Entries of a queue. Miri gets small ones: it clears every byte of a pool by hand.
+pub(crate) const QUEUE: u16 = if cfg!(miri) { 8 } else { 256 };
+/// Shared memory of the rig: for one network card and one disk.
+pub(crate) const MEMORY: usize = if cfg!(miri) { 256 << 10 } else { 2 << 20 };
+/// Shared memory of a disk.
+pub(crate) const DISK_POOL: usize = if cfg!(miri) {
+    160 << 10
+} else {
+    Block::shared_bytes()
+};
+/// Shared memory of a network card.
+pub(crate) const CARD_POOL: usize = if cfg!(miri) {
+    48 << 10
+} else {
+    Net::shared_bytes()
+};
+
+pub(crate) const STYLES: [Style; 2] = [Style::Qemu, Style::Lkvm];
+/// Slots of the network card and of the disk.
+pub(crate) const CARD: u8 = 1;
+pub(crate) const DISK: u8 = 2;
+
+/// A machine with a disk.
+pub(crate) struct WithDisk {
+    pub(crate) rig: Rig,
+    pub(crate) device: Rc<FakeVirtio>,
+    pub(crate) fake: Rc<RefCell<FakeBlock>>,
+    pub(crate) disk: Block,
+}
+
+/// A machine with a network card.
+pub(crate) struct WithCard {
+    pub(crate) rig: Rig,
+    pub(crate) device: Rc<FakeVirtio>,
+    pub(crate) fake: Rc<RefCell<FakeNet>>,
+    pub(crate) card: Net,
+}
+
+pub(crate) fn rig(style: Style) -> Rig {
+    Rig::with_memory(style, QUEUE, MEMORY)
+}
+
+/// Plugs `fake` in and starts it; lkvm's ways are added in its style.
+pub(crate) fn disk(style: Style, mut fake: FakeBlock) -> WithDisk {
+    fake.counts_like_lkvm = style == Style::Lkvm;
+    fake.shy = style == Style::Lkvm;
+    let rig = rig(style);
+    let fake = Rc::new(RefCell::new(fake));
+    let device = rig.plug(DISK, Rc::<RefCell<FakeBlock>>::clone(&fake));
+    let disk = rig.block(DISK, DISK_POOL).unwrap();
+    WithDisk {
+        rig,
+        device,
+        fake,
+        disk,
+    }
+}
+
+/// Plugs `fake` in and starts it; lkvm's ways are added in its style.
+pub(crate) fn card(style: Style, mut fake: FakeNet) -> WithCard {
+    fake.counts_reads = style == Style::Lkvm;
+    let rig = rig(style);
+    let fake = Rc::new(RefCell::new(fake));
+    let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));
+    let card = rig.net(CARD, CARD_POOL).unwrap();
+    WithCard {
+        rig,
+        device,
+        fake,
+        card,
+    }
+}
+
+/// A disk of which the registers lie from the start; what starting it gives.
+pub(crate) fn start_lying_disk(lie: impl FnMut(u64, u32) -> u32 + 'static) -> Result<Block, Error> {
+    let rig = rig(Style::Qemu);
+    let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
+    device.lie(|l| l.registers = Some(Box::new(lie)));
+    rig.block(DISK, DISK_POOL)
+}
+
+/// A frame of `len` bytes that is different for each `tag`.
+pub(crate) fn frame(tag: u8, len: usize) -> Vec<u8> {
+    (0..len).map(|i| tag ^ (i % 251) as u8).collect()
+}
+
+/// The next frame of a card.
+pub(crate) fn receive(card: &mut Net) -> Option<Vec<u8>> {
+    let mut into = vec![0; 70_000];
+    let len = card.receive(&mut into)?;
+    into.truncate(len);
+    Some(into)
+}

@@ -1,0 +1,118 @@
+//! A machine in small: a bridge, shared memory, a clock, and the way from a slot to a driver.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bounce::{Pool, Region};
+use clock::Clock;
+use pci::{Function, Placement};
+use virtio::{Block, Environment, Error, Net, Rng, Transport};
+
+use crate::fake_clock::FakeClock;
+use crate::fake_pci::FakePci;
+use crate::fake_virtio::{FakeVirtio, Personality, Style, plug};
+use crate::shared_memory::SharedMemory;
+
+/// A machine in small.
+pub struct Rig {
+    /// Its bridge.
+    pub pci: FakePci,
+    /// Its clock.
+    pub clock: Rc<FakeClock>,
+    /// What the host sees.
+    pub memory: SharedMemory,
+    /// The bounce region in that memory.
+    pub region: Region,
+    /// Whose PCI it has.
+    pub style: Style,
+    /// Entries of each queue.
+    pub queue_size: u16,
+    /// Where the driver believes to run.
+    pub environment: Environment,
+    placement: RefCell<Placement>,
+}
+
+impl Rig {
+    /// A machine of a style, with queues of `queue_size` entries and 2 MiB of shared memory.
+    pub fn new(style: Style, queue_size: u16) -> Self {
+        Self::with_memory(style, queue_size, 2 << 20)
+    }
+
+    /// The same, with `len` bytes of shared memory.
+    pub fn with_memory(style: Style, queue_size: u16, len: usize) -> Self {
+        let pci = FakePci::default();
+        let clock = Rc::new(FakeClock::default());
+        let (window, memory) = SharedMemory::new(len);
+        let dyn_clock: Rc<dyn Clock> = Rc::<FakeClock>::clone(&clock);
+        let region = Region::new(window, dyn_clock).expect("a window can be cleared");
+        let placement = RefCell::new(Placement::new(&pci.windows(), &[]));
+        let environment = Environment::Realm;
+        Self {
+            pci,
+            clock,
+            memory,
+            region,
+            style,
+            queue_size,
+            environment,
+            placement,
+        }
+    }
+
+    /// Plugs a device in.
+    pub fn plug(&self, device: u8, personality: Rc<RefCell<dyn Personality>>) -> Rc<FakeVirtio> {
+        let (memory, size) = (self.memory.clone(), self.queue_size);
+        plug(&self.pci, self.style, device, memory, size, personality)
+    }
+
+    /// A pool of `len` bytes.
+    pub fn pool(&self, len: usize) -> Pool {
+        let pool = self.region.pool("0000:00:01.0", len);
+        pool.expect("the rig has the memory for it")
+    }
+
+    /// Finds the function in slot `device` by a scan, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// What [`Transport::open`] finds.
+    pub fn open(&self, device: u8) -> Result<Transport, Error> {
+        let ecam = pci::Ecam::new(self.pci.ecam(0), 0, 0).expect("one bus fits");
+        let scan = pci::scan(&ecam);
+        let found = scan.functions.iter().find(|f| f.bdf.device() == device);
+        let function = Function::new(&ecam, *found.expect("the slot is occupied"));
+        let clock: Rc<dyn Clock> = Rc::<FakeClock>::clone(&self.clock);
+        let mut placement = self.placement.borrow_mut();
+        Transport::open(&function, &mut placement, &self.pci, clock)
+    }
+
+    /// Starts the network card in slot `device`, with a pool of `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// What opening and starting find.
+    pub fn net(&self, device: u8, len: usize) -> Result<Net, Error> {
+        let transport = self.open(device)?;
+        Net::start(transport, &self.pool(len), self.environment)
+    }
+
+    /// Starts the disk in slot `device`, with a pool of `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// What opening and starting find.
+    pub fn block(&self, device: u8, len: usize) -> Result<Block, Error> {
+        let transport = self.open(device)?;
+        Block::start(transport, &self.pool(len), self.environment)
+    }
+
+    /// Starts the source of bytes in slot `device`.
+    ///
+    /// # Errors
+    ///
+    /// What opening and starting find.
+    pub fn rng(&self, device: u8) -> Result<Rng, Error> {
+        let transport = self.open(device)?;
+        Rng::start(transport, &self.pool(Rng::shared_bytes()), self.environment)
+    }
+}
