@@ -15,6 +15,7 @@ mod error;
 mod exchange;
 mod key;
 pub mod messages;
+mod sockets;
 mod wrapping;
 
 pub use client::{Client, Limits, Released};

@@ -13,6 +13,7 @@ use pci::Mapper;
 use plan::{Arguments, parse_size};
 use rsi::SetFlags;
 
+use crate::attestation::Attestation;
 use crate::memory::Memory;
 use crate::power::{self, Call};
 use crate::ram::Ram;
@@ -60,6 +61,10 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Counter), Err
     }
     let wanted = wanted(&arguments)?;
     let ram = Ram::open(memory.map(), space, bytes, &machine, wanted)?;
+    let attestation = rmm
+        .as_ref()
+        .map(|rmm| Attestation::begin(rmm, space, &arguments))
+        .transpose()?;
     let random = Generator::new();
     let facts = facts(rmm.as_ref(), space, &machine, &random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
@@ -77,6 +82,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Counter), Err
             entry,
             random,
             region,
+            attestation,
         }),
         clock,
     ))

@@ -28,6 +28,8 @@ pub enum Error {
     Layout(plan::LayoutError),
     /// The bounce region did not do what was asked.
     Bounce(bounce::Error),
+    /// The boot arguments could not be measured.
+    Measure(attest::MeasureError),
     /// A boot argument is wrong.
     Argument {
         /// Its key.
@@ -49,6 +51,7 @@ impl fmt::Display for Error {
             Self::Map(error) => error.fmt(f),
             Self::Layout(error) => error.fmt(f),
             Self::Bounce(error) => error.fmt(f),
+            Self::Measure(error) => write!(f, "boot arguments: {error}"),
             Self::Argument { key, expected } => write!(f, "boot argument {key}: {expected}"),
         }
     }
@@ -73,4 +76,5 @@ from!(
     Map: arch::PagingError,
     Layout: plan::LayoutError,
     Bounce: bounce::Error,
+    Measure: attest::MeasureError,
 );

@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod attestation;
 mod boot;
 mod console;
 mod error;

@@ -1,10 +1,11 @@
 //! Random numbers that the host has no say in.
 
 use core::cell::RefCell;
+use core::convert::Infallible;
 
 use arch::cpu::Random;
 use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::{Rng, SeedableRng, TryCryptoRng, TryRng};
 use zeroize::Zeroize;
 
 use crate::Error;
@@ -40,6 +41,48 @@ impl Generator {
             .ok_or(Error::NoEntropy)?
             .fill_bytes(bytes);
         Ok(())
+    }
+
+    /// A generator that this one seeds. It cannot fail, which algorithms that make keys expect.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEntropy`]
+    pub fn fork(&self) -> Result<Fork, Error> {
+        let mut seed = [0; 32];
+        self.fill(&mut seed)?;
+        let fork = Fork(ChaCha20Rng::from_seed(seed));
+        seed.zeroize();
+        Ok(fork)
+    }
+}
+
+/// A generator that leaves nothing behind when it is dropped.
+pub struct Fork(ChaCha20Rng);
+
+impl TryRng for Fork {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.0.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.try_fill_bytes(bytes)
+    }
+}
+
+impl TryCryptoRng for Fork {}
+
+impl Drop for Fork {
+    fn drop(&mut self) {
+        self.0 = ChaCha20Rng::from_seed([0; 32]);
+        // The compiler must not see that nobody looks at it again.
+        core::hint::black_box(&mut self.0);
     }
 }
 

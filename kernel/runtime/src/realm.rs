@@ -10,7 +10,8 @@ use plan::Arguments;
 use rsi::{HashAlgorithm, Version};
 
 use crate::Error;
-use crate::random::Generator;
+use crate::attestation::Attestation;
+use crate::random::{Fork, Generator};
 
 /// Where the image runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) entry: clock::Instant,
     pub(crate) random: Generator,
     pub(crate) region: Region,
+    pub(crate) attestation: Option<Attestation>,
 }
 
 impl Realm {
@@ -106,6 +108,19 @@ impl Realm {
     /// Bytes that are shared with the host.
     pub fn shared(&self) -> usize {
         self.0.region.len()
+    }
+
+    pub(crate) fn attestation(&self) -> Option<&Attestation> {
+        self.0.attestation.as_ref()
+    }
+
+    pub(crate) fn fork(&self) -> Result<Fork, Error> {
+        self.0.random.fork()
+    }
+
+    /// The clock behind [`Realm::now`].
+    pub fn clock(&self) -> &dyn Clock {
+        &self.0.clock
     }
 
     /// Fills `bytes` with random numbers that the host has no say in.
