@@ -8,11 +8,13 @@
 extern crate alloc;
 
 mod arguments;
+mod diagnosis;
 mod fault;
 mod layout;
 mod size;
 
 pub use arguments::{Arguments, MAX_LENGTH};
+pub use diagnosis::{Diagnosis, Outcome, Row};
 pub use fault::{Cause, Fault, Half};
 pub use layout::{BLOCK, Layout, LayoutError, free_runs};
 pub use size::{SizeError, parse_size};

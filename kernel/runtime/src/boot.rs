@@ -20,7 +20,7 @@ use crate::ram::Ram;
 use crate::random::Generator;
 use crate::realm::{Facts, Mode, Parts, Realm};
 use crate::rmm::{self, Rmm};
-use crate::{Error, console, executor, fault, heap, logger, println};
+use crate::{Error, console, diagnosis, executor, fault, heap, logger, println};
 
 /// Takes over from the first instructions.
 pub fn start(device_tree: u64, ticks: u64) -> ! {
@@ -30,7 +30,8 @@ pub fn start(device_tree: u64, ticks: u64) -> ! {
     match started {
         Ok((realm, clock)) => executor::run(realm, clock),
         Err(error) => {
-            println!("boot: {error}");
+            let diagnosis = diagnosis::of_boot(&error);
+            println!("{diagnosis}\ndoctor: {}", diagnosis.json());
             power::end(Err(&format_args!("boot: {error}")))
         }
     }

@@ -13,6 +13,7 @@ extern crate alloc;
 mod attestation;
 mod boot;
 mod console;
+mod diagnosis;
 mod error;
 mod executor;
 mod fault;
