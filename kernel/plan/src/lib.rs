@@ -11,10 +11,12 @@ mod arguments;
 mod diagnosis;
 mod fault;
 mod layout;
+mod patience;
 mod size;
 
 pub use arguments::{Arguments, MAX_LENGTH};
 pub use diagnosis::{Diagnosis, Outcome, Row};
 pub use fault::{Cause, Fault, Half};
 pub use layout::{BLOCK, Layout, LayoutError, free_runs};
+pub use patience::Patience;
 pub use size::{SizeError, parse_size};

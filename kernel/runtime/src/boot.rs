@@ -1,26 +1,33 @@
 //! Boot: each step needs a value that only the step before it can make.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use arch::Devices;
 use arch::counter::Counter;
 use arch::image;
 use bounce::Region;
-use clock::Instant;
+use clock::{Clock, Instant};
 use devtree::{Machine, PsciMethod, Tree};
 use ipa::IpaSpace;
+use net::Stack;
 use pci::Mapper;
 use plan::{Arguments, parse_size};
 use rsi::SetFlags;
+use virtio::Environment;
 
 use crate::attestation::Attestation;
+use crate::bus::{self, Found};
+use crate::interrupts::Interrupts;
 use crate::memory::Memory;
+use crate::platform::Platform;
 use crate::power::{self, Call};
 use crate::ram::Ram;
 use crate::random::Generator;
 use crate::realm::{Facts, Mode, Parts, Realm};
 use crate::rmm::{self, Rmm};
-use crate::{Error, console, diagnosis, executor, fault, heap, logger, println};
+use crate::{Error, console, devices, diagnosis, executor, fault, heap, logger, println, trace};
 
 /// Takes over from the first instructions.
 pub fn start(device_tree: u64, ticks: u64) -> ! {
@@ -28,7 +35,7 @@ pub fn start(device_tree: u64, ticks: u64) -> ! {
         .ok_or(Error::NoCounter)
         .and_then(|clock| boot(device_tree, clock, clock.instant(ticks)));
     match started {
-        Ok((realm, clock)) => executor::run(realm, clock),
+        Ok((realm, platform)) => executor::run(realm, &platform),
         Err(error) => {
             let diagnosis = diagnosis::of_boot(&error);
             println!("{diagnosis}\ndoctor: {}", diagnosis.json());
@@ -37,7 +44,7 @@ pub fn start(device_tree: u64, ticks: u64) -> ! {
     }
 }
 
-fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Counter), Error> {
+fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Error> {
     let memory = Memory::begin(at)?;
     let bytes = memory.device_tree()?;
     let tree = Tree::new(bytes)?;
@@ -69,24 +76,79 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Counter), Err
     let random = Generator::new();
     let facts = facts(rmm.as_ref(), space, &machine, &random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
-    let size = wanted.map_or(plan::BLOCK, |_| ram.reserve());
-    let low = arguments.get("dma") == Some("low");
-    let window = ram.share(size, rmm.as_ref().map(|rmm| &rmm.rsi), low)?;
-    let region = Region::new(window, Rc::new(clock))?;
-    log::info!("bounce: {} KiB shared", region.len() >> 10);
+    let devices = Devices::new(memory.map(), space, not_devices(&machine));
+    let clock_of_drivers: Rc<dyn Clock> = Rc::new(clock);
+    let found = bus::find(&machine, &devices, &clock_of_drivers);
+    let region = share(ram, &found, wanted, rmm.as_ref(), &arguments, clock)?;
+    let environment = if space.is_realm() {
+        Environment::Realm
+    } else {
+        Environment::Machine
+    };
+    let running = Rc::new(devices::start(found, &region, environment, &random));
+    let interrupts = Interrupts::open(&machine, &devices, clock).map(Rc::new);
+    if let Some(interrupts) = &interrupts {
+        running.connect(interrupts);
+    }
+    let stack = devices::start_network(&running, &arguments, &random, clock)?;
+    let network = stack.as_ref().map(Stack::network);
+    let disks = running
+        .disks
+        .iter()
+        .map(|disk| Rc::clone(&disk.device))
+        .collect();
     log::debug!("heap: {:?}", heap::usage());
-    Ok((
-        Realm::new(Parts {
-            facts,
-            arguments,
-            clock,
-            entry,
-            random,
-            region,
-            attestation,
-        }),
+    let platform = Platform::new(
         clock,
-    ))
+        entry,
+        Rc::clone(&region),
+        Rc::clone(&running),
+        stack,
+        interrupts.clone(),
+    );
+    let realm = Realm::new(Parts {
+        facts,
+        arguments,
+        clock,
+        entry,
+        random,
+        region,
+        running,
+        disks,
+        network,
+        interrupts,
+        attestation,
+    });
+    Ok((realm, platform))
+}
+
+/// Shares as much as was asked for, or as the devices need.
+fn share(
+    ram: Ram,
+    found: &[Found],
+    wanted: Option<u64>,
+    rmm: Option<&Rmm>,
+    arguments: &Arguments,
+    clock: Counter,
+) -> Result<Rc<Region>, Error> {
+    let size = match wanted {
+        Some(_) => ram.reserve(),
+        None => devices::region_bytes(found),
+    };
+    let low = arguments.get("dma") == Some("low");
+    let window = ram.share(size, rmm.map(|rmm| &rmm.rsi), low)?;
+    let region = Region::new(window, Rc::new(clock))?;
+    devices::log_region(&region, found);
+    if arguments.get("trace") == Some("bounce") {
+        trace::enable(region.trace());
+    }
+    Ok(Rc::new(region))
+}
+
+/// Where no device can be: RAM, and the image.
+fn not_devices(machine: &Machine) -> Vec<Range<u64>> {
+    let memory = machine.memory.iter().map(|ram| ram.base().get()..ram.top());
+    memory.chain([image::whole()]).collect()
 }
 
 /// The way to PSCI, from a tree that may be wrong elsewhere: what is wrong is told later, when

@@ -28,6 +28,18 @@ pub enum Error {
     Layout(plan::LayoutError),
     /// The bounce region did not do what was asked.
     Bounce(bounce::Error),
+    /// There is no network card, or none that could be started.
+    NoNetwork,
+    /// There is no disk, or none that could be started.
+    NoDisk,
+    /// The address of `ip=` is wrong.
+    Address(net::ConfigError),
+    /// The network stack does not work with the card.
+    Stack(net::StartError),
+    /// The network did not do what was asked.
+    Network(net::Error),
+    /// A disk did not do what was asked.
+    Disk(block::Error),
     /// The boot arguments could not be measured.
     Measure(attest::MeasureError),
     /// A boot argument is wrong.
@@ -45,12 +57,18 @@ impl fmt::Display for Error {
             Self::NoEntropy => f.write_str("the CPU has no random numbers (FEAT_RNG)"),
             Self::NoCounter => f.write_str("the frequency of the counter makes no sense"),
             Self::NoDeviceTree { at } => write!(f, "there is no device tree at {at:#x}"),
-            Self::DeviceTree(error) => write!(f, "device tree: {error}"),
+            Self::DeviceTree(error) => error.fmt(f),
             Self::Rsi(error) => error.fmt(f),
             Self::Width(error) => write!(f, "the RMM says that the {error}"),
             Self::Map(error) => error.fmt(f),
             Self::Layout(error) => error.fmt(f),
             Self::Bounce(error) => error.fmt(f),
+            Self::NoNetwork => f.write_str("there is no network card that works"),
+            Self::NoDisk => f.write_str("there is no disk that works"),
+            Self::Address(error) => error.fmt(f),
+            Self::Stack(error) => error.fmt(f),
+            Self::Network(error) => error.fmt(f),
+            Self::Disk(error) => error.fmt(f),
             Self::Measure(error) => write!(f, "boot arguments: {error}"),
             Self::Argument { key, expected } => write!(f, "boot argument {key}: {expected}"),
         }
@@ -76,5 +94,7 @@ from!(
     Map: arch::PagingError,
     Layout: plan::LayoutError,
     Bounce: bounce::Error,
+    Network: net::Error,
+    Disk: block::Error,
     Measure: attest::MeasureError,
 );

@@ -1,4 +1,4 @@
-//! The loop that everything runs in: timers, tasks, and sleep.
+//! The loop that everything runs in: devices, timers, tasks, and sleep.
 // UNSAFETY: polling the executor, and the function that it wakes us by.
 #![expect(
     unsafe_code,
@@ -6,46 +6,76 @@
 )]
 
 use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::task::Wake;
+use core::cell::RefCell;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Waker;
 
-use clock::Clock;
 use embassy_executor::raw::{Executor, TaskStorage};
 
-use crate::payload::{self, Payload};
-use crate::{Realm, power, time};
+use crate::platform::Platform;
+use crate::{Realm, payload, power};
 
-/// A task was woken since the executor was polled last.
+/// Something was woken since the loop came round last: it must not sleep.
 static WOKEN: AtomicBool = AtomicBool::new(false);
+
+/// Keeps the loop from sleeping before it came round again.
+pub fn wake() {
+    WOKEN.store(true, Ordering::Relaxed);
+}
 
 /// What the executor calls when a task is woken.
 #[unsafe(export_name = "__pender")]
 fn pend(_: *mut ()) {
-    WOKEN.store(true, Ordering::Relaxed);
+    wake();
+}
+
+/// Wakes the loop itself.
+struct Looper;
+
+impl Wake for Looper {
+    fn wake(self: Arc<Self>) {
+        wake();
+    }
 }
 
 type Main = Pin<Box<dyn Future<Output = ()>>>;
+type Verdict = Rc<RefCell<Option<Result<(), String>>>>;
 
 /// Runs the payload to its end, and ends the machine.
-pub fn run(realm: Realm, clock: impl Clock) -> ! {
+pub fn run(realm: Realm, platform: &Platform) -> ! {
+    let verdict = Verdict::default();
     let executor: &'static Executor = Box::leak(Box::new(Executor::new(core::ptr::null_mut())));
     let task: &'static TaskStorage<Main> = Box::leak(Box::new(TaskStorage::new()));
-    let main: Main = Box::pin(end(payload::call(realm)));
+    let main: Main = Box::pin(judge(payload::call(realm), Rc::clone(&verdict)));
     match task.spawn(|| main) {
         Ok(token) => executor.spawner().spawn(token),
         Err(_) => power::end(Err(&"the payload could not be started")),
     }
+    let looper = Waker::from(Arc::new(Looper));
     loop {
         WOKEN.store(false, Ordering::Relaxed);
-        time::wake(clock.now());
+        let deadline = platform.poll();
         // SAFETY: there is one CPU and one loop, and no task polls the executor.
         unsafe { executor.poll() };
+        if let Some(verdict) = verdict.borrow_mut().take() {
+            platform.finish();
+            match verdict {
+                Ok(()) => power::end(Ok(())),
+                Err(reason) => power::end(Err(&reason)),
+            }
+        }
+        if !WOKEN.load(Ordering::Relaxed) && !platform.has_work(&looper) {
+            platform.sleep(deadline);
+        }
     }
 }
 
-async fn end(payload: Payload) {
-    match payload.await {
-        Ok(()) => power::end(Ok(())),
-        Err(reason) => power::end(Err(&reason)),
-    }
+async fn judge(payload: payload::Payload, verdict: Verdict) {
+    let result = payload.await;
+    *verdict.borrow_mut() = Some(result);
 }

@@ -12,27 +12,38 @@ extern crate alloc;
 
 mod attestation;
 mod boot;
+mod bus;
+mod card;
 mod console;
+mod counters;
+mod devices;
 mod diagnosis;
 mod error;
 mod executor;
 mod fault;
 mod heap;
+mod interrupts;
 mod logger;
 mod memory;
 mod payload;
+mod platform;
 mod power;
 mod ram;
 mod random;
 mod realm;
 mod rmm;
 mod time;
+mod trace;
 
 pub use airlock_macros::main;
+pub use block::{BlockDevice, Error as DiskError, SECTOR_SIZE};
+pub use counters::{Counters, DeviceCounters, Work};
 pub use embassy_time::{Duration, Instant, Timer};
 pub use error::Error;
+pub use interrupts::Taken;
+pub use net::{Error as NetworkError, Lease, Network, TcpBuffers, TcpSocket, UdpSocket};
 pub use plan::Arguments;
-pub use realm::{Facts, Mode, Realm};
+pub use realm::{Disk, Facts, Mode, Realm};
 
 /// What the macros of this crate expand to; not for anybody else.
 #[doc(hidden)]

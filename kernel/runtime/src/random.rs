@@ -43,6 +43,22 @@ impl Generator {
         Ok(())
     }
 
+    /// Mixes in bytes of the host. They cannot make the generator worse: its next seed is its own
+    /// next numbers, each combined with one of theirs.
+    pub fn mix(&self, theirs: &[u8]) {
+        let mut generator = self.0.borrow_mut();
+        let Some(old) = generator.as_mut() else {
+            return;
+        };
+        let mut seed = [0; 32];
+        old.fill_bytes(&mut seed);
+        for (own, their) in seed.iter_mut().zip(theirs) {
+            *own ^= their;
+        }
+        *generator = Some(ChaCha20Rng::from_seed(seed));
+        seed.zeroize();
+    }
+
     /// A generator that this one seeds. It cannot fail, which algorithms that make keys expect.
     ///
     /// # Errors

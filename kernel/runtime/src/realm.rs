@@ -1,17 +1,26 @@
 //! What a payload sees.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::fmt;
 
+use arch::Accesses;
 use arch::counter::Counter;
 use bounce::Region;
 use clock::Clock;
+use net::Network;
 use plan::Arguments;
 use rsi::{HashAlgorithm, Version};
 
 use crate::Error;
 use crate::attestation::Attestation;
+use crate::counters::{Counters, DeviceCounters};
+use crate::devices::Running;
+use crate::interrupts::Interrupts;
 use crate::random::{Fork, Generator};
+
+/// A disk. Clones are the same disk.
+pub type Disk = Rc<virtio::Block>;
 
 /// Where the image runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,17 +61,24 @@ impl fmt::Display for Facts {
                 hash,
                 personalization,
             } => {
-                write!(
-                    f,
-                    "a realm: RSI {rsi}, IPA width {ipa_width}, {hash}, personalization "
-                )?;
-                personalization
-                    .iter()
-                    .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                write!(f, "a realm: RSI {rsi}, IPA width {ipa_width}, {hash}")?;
+                write_personalization(f, &personalization)?;
             }
         }
         write!(f, "; {} MiB of RAM", self.memory >> 20)
     }
+}
+
+/// Writes the value without the zeros at its end; nothing if it is all zeros.
+fn write_personalization(f: &mut fmt::Formatter<'_>, value: &[u8; 64]) -> fmt::Result {
+    let Some(last) = value.iter().rposition(|byte| *byte != 0) else {
+        return Ok(());
+    };
+    f.write_str(", personalization ")?;
+    value
+        .iter()
+        .take(last + 1)
+        .try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 /// The realm, as its payload sees it. Clones are the same realm.
@@ -76,7 +92,11 @@ pub(crate) struct Parts {
     pub(crate) clock: Counter,
     pub(crate) entry: clock::Instant,
     pub(crate) random: Generator,
-    pub(crate) region: Region,
+    pub(crate) region: Rc<Region>,
+    pub(crate) running: Rc<Running>,
+    pub(crate) disks: Vec<Disk>,
+    pub(crate) network: Option<Network>,
+    pub(crate) interrupts: Option<Rc<Interrupts>>,
     pub(crate) attestation: Option<Attestation>,
 }
 
@@ -105,9 +125,46 @@ impl Realm {
         self.0.entry
     }
 
-    /// Bytes that are shared with the host.
-    pub fn shared(&self) -> usize {
-        self.0.region.len()
+    /// The network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoNetwork`] if there is no card, or none that could be started.
+    pub fn network(&self) -> Result<Network, Error> {
+        self.0.network.clone().ok_or(Error::NoNetwork)
+    }
+
+    /// The disks, in the order of the bus.
+    pub fn disks(&self) -> &[Disk] {
+        &self.0.disks
+    }
+
+    /// The first disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDisk`] if there is none, or none that could be started.
+    pub fn disk(&self) -> Result<Disk, Error> {
+        self.0.disks.first().cloned().ok_or(Error::NoDisk)
+    }
+
+    /// What crossed the boundary so far.
+    pub fn counters(&self) -> Counters {
+        let pools = self.0.region.counters().into_iter();
+        let devices = pools.map(|(name, bounce)| DeviceCounters {
+            work: self.0.running.work(&name),
+            name,
+            bounce,
+        });
+        let interrupts = self.0.interrupts.as_ref();
+        Counters {
+            devices: devices.collect(),
+            accesses: Accesses::so_far(),
+            interrupts: interrupts
+                .map(|interrupts| interrupts.taken())
+                .unwrap_or_default(),
+            shared: self.0.region.len(),
+        }
     }
 
     pub(crate) fn attestation(&self) -> Option<&Attestation> {

@@ -9,6 +9,8 @@ use clock::{Clock, Instant};
 use critical_section::Mutex;
 use embassy_time_driver::Driver;
 
+use crate::executor;
+
 embassy_time_driver::time_driver_impl!(static DRIVER: Timers = Timers {
     waiting: Mutex::new(RefCell::new(Vec::new())),
 });
@@ -33,7 +35,10 @@ impl Driver for Timers {
                 .find(|(t, w)| *t == at && w.will_wake(waker))
             {
                 Some(_) => {}
-                None => waiting.push((at, waker.clone())),
+                None => {
+                    waiting.push((at, waker.clone()));
+                    executor::wake();
+                }
             }
         });
     }

@@ -1,0 +1,119 @@
+//! What is on the PCI bus.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use arch::{Devices, Mmio};
+use clock::Clock;
+use devtree::{AddressRange, Machine, PciHost, WindowKind};
+use pci::{Ecam, Function, HostWindow, Identity, MAX_BUSES, Mapper, Placement};
+use virtio::{Kind, Transport};
+
+/// Bytes of configuration space that a bus has.
+const BUS_SIZE: u64 = 1 << 20;
+
+/// A virtio device that can be started.
+pub struct Found {
+    /// Its place, such as `0000:00:01.0`.
+    pub name: Rc<str>,
+    /// The way to it.
+    pub transport: Transport,
+    /// Number of its wired interrupt.
+    pub interrupt: Option<u32>,
+}
+
+/// Lists the virtio devices of `machine`. What is wrong with one is logged, and leaves it out.
+pub fn find(machine: &Machine, devices: &Devices, clock: &Rc<dyn Clock>) -> Vec<Found> {
+    let Some(host) = &machine.pci else {
+        return Vec::new();
+    };
+    match open(host, devices) {
+        Ok(ecam) => find_on(&ecam, host, machine, devices, clock),
+        Err(error) => {
+            log::warn!("pci: {error}");
+            Vec::new()
+        }
+    }
+}
+
+fn open(host: &PciHost, devices: &Devices) -> Result<Ecam<Mmio>, pci::Error> {
+    // What lies behind the buses that a scan looks at needs no page tables.
+    let len = host.ecam.len().min(MAX_BUSES as u64 * BUS_SIZE);
+    let registers = devices.map(host.ecam.base(), len)?;
+    Ecam::new(registers, host.first_bus, host.last_bus)
+}
+
+fn find_on(
+    ecam: &Ecam<Mmio>,
+    host: &PciHost,
+    machine: &Machine,
+    devices: &Devices,
+    clock: &Rc<dyn Clock>,
+) -> Vec<Found> {
+    let scan = pci::scan(ecam);
+    if scan.left_out != 0 {
+        log::warn!(
+            "pci: {} functions and buses were not looked at",
+            scan.left_out
+        );
+    }
+    let mut placement = Placement::new(&windows(host), &reserved(machine, host));
+    placement.note_assigned(ecam, &scan.functions);
+    let mut found = Vec::new();
+    for identity in scan
+        .functions
+        .iter()
+        .filter(|identity| Kind::of(identity).is_some())
+    {
+        let function = Function::new(ecam, *identity);
+        match Transport::open(&function, &mut placement, devices, Rc::clone(clock)) {
+            Ok(transport) => found.push(Found {
+                name: format!("{}", identity.bdf).into(),
+                transport,
+                interrupt: interrupt(&function, identity, host),
+            }),
+            Err(error) => log::warn!("{}: not used: {error}", identity.bdf),
+        }
+    }
+    found
+}
+
+fn interrupt(function: &Function<'_, Mmio>, identity: &Identity, host: &PciHost) -> Option<u32> {
+    let pin = function.interrupt_pin()?;
+    let wired = host
+        .interrupts
+        .lookup(identity.bdf.requester_id(), pin as u8)?;
+    Some(wired.id)
+}
+
+fn windows(host: &PciHost) -> Vec<HostWindow> {
+    let memory = host
+        .windows
+        .iter()
+        .filter(|window| window.kind != WindowKind::Io);
+    memory
+        .map(|window| HostWindow {
+            bus: window.pci_base,
+            cpu: window.range.base(),
+            size: window.range.len(),
+        })
+        .collect()
+}
+
+/// Where no BAR may be.
+fn reserved(machine: &Machine, host: &PciHost) -> Vec<Range<u64>> {
+    let gic = machine.gic.iter();
+    let gic = gic.flat_map(|gic| {
+        [gic.distributor]
+            .into_iter()
+            .chain(gic.its)
+            .chain(gic.redistributors.iter().copied())
+    });
+    let console = machine.console.iter().map(|console| console.range);
+    let devices = gic.chain(console).chain([host.ecam]);
+    let plain = |range: AddressRange| range.base()..range.top();
+    let memory = machine.memory.iter().map(|ram| ram.base().get()..ram.top());
+    devices.map(plain).chain(memory).collect()
+}

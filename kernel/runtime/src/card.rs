@@ -1,0 +1,63 @@
+//! The network card as the network stack sees it.
+
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use net::FramePort;
+use virtio::{Interrupt, Net, NetCounters};
+
+/// A network card that the stack and the counters share.
+#[derive(Clone)]
+pub struct Card(Rc<RefCell<Net>>);
+
+impl Card {
+    /// Takes a card that runs.
+    pub fn new(net: Net) -> Self {
+        Self(Rc::new(RefCell::new(net)))
+    }
+
+    /// The interrupt of the card.
+    pub fn interrupt(&self) -> Rc<Interrupt> {
+        self.0.borrow().interrupt()
+    }
+
+    /// What the card did so far.
+    pub fn counters(&self) -> NetCounters {
+        self.0.borrow().counters()
+    }
+
+    /// Why the card was stopped, the first time this is asked after it happened.
+    pub fn take_failure(&self) -> Option<virtio::Error> {
+        self.0.borrow().take_failure()
+    }
+}
+
+impl FramePort for Card {
+    fn mac(&self) -> [u8; 6] {
+        self.0.borrow().mac()
+    }
+
+    fn max_frame(&self) -> usize {
+        self.0.borrow().max_frame()
+    }
+
+    fn checksums_sent(&self) -> bool {
+        self.0.borrow().checksums_sent()
+    }
+
+    fn can_send(&mut self) -> bool {
+        self.0.borrow_mut().can_send()
+    }
+
+    fn send(&mut self, frame: &[u8]) {
+        self.0.borrow_mut().send(frame);
+    }
+
+    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
+        self.0.borrow_mut().receive(into)
+    }
+
+    fn flush(&mut self) {
+        self.0.borrow_mut().flush();
+    }
+}

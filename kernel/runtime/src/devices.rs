@@ -1,0 +1,245 @@
+//! The devices of the realm: each gets a pool of its own, and is started.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use arch::counter::Counter;
+use bounce::{Pool, Region};
+use clock::Clock;
+use net::{Config, Stack};
+use plan::{Arguments, BLOCK};
+use virtio::{Block, Environment, Kind, Net, Rng};
+
+use crate::Error;
+use crate::bus::Found;
+use crate::card::Card;
+use crate::counters::Work;
+use crate::interrupts::Interrupts;
+use crate::random::Generator;
+
+/// Random bytes that are asked of the host, to be mixed in.
+const MIXED_IN: usize = 32;
+
+/// A device that runs, and what it is called.
+pub struct Named<T> {
+    /// Its place, such as `0000:00:01.0`.
+    pub name: Rc<str>,
+    /// Number of its wired interrupt.
+    pub line: Option<u32>,
+    /// Its share of the bounce region.
+    pub pool: Pool,
+    /// The device.
+    pub device: T,
+}
+
+/// The devices that run.
+#[derive(Default)]
+pub struct Running {
+    /// The network card, of which there is one.
+    pub card: Option<Named<Card>>,
+    /// Block devices, in the order of the bus.
+    pub disks: Vec<Named<Rc<Block>>>,
+    /// Sources of random bytes. They are kept because their slots must not go before they do.
+    entropy: Vec<Rng>,
+}
+
+impl Running {
+    /// Bytes copied in so far: a number that changes when a device has done something.
+    pub fn bytes_in(&self) -> u64 {
+        let disks = self.disks.iter().map(|disk| &disk.pool);
+        let pools = self.card.iter().map(|card| &card.pool).chain(disks);
+        pools
+            .map(|pool| pool.counters().bytes_in)
+            .fold(0, u64::wrapping_add)
+    }
+
+    /// Connects every device to its interrupt line.
+    pub fn connect(&self, interrupts: &Interrupts) {
+        let card = self
+            .card
+            .iter()
+            .map(|card| (&card.name, card.line, card.device.interrupt()));
+        let disks = self
+            .disks
+            .iter()
+            .map(|disk| (&disk.name, disk.line, disk.device.interrupt()));
+        for (name, line, device) in card.chain(disks) {
+            let connected = line.map(|line| interrupts.connect(line, device));
+            match connected {
+                Some(Ok(())) => {}
+                Some(Err(error)) => log::warn!("{name}: no interrupt: {error}"),
+                None => log::warn!("{name}: no interrupt is wired"),
+            }
+        }
+    }
+
+    /// Tells of each device that was stopped, once.
+    pub fn tell_failures(&self) {
+        let card = self
+            .card
+            .iter()
+            .map(|card| (&card.name, card.device.take_failure()));
+        let disks = self
+            .disks
+            .iter()
+            .map(|disk| (&disk.name, disk.device.take_failure()));
+        for (name, failure) in card.chain(disks) {
+            if let Some(error) = failure {
+                log::error!("{name}: stopped: {error}");
+            }
+        }
+    }
+
+    /// What the device called `name` did.
+    pub fn work(&self, name: &str) -> Work {
+        let card = self.card.iter().find(|card| &*card.name == name);
+        let disk = self.disks.iter().find(|disk| &*disk.name == name);
+        match (card, disk) {
+            (Some(card), _) => Work::Network(card.device.counters()),
+            (_, Some(disk)) => Work::Block(disk.device.counters()),
+            _ => Work::Other,
+        }
+    }
+}
+
+/// Shared bytes that a device needs, in whole granules.
+pub fn shared_bytes(found: &Found) -> usize {
+    let bytes = match found.transport.kind() {
+        Kind::Net => Net::shared_bytes(),
+        Kind::Block => Block::shared_bytes(),
+        Kind::Rng => Rng::shared_bytes(),
+        Kind::Other(_) => 0,
+    };
+    bytes.next_multiple_of(4096)
+}
+
+/// Shared bytes that all devices need, in whole blocks, and at least one.
+pub fn region_bytes(found: &[Found]) -> u64 {
+    let bytes: usize = found.iter().map(shared_bytes).sum();
+    (bytes.max(1) as u64).next_multiple_of(BLOCK)
+}
+
+/// Tells how the region is divided.
+pub fn log_region(region: &Region, found: &[Found]) {
+    let mut parts = String::new();
+    for device in found.iter().filter(|device| shared_bytes(device) != 0) {
+        // A string takes whatever is written to it.
+        let _ = write!(
+            parts,
+            ", {} {} KiB",
+            device.name,
+            shared_bytes(device) >> 10
+        );
+    }
+    log::info!("bounce: {} KiB shared{parts}", region.len() >> 10);
+}
+
+/// Starts every device that has a driver. One that does not start is logged and left out: a host
+/// that breaks one device keeps the others.
+pub fn start(
+    found: Vec<Found>,
+    region: &Region,
+    environment: Environment,
+    random: &Generator,
+) -> Running {
+    let mut running = Running::default();
+    for device in found {
+        let (name, line) = (Rc::clone(&device.name), device.interrupt);
+        if let Err(error) = start_one(&mut running, device, region, environment, random) {
+            log::warn!("{name}: not used: {error}");
+        } else {
+            log::debug!("{name}: started, interrupt {line:?}");
+        }
+    }
+    running
+}
+
+fn start_one(
+    running: &mut Running,
+    found: Found,
+    region: &Region,
+    environment: Environment,
+    random: &Generator,
+) -> Result<(), virtio::Error> {
+    let pool = |found: &Found| region.pool(&found.name, shared_bytes(found));
+    match found.transport.kind() {
+        Kind::Net if running.card.is_some() => {
+            log::info!("{}: not used: one network card is enough", found.name);
+        }
+        Kind::Net => {
+            let start = |found: Found, pool: &Pool| Net::start(found.transport, pool, environment);
+            let named = named(pool(&found)?, found, start)?;
+            running.card = Some(Named {
+                name: named.name,
+                line: named.line,
+                pool: named.pool,
+                device: Card::new(named.device),
+            });
+        }
+        Kind::Block => {
+            let start = |found: Found, pool: &Pool| {
+                Block::start(found.transport, pool, environment).map(Rc::new)
+            };
+            running.disks.push(named(pool(&found)?, found, start)?);
+        }
+        Kind::Rng => {
+            let pool = pool(&found)?;
+            let mut source = Rng::start(found.transport, &pool, environment)?;
+            let mut bytes = [0; MIXED_IN];
+            let given = source.read(&mut bytes)?;
+            random.mix(bytes.get(..given).unwrap_or_default());
+            running.entropy.push(source);
+        }
+        Kind::Other(kind) => log::info!("{}: no driver for virtio kind {kind}", found.name),
+    }
+    Ok(())
+}
+
+fn named<T>(
+    pool: Pool,
+    found: Found,
+    start: impl FnOnce(Found, &Pool) -> Result<T, virtio::Error>,
+) -> Result<Named<T>, virtio::Error> {
+    let (name, line) = (Rc::clone(&found.name), found.interrupt);
+    let device = start(found, &pool)?;
+    Ok(Named {
+        name,
+        line,
+        pool,
+        device,
+    })
+}
+
+/// Starts the network on the card, with the address of the boot argument `ip=`.
+///
+/// # Errors
+///
+/// [`Error::Address`], [`Error::Stack`].
+pub fn start_network(
+    running: &Running,
+    arguments: &Arguments,
+    random: &Generator,
+    clock: Counter,
+) -> Result<Option<Stack>, Error> {
+    let config = arguments
+        .get("ip")
+        .map_or(Ok(Config::default()), Config::parse);
+    let config = config.map_err(Error::Address)?;
+    let Some(card) = &running.card else {
+        return Ok(None);
+    };
+    let mut seed = [0; 32];
+    if random.fill(&mut seed).is_err() {
+        log::warn!("network: no random numbers: others can guess ports and sequence numbers");
+        let time = clock.now().as_nanos().to_le_bytes();
+        seed.iter_mut()
+            .zip(time)
+            .for_each(|(seed, time)| *seed = time);
+    }
+    let port = Box::new(card.device.clone());
+    let stack = Stack::new(port, Rc::new(clock), seed, &config);
+    stack.map(Some).map_err(Error::Stack)
+}

@@ -1,0 +1,109 @@
+//! What the loop of the realm does beside running tasks: devices, deadlines, sleep.
+
+use alloc::rc::Rc;
+use core::cell::Cell;
+use core::task::{Context, Waker};
+
+use arch::counter::Counter;
+use bounce::Region;
+use clock::{Clock, Instant};
+use net::Stack;
+use plan::Patience;
+
+use crate::devices::Running;
+use crate::interrupts::Interrupts;
+use crate::{time, trace};
+
+/// Everything that is polled.
+pub struct Platform {
+    clock: Counter,
+    entry: Instant,
+    region: Rc<Region>,
+    running: Rc<Running>,
+    stack: Option<Stack>,
+    interrupts: Option<Rc<Interrupts>>,
+    patience: Patience,
+    /// The last sleep, if nothing was polled since: whether an interrupt of a device ended it.
+    slept: Cell<Option<bool>>,
+}
+
+impl Platform {
+    /// Takes everything that is polled. `entry` is when the image was entered.
+    pub fn new(
+        clock: Counter,
+        entry: Instant,
+        region: Rc<Region>,
+        running: Rc<Running>,
+        stack: Option<Stack>,
+        interrupts: Option<Rc<Interrupts>>,
+    ) -> Self {
+        Self {
+            clock,
+            entry,
+            region,
+            running,
+            stack,
+            interrupts,
+            patience: Patience::default(),
+            slept: Cell::new(None),
+        }
+    }
+
+    /// Lets devices and deadlines have their turn; says when the next deadline is.
+    pub fn poll(&self) -> Option<Instant> {
+        if let Some(interrupts) = &self.interrupts {
+            interrupts.take();
+        }
+        let before = self.running.bytes_in();
+        let disks = self
+            .running
+            .disks
+            .iter()
+            .filter_map(|disk| disk.device.poll())
+            .min();
+        let now = self.clock.now();
+        let network = self.stack.as_ref().and_then(|stack| stack.poll(now));
+        if let Some(announced) = self.slept.take() {
+            self.patience
+                .note(announced, self.running.bytes_in() != before);
+        }
+        self.running.tell_failures();
+        trace::print_batch(self.region.trace(), self.entry);
+        [time::wake(now), disks, network]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether a socket has something to send since the last poll. `waker` is woken when one has.
+    pub fn has_work(&self, waker: &Waker) -> bool {
+        let mut context = Context::from_waker(waker);
+        self.stack
+            .as_ref()
+            .is_some_and(|stack| stack.poll_work(&mut context).is_ready())
+    }
+
+    /// Sleeps until `deadline`, an interrupt, or the end of our patience with interrupts.
+    pub fn sleep(&self, deadline: Option<Instant>) {
+        let now = self.clock.now();
+        let latest = now.after(self.patience.longest());
+        let until = deadline.map_or(latest, |deadline| deadline.min(latest));
+        if until <= now {
+            return;
+        }
+        match &self.interrupts {
+            Some(interrupts) => {
+                let before = interrupts.taken().devices;
+                interrupts.sleep(until);
+                interrupts.take();
+                self.slept.set(Some(interrupts.taken().devices != before));
+            }
+            None => self.clock.relax(),
+        }
+    }
+
+    /// Prints what is left of the trace.
+    pub fn finish(&self) {
+        trace::print_rest(self.region.trace(), self.entry);
+    }
+}

@@ -1,0 +1,113 @@
+//! Why the file is not on the disk.
+
+use core::fmt;
+
+use airlock::Error as Runtime;
+
+use crate::store::Digest;
+
+type Http = http::Error<airlock::NetworkError>;
+
+/// Why the file is not on the disk.
+#[derive(Debug)]
+pub enum Error {
+    /// There is no `fetch.url=`.
+    NoUrl,
+    /// `fetch.url=` has another form.
+    BadUrl,
+    /// `fetch.deadline=` is no number of seconds.
+    Deadline,
+    /// It took too long.
+    TooLate {
+        /// Seconds that it had.
+        seconds: u64,
+    },
+    /// The runtime, the network or the disk.
+    Runtime(Runtime),
+    /// The server does not speak HTTP, or stopped in the middle.
+    Http(Http),
+    /// The server does not give the file.
+    Status {
+        /// What it says instead.
+        status: u16,
+    },
+    /// The server announces no digest.
+    NoDigest,
+    /// The file has no bytes.
+    Empty,
+    /// The file is longer than the disk.
+    TooLong {
+        /// Bytes of the disk.
+        room: u64,
+    },
+    /// What came is not what was announced.
+    WrongDigest {
+        /// By the server.
+        announced: Digest,
+        /// Of what came.
+        received: Digest,
+    },
+    /// What the disk gives back is not what was written.
+    WrongOnDisk {
+        /// By the server.
+        announced: Digest,
+        /// Of what the disk gives back.
+        stored: Digest,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoUrl => f.write_str("give the file's address: fetch.url=http://HOST:PORT/PATH"),
+            Self::BadUrl => f.write_str("fetch.url= is not of the form http://HOST[:PORT]/PATH"),
+            Self::Deadline => f.write_str("fetch.deadline= is not a number of seconds"),
+            Self::TooLate { seconds } => write!(f, "not done within {seconds} s"),
+            Self::Runtime(error) => error.fmt(f),
+            Self::Http(error) => error.fmt(f),
+            Self::Status { status } => write!(f, "the server answers with status {status}"),
+            Self::NoDigest => f.write_str("the server announces no sha256 of the file"),
+            Self::Empty => f.write_str("the file is empty"),
+            Self::TooLong { room } => write!(f, "the file is longer than the disk ({room} bytes)"),
+            Self::WrongDigest {
+                announced,
+                received,
+            } => {
+                write!(
+                    f,
+                    "wrong digest: the server announced {announced}, but sent {received}"
+                )
+            }
+            Self::WrongOnDisk { announced, stored } => {
+                write!(
+                    f,
+                    "wrong digest: {announced} was written, the disk gives back {stored}"
+                )
+            }
+        }
+    }
+}
+
+impl From<Runtime> for Error {
+    fn from(error: Runtime) -> Self {
+        Self::Runtime(error)
+    }
+}
+
+impl From<airlock::NetworkError> for Error {
+    fn from(error: airlock::NetworkError) -> Self {
+        Self::Runtime(Runtime::Network(error))
+    }
+}
+
+impl From<airlock::DiskError> for Error {
+    fn from(error: airlock::DiskError) -> Self {
+        Self::Runtime(Runtime::Disk(error))
+    }
+}
+
+impl From<Http> for Error {
+    fn from(error: Http) -> Self {
+        Self::Http(error)
+    }
+}

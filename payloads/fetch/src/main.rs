@@ -1,0 +1,130 @@
+//! Fetches a file over the network, stores it on a disk, and checks that it is there.
+//!
+//! | boot argument | what it says |
+//! | --- | --- |
+//! | `fetch.url=` | where the file is: `http://HOST[:PORT]/PATH` |
+//! | `fetch.deadline=` | seconds that all of it may take; 60 without it |
+//!
+//! The server announces the SHA-256 of the file in a field `X-Content-Sha256`. The digest of what
+//! came, and of what the disk gives back, must be the same.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod error;
+mod store;
+mod url;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use airlock::{Network, Realm, println};
+use http::{Request, Response};
+
+use crate::error::Error;
+use crate::store::Digest;
+use crate::url::Url;
+
+/// How long a server of addresses may take.
+const LEASE_PATIENCE: Duration = Duration::from_secs(10);
+const PING_PATIENCE: Duration = Duration::from_secs(2);
+const NAME_PATIENCE: Duration = Duration::from_secs(5);
+const DEADLINE_SECONDS: u64 = 60;
+const DIGEST_FIELD: &str = "X-Content-Sha256";
+
+#[airlock::main]
+async fn main(realm: Realm) -> Result<(), Error> {
+    let seconds = match realm.args().get("fetch.deadline") {
+        Some(text) => text.parse().map_err(|_| Error::Deadline)?,
+        None => DEADLINE_SECONDS,
+    };
+    let network = realm.network()?;
+    let job = job(&realm, &network);
+    let done = network.within(Duration::from_secs(seconds), job).await;
+    print_boundary(&realm);
+    done.map_err(|_| Error::TooLate { seconds })?
+}
+
+async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
+    let url = realm.args().get("fetch.url").ok_or(Error::NoUrl)?;
+    let url = Url::parse(url).ok_or(Error::BadUrl)?;
+    let disk = realm.disk()?;
+    println!("fetch: {}", realm.facts());
+    let gateway = configure(realm, network).await?;
+    if let Some(gateway) = gateway {
+        let time = network.ping(gateway, PING_PATIENCE).await?;
+        println!(
+            "fetch: gateway {gateway} answers in {} us",
+            time.as_micros()
+        );
+    }
+    let began = realm.now();
+    let mut response = get(network, &url).await?;
+    let announced = announced(&response)?;
+    let (len, received) = store::receive(&mut response, &disk).await?;
+    let time = realm.now().since(began);
+    println!(
+        "fetch: {len} bytes from {url} to the disk in {} ms",
+        time.as_millis()
+    );
+    if received != announced {
+        return Err(Error::WrongDigest {
+            announced,
+            received,
+        });
+    }
+    println!("fetch: sha256 {received} is what the server announced");
+    let stored = store::read_back(&disk, len).await?;
+    if stored != announced {
+        return Err(Error::WrongOnDisk { announced, stored });
+    }
+    println!("fetch: the disk gives back the same {len} bytes");
+    Ok(())
+}
+
+/// Waits for an address; gives the router.
+async fn configure(realm: &Realm, network: &Network) -> Result<Option<core::net::IpAddr>, Error> {
+    let lease = network.wait_configured(LEASE_PATIENCE).await?;
+    let time = realm.now().since(realm.entered());
+    println!(
+        "fetch: address {lease}, {} ms after entry",
+        time.as_millis()
+    );
+    Ok(lease.router)
+}
+
+async fn get(network: &Network, url: &Url<'_>) -> Result<Response<airlock::TcpSocket>, Error> {
+    let addresses = network.resolve(url.host, NAME_PATIENCE).await?;
+    let address = addresses.first().ok_or(Error::BadUrl)?;
+    let socket = network.connect(SocketAddr::new(address, url.port)).await?;
+    let request = Request::get(url.authority, url.path);
+    let response = http::send(socket, &request).await?;
+    match response.status() {
+        200 => Ok(response),
+        status => Err(Error::Status { status }),
+    }
+}
+
+/// The digest that the server announces.
+fn announced<S: embedded_io_async::Read>(response: &Response<S>) -> Result<Digest, Error> {
+    let field = response.field(DIGEST_FIELD).ok_or(Error::NoDigest)?;
+    Digest::parse(field).ok_or(Error::NoDigest)
+}
+
+/// Prints what crossed the boundary.
+fn print_boundary(realm: &Realm) {
+    let counters = realm.counters();
+    for device in &counters.devices {
+        println!("boundary: {device}");
+    }
+    let totals = &counters;
+    println!(
+        "boundary: exits {} ({} register reads, {} writes), interrupts {}, shared {} KiB",
+        totals.accesses.reads + totals.accesses.writes,
+        totals.accesses.reads,
+        totals.accesses.writes,
+        totals.interrupts.devices,
+        totals.shared >> 10
+    );
+}
