@@ -92,3 +92,7 @@ fuzz: setup ## each fuzz target for SECONDS (20) seconds (nightly, cargo-fuzz)
 .PHONY: test-linux
 test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages)
 	@tests/linux/run
+
+.PHONY: reproducible
+reproducible: setup ## builds all images twice in different folders and compares their bytes
+	@scripts/reproducible
