@@ -39,6 +39,15 @@ pub fn monitor_image() -> PathBuf {
     built("the monitor", |_| Workspace::monitor())
 }
 
+/// The raw image that breaks rules on demand.
+///
+/// # Panics
+/// It does not build.
+#[must_use]
+pub fn rogue_image() -> PathBuf {
+    built("the rogue image", |_| Workspace::rogue())
+}
+
 fn built(name: &str, program: impl FnOnce(&Workspace) -> Program) -> PathBuf {
     // A test that failed to build its image has said so; the others go on.
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,7 +12,7 @@ mod turns;
 pub use airlock_cli::report::{Report, total};
 pub use airlock_cli::run::Outcome;
 pub use airlock_cli::verdict::Verdict;
-pub use images::{all_images, image, monitor_image};
+pub use images::{all_images, image, monitor_image, rogue_image};
 
 use airlock_cli::cli::{Arguments, Command};
 use airlock_cli::run::run_once;
@@ -39,8 +39,20 @@ impl Boot {
         Self::new(payload, "vm")
     }
 
+    /// The image that breaks rules, as a realm; `rule` is `break=RULE` or `keep=RULE`.
+    #[must_use]
+    pub fn rogue(rule: &str) -> Self {
+        let monitor = monitor_image();
+        let boot = Self::of("rogue", "realm", &rogue_image());
+        boot.with(&["--monitor-image", &monitor.to_string_lossy()])
+            .with(&["--append", rule, "--net", "none", "--timeout", "20s"])
+    }
+
     fn new(payload: &str, mode: &str) -> Self {
-        let image = image(payload);
+        Self::of(payload, mode, &image(payload))
+    }
+
+    fn of(payload: &str, mode: &str, image: &std::path::Path) -> Self {
         let words = ["airlock", "run", "--payload", payload, "--mode", mode];
         let boot = Self {
             words: words.map(str::to_owned).to_vec(),

@@ -129,6 +129,16 @@ impl Workspace {
         }
     }
 
+    /// The image that breaks rules on demand, for the tests.
+    #[must_use]
+    pub fn rogue() -> Program {
+        Program {
+            package: "rogue".into(),
+            binary: "rogue".into(),
+            target: MONITOR_TARGET,
+        }
+    }
+
     /// Packages and binaries of a folder of the workspace.
     fn binaries(&self, folder: &str) -> impl Iterator<Item = (&str, &str)> {
         let folder = self.workspace_root.join(folder);

@@ -10,7 +10,7 @@ pub enum Group {
     Host,
     /// In an image, with the target's instructions.
     Image,
-    /// At EL2.
+    /// Without vector registers: at EL2, and the image that breaks rules.
     Monitor,
 }
 
@@ -37,19 +37,21 @@ pub fn package_arguments(metadata: &Metadata, group: Group) -> String {
         .join(" ")
 }
 
-/// The monitor is in two groups when its logic has tests on the host.
+/// A crate can be in two groups: the monitor's rules are tested on the host, and run at EL2.
 fn is_in(metadata: &Metadata, package: &Package, group: Group) -> bool {
     let folder = package.manifest_path.parent().unwrap_or(Path::new(""));
     let folder = folder
         .strip_prefix(&metadata.workspace_root)
         .unwrap_or(folder);
-    let monitor = folder == Path::new("tools/monitor");
-    let host = metadata.workspace_default_members.contains(&package.id)
-        || folder == Path::new("tests/qemu");
+    let on_host = metadata.workspace_default_members.contains(&package.id)
+        || folder == Path::new("tests/qemu")
+        || folder == Path::new("tests/linux");
+    // Images without vector registers: the monitor, and the one that breaks rules.
+    let soft = folder == Path::new("tools/monitor") || folder == Path::new("tests/rogue");
     match group {
-        Group::Host => host,
-        Group::Monitor => monitor,
-        Group::Image => !host && !monitor,
+        Group::Host => on_host,
+        Group::Monitor => soft,
+        Group::Image => !on_host && !soft,
     }
 }
 
@@ -63,11 +65,12 @@ mod tests {
         let package = |name: &str, folder: &str| json!({"id": name, "name": name, "version": "1", "manifest_path": format!("/x/{folder}/Cargo.toml")});
         let metadata: Metadata = serde_json::from_value(json!({
             "workspace_root": "/x",
-            "workspace_members": ["ipa", "arch", "monitor", "qemu-tests"],
+            "workspace_members": ["ipa", "arch", "monitor", "rogue", "qemu-tests"],
             "workspace_default_members": ["ipa", "monitor"],
             "packages": [
                 package("ipa", "kernel/ipa"), package("arch", "kernel/arch"),
-                package("monitor", "tools/monitor"), package("qemu-tests", "tests/qemu"),
+                package("monitor", "tools/monitor"), package("rogue", "tests/rogue"),
+                package("qemu-tests", "tests/qemu"),
                 package("log", "elsewhere/log"),
             ],
             "resolve": {"nodes": []},
@@ -78,6 +81,9 @@ mod tests {
             "-p ipa -p monitor -p qemu-tests"
         );
         assert_eq!(package_arguments(&metadata, Group::Image), "-p arch");
-        assert_eq!(package_arguments(&metadata, Group::Monitor), "-p monitor");
+        assert_eq!(
+            package_arguments(&metadata, Group::Monitor),
+            "-p monitor -p rogue"
+        );
     }
 }

@@ -4,3 +4,4 @@ mod bad_input;
 mod boot;
 mod main_job;
 mod monitor_lies;
+mod rogue;

@@ -1,0 +1,87 @@
+//! Images that break the rules: the monitor catches each, and lets the same work pass when it is
+//! done as it should be.
+
+use qemu_tests::{Boot, Verdict};
+
+const ENTROPY: &[&str] = &[
+    "--device",
+    "virtio-rng-pci,disable-legacy=on,iommu_platform=on",
+];
+
+fn rogue(way: &str, rule: &str) -> Boot {
+    Boot::rogue(&format!("{way}={rule}")).with(ENTROPY)
+}
+
+/// Breaking `rule` is caught with `text`; keeping it is not objected to.
+fn is_enforced(rule: &str, text: &str) {
+    rogue("break", rule).is_caught(text);
+    let _outcome = rogue("keep", rule).run_ok();
+}
+
+#[test]
+fn a_descriptor_with_a_protected_address_is_caught() {
+    is_enforced("private-descriptor", "blocked from write");
+    let outcome = rogue("break", "private-descriptor").run();
+    let report = outcome.report.expect("a realm has a report");
+    assert!(qemu_tests::total(&report.smmu_faults) > 0);
+}
+
+#[test]
+fn a_descriptor_with_a_page_that_was_taken_back_is_caught() {
+    is_enforced("stale-descriptor", "blocked from write");
+}
+
+#[test]
+fn a_device_register_in_the_private_half_is_caught() {
+    is_enforced("private-register", "touched in the private half");
+}
+
+#[test]
+fn a_store_with_write_back_addressing_to_a_device_is_caught() {
+    is_enforced("write-back", "no valid syndrome");
+}
+
+#[test]
+fn code_in_the_shared_half_is_caught() {
+    is_enforced("shared-code", "code in the shared half");
+}
+
+#[test]
+fn the_alias_of_a_private_page_is_caught() {
+    is_enforced("alias", "shared alias of private page");
+}
+
+#[test]
+fn the_private_address_of_a_shared_page_is_caught() {
+    is_enforced("empty", "which is not RAM");
+}
+
+#[test]
+fn a_private_table_for_the_interrupt_controller_is_caught() {
+    is_enforced("private-table", "its table");
+}
+
+#[test]
+fn a_device_that_is_closed_to_realms_is_caught() {
+    is_enforced("closed-device", "no device for realms");
+}
+
+/// The tests above would fail with a monitor that does not enforce: this is one.
+#[test]
+fn without_enforcement_the_same_images_pass_unseen() {
+    for rule in ["private-register", "shared-code", "alias", "empty"] {
+        let _outcome = rogue("break", rule).monitor(&["stage2=open"]).run_ok();
+    }
+}
+
+/// Without the SMMU a device writes into a private page, and only the page itself tells.
+#[test]
+fn without_the_smmu_a_device_reaches_private_memory() {
+    let outcome = rogue("dma=low break", "private-descriptor")
+        .monitor(&["smmu=off"])
+        .run();
+    match outcome.verdict {
+        Verdict::PayloadFailed(reason) => assert!(reason.contains("private page"), "{reason}"),
+        other => panic!("the device did not reach the page: {other}"),
+    }
+}

@@ -1,0 +1,185 @@
+//! The rules, each with a way to keep it and a way to break it.
+
+use crate::device::Entropy;
+use crate::hardware::{self, Width};
+use crate::realm::{Realm, UART, UART_FLAGS};
+
+/// A rule of realms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Devices are in the shared half.
+    PrivateRegister,
+    /// A device access is one register and one address.
+    WriteBack,
+    /// Code is in the protected half.
+    SharedCode,
+    /// A device is told of shared pages only.
+    PrivateDescriptor,
+    /// A page that was taken back is out of every device's reach.
+    StaleDescriptor,
+    /// A page is used in one half at a time: its alias is not touched while it is private.
+    Alias,
+    /// The same, the other way round.
+    Empty,
+    /// The interrupt controller's tables are shared.
+    PrivateTable,
+    /// What is closed to realms is not touched.
+    ClosedDevice,
+}
+
+/// Whether a rule is kept or broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Kept.
+    Keep,
+    /// Broken.
+    Break,
+}
+
+const NAMES: [(&[u8], Rule); 9] = [
+    (b"private-register", Rule::PrivateRegister),
+    (b"write-back", Rule::WriteBack),
+    (b"shared-code", Rule::SharedCode),
+    (b"private-descriptor", Rule::PrivateDescriptor),
+    (b"stale-descriptor", Rule::StaleDescriptor),
+    (b"alias", Rule::Alias),
+    (b"empty", Rule::Empty),
+    (b"private-table", Rule::PrivateTable),
+    (b"closed-device", Rule::ClosedDevice),
+];
+
+/// The monitor puts the boot arguments into the first 64 KiB at `tree`.
+const TREE: u64 = 0x1_0000;
+/// `ret`.
+const RETURN: u64 = 0xd65f_03c0;
+/// Command queue register of the ITS: valid, one page.
+const ITS_COMMANDS: u64 = 0x0808_0080;
+const VALID: u64 = 1 << 63;
+/// fw_cfg, which could read and write all memory.
+const CLOSED: u64 = 0x0902_0000;
+
+/// Looks for `break=RULE` or `keep=RULE`.
+pub fn find(tree: u64) -> Option<(Rule, Way)> {
+    (tree..tree + TREE).find_map(|at| {
+        let way = [(b"break=".as_slice(), Way::Break), (b"keep=", Way::Keep)];
+        way.into_iter().find_map(|(word, way)| {
+            let name = starts(at, word).then(|| at + word.len() as u64)?;
+            let whole = |text: &[u8]| {
+                let end = hardware::load(name + text.len() as u64, Width::Byte);
+                starts(name, text) && (end == 0 || end == 0x20)
+            };
+            NAMES
+                .iter()
+                .find(|(text, _)| whole(text))
+                .map(|(_, rule)| (*rule, way))
+        })
+    })
+}
+
+fn starts(at: u64, text: &[u8]) -> bool {
+    (at..)
+        .zip(text)
+        .all(|(at, byte)| hardware::load(at, Width::Byte) == u64::from(*byte))
+}
+
+/// Whether the boot arguments say `dma=low`: devices use addresses without the shared bit.
+pub fn is_dma_low(tree: u64) -> bool {
+    (tree..tree + TREE).any(|at| starts(at, b"dma=low"))
+}
+
+/// Keeps or breaks `rule`.
+pub fn run(realm: &mut Realm, rule: Rule, way: Way) -> Result<(), &'static str> {
+    let broken = way == Way::Break;
+    match rule {
+        Rule::PrivateRegister => {
+            let address = if broken {
+                UART_FLAGS
+            } else {
+                realm.device(UART_FLAGS)
+            };
+            hardware::load(address, Width::Word);
+        }
+        Rule::WriteBack => {
+            let end = u64::from(b'\n');
+            if broken {
+                hardware::store_write_back(realm.device(UART), end);
+            } else {
+                hardware::store(realm.device(UART), Width::Word, end);
+            }
+        }
+        Rule::SharedCode => {
+            let page = Realm::page(1);
+            let code = if broken { realm.share(page)? } else { page };
+            hardware::store(code, Width::Word, RETURN);
+            hardware::call(code);
+        }
+        Rule::PrivateDescriptor => return descriptor(realm, broken),
+        Rule::StaleDescriptor => return stale_descriptor(realm, broken),
+        Rule::Alias => {
+            let page = Realm::page(1);
+            hardware::load(if broken { page | realm.shared } else { page }, Width::Word);
+        }
+        Rule::Empty => {
+            let page = Realm::page(1);
+            let alias = realm.share(page)?;
+            hardware::load(if broken { page } else { alias }, Width::Word);
+        }
+        Rule::PrivateTable => {
+            let page = Realm::page(1);
+            if !broken {
+                realm.share(page)?;
+            }
+            hardware::store(realm.device(ITS_COMMANDS), Width::Double, VALID | page);
+        }
+        Rule::ClosedDevice => {
+            let address = if broken { CLOSED } else { UART_FLAGS };
+            hardware::load(realm.device(address), Width::Word);
+        }
+    }
+    Ok(())
+}
+
+/// Lets a device write into a page, and looks whether it did.
+fn descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
+    let queue = realm.share(Realm::page(1))?;
+    let page = Realm::page(2);
+    let target = if broken { page } else { realm.share(page)? };
+    let mut device = Entropy::start(realm, queue)?;
+    fill(&mut device, target, target, !broken)
+}
+
+/// The same with a page that the device reached before.
+fn stale_descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
+    let queue = realm.share(Realm::page(1))?;
+    let page = Realm::page(2);
+    let alias = realm.share(page)?;
+    let mut device = Entropy::start(realm, queue)?;
+    fill(&mut device, alias, alias, true)?;
+    if broken {
+        Realm::take_back(page)?;
+        return fill(&mut device, alias, page, false);
+    }
+    fill(&mut device, alias, alias, true)
+}
+
+const LENGTH: u64 = 64;
+
+/// Lets the device write at `target`; `seen` is where we look at the same page.
+fn fill(
+    device: &mut Entropy<'_>,
+    target: u64,
+    seen: u64,
+    expected: bool,
+) -> Result<(), &'static str> {
+    let words = || (seen..seen + LENGTH).step_by(8);
+    words().for_each(|at| hardware::store(at, Width::Double, 0));
+    // A device that is blocked may say that it is done, or nothing; memory is what counts.
+    let answer = device.fill(target, LENGTH);
+    let written = words().any(|at| hardware::load(at, Width::Double) != 0);
+    match (expected, written) {
+        (true, true) => answer,
+        (true, false) => Err("the device did not write"),
+        (false, true) => Err("a device wrote into a private page"),
+        (false, false) => Ok(()),
+    }
+}
