@@ -71,8 +71,8 @@ pub enum Verdict {
 
 const CHECKS: usize = 11;
 
-/// The outcome: a verdict for each check, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The outcome: a verdict for each check, in order. Displays every reason to refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Appraisal {
     verdicts: [Option<(Check, Verdict)>; CHECKS],
 }
@@ -116,6 +116,19 @@ impl Appraisal {
     fn push(&mut self, check: Check, verdict: Verdict) {
         let free = self.verdicts.iter_mut().find(|slot| slot.is_none());
         *free.expect("there is room for each check") = Some((check, verdict));
+    }
+}
+
+impl fmt::Display for Appraisal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.refusal().is_none() {
+            return f.write_str("accepted");
+        }
+        for (at, reason) in self.failures().enumerate() {
+            let separator = if at > 0 { "; " } else { "" };
+            write!(f, "{separator}{reason}")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,152 @@
+//! Who gets which key. No HTTP here.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use getrandom::SysRng;
+use log::{info, warn};
+use rand_core::{Rng, UnwrapErr};
+use token::verify::{Appraisal, PlatformKey, Policy, appraise};
+use token::{CHALLENGE_SIZE, Token};
+
+use crate::challenge::{Challenges, MOCK_CHALLENGE, Open};
+use crate::protocol::{KeyRequest, read_evidence};
+use crate::wrapping::WrappingKey;
+use crate::{Key, KeyStore, Refusal};
+
+/// What a broker knows, and how much it remembers.
+#[derive(Debug)]
+pub struct BrokerConfig {
+    /// The keys that can be had.
+    pub keys: KeyStore,
+    /// The initial measurements that are known to be good.
+    pub reference_values: Vec<Vec<u8>>,
+    /// The keys that may sign platform tokens.
+    pub platform_keys: Vec<PlatformKey>,
+    /// Gives every client the challenge of the demonstration: for replaying its tokens, never in use.
+    pub mock_challenge: bool,
+    /// How long a challenge can be answered.
+    pub challenge_lifetime: Duration,
+    /// How many challenges can be open.
+    pub most_challenges: usize,
+}
+
+impl BrokerConfig {
+    /// A broker for `keys` that accepts nobody yet: no reference value, no platform.
+    pub fn new(keys: KeyStore) -> Self {
+        Self {
+            keys,
+            reference_values: Vec::new(),
+            platform_keys: Vec::new(),
+            mock_challenge: false,
+            challenge_lifetime: Duration::from_secs(120),
+            most_challenges: 4096,
+        }
+    }
+}
+
+/// Who gets which key.
+#[derive(Debug)]
+pub struct Broker {
+    config: BrokerConfig,
+    challenges: Mutex<Challenges<Purpose>>,
+}
+
+/// What a challenge was issued for.
+#[derive(Debug)]
+struct Purpose {
+    key: String,
+    wrapping: WrappingKey,
+}
+
+/// A challenge, just issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The number to answer under.
+    pub id: u32,
+    /// The challenge.
+    pub nonce: [u8; CHALLENGE_SIZE],
+}
+
+impl Broker {
+    /// A broker that knows `config`.
+    pub fn new(config: BrokerConfig) -> Self {
+        let challenges = Challenges::new(config.most_challenges, config.challenge_lifetime);
+        Self {
+            config,
+            challenges: Mutex::new(challenges),
+        }
+    }
+
+    /// Takes a request for the key `name`, whose body is JSON with a public key.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] says why there is no challenge.
+    pub fn request(&self, name: &str, body: &[u8], now: Instant) -> Result<Issued, Refusal> {
+        let key = self.config.keys.get(name).ok_or(Refusal::UnknownKey)?;
+        let wrapping = WrappingKey::read(&KeyRequest::read(body)?.pubkey)?;
+        if key.secret.len() > wrapping.capacity() {
+            return Err(Refusal::SecretTooLong);
+        }
+        let mut rng = UnwrapErr(SysRng);
+        let mut nonce = MOCK_CHALLENGE;
+        if !self.config.mock_challenge {
+            rng.fill_bytes(&mut nonce);
+        }
+        let purpose = Purpose {
+            key: key.name.clone(),
+            wrapping,
+        };
+        let id = self.lock().issue(nonce, purpose, now, &mut rng);
+        Ok(Issued { id, nonce })
+    }
+
+    /// Takes evidence for the challenge `id`: base64url text of a token. Gives the wrapped key.
+    ///
+    /// The challenge is used up, whatever comes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] says why there is no key.
+    pub fn submit(&self, id: u32, body: &[u8], now: Instant) -> Result<Vec<u8>, Refusal> {
+        let open = self.lock().take(id, now).ok_or(Refusal::UnknownChallenge)?;
+        let key = self.config.keys.get(&open.purpose.key);
+        let key = key.ok_or(Refusal::UnknownKey)?;
+        let evidence = read_evidence(body)?;
+        let token = Token::decode(&evidence).map_err(Refusal::Evidence)?;
+        let appraisal = appraise(&token, &self.policy(key, &open));
+        self.tell(id, key, &appraisal);
+        match appraisal.refusal() {
+            Some(_) => Err(Refusal::Appraisal(appraisal)),
+            None => open.purpose.wrapping.wrap(key.secret.as_bytes()),
+        }
+    }
+
+    fn policy<'a>(&'a self, key: &'a Key, open: &'a Open<Purpose>) -> Policy<'a> {
+        Policy {
+            platform_keys: &self.config.platform_keys,
+            challenge: Some(&open.nonce),
+            rims: Some(&self.config.reference_values),
+            ..key.policy.verifier()
+        }
+    }
+
+    fn tell(&self, id: u32, key: &Key, appraisal: &Appraisal) {
+        for reason in appraisal.failures() {
+            warn!("Evidence submitted for challenge {id}: check failed: {reason}");
+        }
+        if appraisal.refusal().is_none() {
+            info!(
+                "Evidence submitted for challenge {id}: verification succeeded ! Releasing the key '{}'",
+                key.name
+            );
+        }
+    }
+
+    /// The challenges. They stay whole even if somebody panicked with them in hand.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Challenges<Purpose>> {
+        let locked = self.challenges.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
+    }
+}
