@@ -75,6 +75,7 @@ fn addresses_that_devices_are_told_do_not_wrap() {
 fn copies_of_every_length_at_every_alignment_touch_their_range_and_no_more() {
     let (window, host) = one_page();
     let (offsets, lengths) = if cfg!(miri) { (3, 20) } else { (65, 200) };
+    let all = 8 + offsets + lengths + 8;
     let pattern: Vec<u8> = (1..=250).collect();
     for at in 8..8 + offsets {
         for len in 0..lengths {
@@ -87,7 +88,7 @@ fn copies_of_every_length_at_every_alignment_touch_their_range_and_no_more() {
                 (&back[1..=len], back[0], back[len + 1]),
                 (bytes, 0xee, 0xee)
             );
-            let seen = host.read(TOLD, 300);
+            let seen = host.read(TOLD, all);
             for (i, byte) in seen.iter().enumerate() {
                 let expected = if around.contains(&i) {
                     pattern[i - at]
@@ -97,10 +98,10 @@ fn copies_of_every_length_at_every_alignment_touch_their_range_and_no_more() {
                 assert_eq!(*byte, expected, "{len} bytes at {at}: byte {i}");
             }
             window.clear(at, len).unwrap();
-            let cleared = host.read(TOLD, 300);
+            let cleared = host.read(TOLD, all);
             let zeros = cleared.iter().filter(|byte| **byte == 0).count();
             assert_eq!(zeros, len, "{len} bytes cleared at {at}");
-            host.write(TOLD, &[0xa5; 300]);
+            host.write(TOLD, &vec![0xa5; all]);
         }
     }
 }
