@@ -95,7 +95,7 @@ fuzz: setup ## each fuzz target for SECONDS (20) seconds (nightly, cargo-fuzz)
 
 .PHONY: test-linux
 test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages)
-	@tests/linux/run
+	@$(CARGO) run --quiet --package linux-guest
 
 .PHONY: reproducible
 reproducible: setup ## builds all images twice in different folders and compares their bytes

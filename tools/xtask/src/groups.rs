@@ -44,8 +44,7 @@ fn is_in(metadata: &Metadata, package: &Package, group: Group) -> bool {
         .strip_prefix(&metadata.workspace_root)
         .unwrap_or(folder);
     let on_host = metadata.workspace_default_members.contains(&package.id)
-        || folder == Path::new("tests/qemu")
-        || folder == Path::new("tests/linux");
+        || folder == Path::new("tests/qemu");
     // Images without vector registers: the monitor, and the one that breaks rules.
     let soft = folder == Path::new("tools/monitor") || folder == Path::new("tests/rogue");
     match group {
