@@ -2,6 +2,7 @@
 
 mod asm;
 mod console;
+mod heap;
 mod machine;
 
 use core::fmt::Write as _;

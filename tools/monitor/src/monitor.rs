@@ -5,6 +5,7 @@ mod calls;
 mod device;
 mod events;
 mod faults;
+mod measure;
 mod tables;
 mod world;
 

@@ -5,6 +5,10 @@
 
 use core::fmt;
 
+use token::{Form, Lifecycle, RealmProfile};
+
+use crate::rsi::Style;
+
 /// Which address a device has to use for a shared page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dma {
@@ -132,6 +136,8 @@ pub struct Options {
     pub ram: Ram,
     /// Hash of the measurements.
     pub hash: Hash,
+    /// What a token looks like.
+    pub token: Style,
 }
 
 /// RSI version 1.0.
@@ -156,6 +162,7 @@ impl Default for Options {
             unsafe_device: UnsafeDevice::Refuse,
             ram: Ram::All,
             hash: Hash::Sha256,
+            token: Style::default(),
         }
     }
 }
@@ -242,6 +249,12 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         "hash" => {
             options.hash = pick(value, &[("sha256", Hash::Sha256), ("sha512", Hash::Sha512)])?
         }
+        "token" => options.token.form = pick(value, &[("399", Form::Cca), ("907", Form::Cmw)])?,
+        "profile" => options.token.profile = profile(value)?,
+        "lifecycle" => {
+            let digits = value.strip_prefix("0x")?;
+            options.token.lifecycle = Lifecycle(u16::from_str_radix(digits, 16).ok()?);
+        }
         _ => return None,
     }
     Some(())
@@ -280,6 +293,15 @@ fn unsafe_device(value: &str) -> Option<UnsafeDevice> {
         ("refuse", UnsafeDevice::Refuse),
         ("allow", UnsafeDevice::Allow),
         ("hide", UnsafeDevice::Hide),
+    ];
+    pick(value, &choices)
+}
+
+fn profile(value: &str) -> Option<RealmProfile> {
+    let choices = [
+        ("1.0.0", RealmProfile::V1_0_0),
+        ("2.0.0", RealmProfile::V2_0_0),
+        ("legacy", RealmProfile::Legacy),
     ];
     pick(value, &choices)
 }
@@ -347,7 +369,8 @@ mod tests {
         let line = "monitor.width=33 monitor.ipa=48 monitor.content=noise monitor.reject=always \
                     monitor.progress=page monitor.incomplete=forever monitor.rsi=2.0 \
                     monitor.smmu=low-only monitor.stage2=open monitor.unsafe-device=allow \
-                    monitor.ram=image monitor.hash=sha512";
+                    monitor.ram=image monitor.hash=sha512 monitor.token=907 monitor.profile=2.0.0 \
+                    monitor.lifecycle=0x5001";
         let (options, _) = parse(line).unwrap();
         assert_eq!(options.width, Some(33));
         assert_eq!(options.ipa, Some(48));
@@ -367,5 +390,11 @@ mod tests {
         assert_eq!(options.unsafe_device, UnsafeDevice::Allow);
         assert_eq!(options.ram, Ram::Image);
         assert_eq!(options.hash, Hash::Sha512);
+        let style = Style {
+            form: Form::Cmw,
+            profile: RealmProfile::V2_0_0,
+            lifecycle: Lifecycle(0x5001),
+        };
+        assert_eq!(options.token, style);
     }
 }

@@ -13,6 +13,7 @@ use core::sync::atomic::AtomicU8;
 
 pub use self::command::Command;
 pub use self::measurement::{LENGTH, Measurements};
+pub use self::token::Style;
 use crate::granules::{Granules, Ripas};
 use crate::layout::{GRANULE, GRANULE_BYTES, GuestMemory, Half, Space};
 use crate::options::{Hash, Options, Rsi};
@@ -114,8 +115,8 @@ impl<'a> Realm<'a> {
             Command::Features => Reply::status(SUCCESS),
             Command::MeasurementRead => self.measurements.read(x[0]),
             Command::MeasurementExtend => self.measurements.extend(x),
-            Command::AttestationTokenInit => self.token.init(self.options.incomplete),
-            Command::AttestationTokenContinue => self.token_continue(x[0], x[1], x[2]),
+            Command::AttestationTokenInit => self.token_init(x),
+            Command::AttestationTokenContinue => self.token_continue(x[0], x[1], x[2], world),
             Command::RealmConfig => self.realm_config(x[0], world),
             Command::IpaStateSet => self.ipa_state_set(x, world),
             Command::IpaStateGet => self.ipa_state_get(x[0], x[1]),

@@ -19,6 +19,9 @@ const LEAST_IPA_BITS: u8 = 33;
 
 /// What the test monitor measures: RAM, the image, the device tree if `files` has one, and the REC.
 ///
+/// The monitor finds the image in memory and knows its size by the header only, so the zeros behind
+/// the file are measured as well.
+///
 /// The monitor makes the device tree from QEMU's, which differs from run to run and has the boot
 /// arguments. So it leaves it out by default, unlike lkvm, and boot arguments show in REM 1 alone.
 ///
@@ -32,7 +35,8 @@ pub fn monitor<'a>(files: &Files<'a>, machine: &Machine) -> Result<Layout<'a>, E
         .filter(|_| memory > 0 && memory.is_multiple_of(GRANULE))
         .ok_or(Error::Memory { memory })?;
     let header = ImageHeader::parse(files.image)?;
-    let image = Blob::new(MONITOR_IMAGE, files.image)?.within(MONITOR_RAM, ram_top)?;
+    let image = Blob::padded(MONITOR_IMAGE, files.image, header.image_size)?;
+    let image = image.within(MONITOR_RAM, ram_top)?;
     let dtb = files
         .dtb
         .map(|bytes| Blob::new(MONITOR_TREE, bytes)?.within(MONITOR_RAM, MONITOR_IMAGE))

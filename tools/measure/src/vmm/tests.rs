@@ -194,7 +194,9 @@ fn the_monitor_measures_no_tree_unless_it_is_given() {
         let base = MONITOR_RAM + block * 2 * MIB;
         rim.init_ripas(base, base + 2 * MIB);
     }
-    data(&mut rim, 0x4420_0000, &image);
+    let mut loaded = image.clone();
+    loaded.resize(0x10_0000, 0);
+    data(&mut rim, 0x4420_0000, &loaded);
     rim.rec(&RecParams::entry(0x4420_0000, 0x4400_0000));
     assert_eq!(silent(&layout, Rmm::V1_0), rim.value());
     let with = Files {

@@ -127,6 +127,7 @@ impl<M: Machine> Monitor<M> {
             .ok_or(Refusal::Memory(memory.size()))?;
         let tree = GUEST_TREE..GUEST_TREE + GUEST_TREE_MAX as u64;
         monitor.fence = fence;
+        monitor.measure(&image, initrd.as_ref());
         monitor.populate([Some(image), Some(tree), initrd]);
         monitor
             .smmu

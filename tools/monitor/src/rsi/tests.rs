@@ -7,6 +7,8 @@ use std::vec::Vec;
 use super::*;
 use crate::layout::GUEST_RAM;
 use crate::options::{Progress, Reject};
+use ::token::verify::{PlatformKey, Policy, PublicKey, Reason, appraise};
+use ::token::{Form, Lifecycle, LifecycleState, RealmProfile, SignatureAlgorithm, test_platform};
 
 /// Memory that remembers what was written, and which moves were made.
 #[derive(Default)]
@@ -316,4 +318,112 @@ fn an_endless_token_is_incomplete_for_ever() {
         let piece = bench.call(Command::AttestationTokenContinue, &[GUEST_RAM, 0, PAGE]);
         assert_eq!(piece, [INCOMPLETE, 0, 0, 0]);
     }
+}
+
+/// Fetches a token in pieces of at most `room` bytes; counts the calls that brought nothing.
+fn fetch(bench: &mut Bench, challenge: [u8; 64], room: u64) -> (Vec<u8>, usize) {
+    let words: Vec<u64> = challenge
+        .as_chunks()
+        .0
+        .iter()
+        .map(|word| u64::from_le_bytes(*word))
+        .collect();
+    let [status, bound, ..] = bench.call(Command::AttestationTokenInit, &words);
+    assert_eq!(status, SUCCESS);
+    let (mut token, mut idle) = (Vec::new(), 0);
+    loop {
+        let piece = Command::AttestationTokenContinue;
+        let [status, count, ..] = bench.call(piece, &[GUEST_RAM, 8, room]);
+        let mut bytes = std::vec![0; usize::try_from(count).unwrap()];
+        bench.world.read(GUEST_RAM + 8, &mut bytes);
+        token.extend_from_slice(&bytes);
+        idle += usize::from(count == 0);
+        assert!(token.len() as u64 <= bound);
+        match status {
+            INCOMPLETE => {}
+            SUCCESS => return (token, idle),
+            other => panic!("status {other}"),
+        }
+    }
+}
+
+fn verdict(token: &[u8], challenge: [u8; 64], lifecycles: &[LifecycleState]) -> Option<Reason> {
+    let point = test_platform::platform_public_key();
+    let key = PublicKey::from_point(SignatureAlgorithm::Es384, &point).unwrap();
+    let rims = [std::vec![0x11; 32]];
+    let policy = Policy {
+        platform_keys: &[PlatformKey::for_any(key)],
+        lifecycles,
+        challenge: Some(&challenge),
+        rims: Some(&rims),
+        rems: [None, Some(&[0; 32]), None, None],
+        personalization: Some(&[0; 64]),
+    };
+    appraise(&::token::Token::decode(token).unwrap(), &policy).refusal()
+}
+
+#[test]
+fn a_token_of_each_style_passes_every_check() {
+    for form in [Form::Cca, Form::Cmw] {
+        for profile in [
+            RealmProfile::V1_0_0,
+            RealmProfile::V2_0_0,
+            RealmProfile::Legacy,
+        ] {
+            let style = Style {
+                form,
+                profile,
+                ..Style::default()
+            };
+            let mut bench = Bench::new(Options {
+                token: style,
+                ..Options::default()
+            });
+            bench.realm.measurements.set_initial([0x11; 64]);
+            bench.call(Command::MeasurementExtend, &[1, 3, 0x63_6261]);
+            let (token, idle) = fetch(&mut bench, [0xc5; 64], 512);
+            assert_eq!(idle, 2);
+            let decoded = ::token::Token::decode(&token).unwrap();
+            assert_eq!(
+                (decoded.form, decoded.realm_claims.profile),
+                (form, profile)
+            );
+            assert_eq!(decoded.realm_claims.rems[0][..4], [0x36, 0x5a, 0xa7, 0xd8]);
+            let secured = [LifecycleState::Secured];
+            assert_eq!(verdict(&token, [0xc5; 64], &secured), None);
+            assert_eq!(
+                verdict(&token, [0xc6; 64], &secured),
+                Some(Reason::Challenge)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_platform_says_that_it_is_not_secured() {
+    let mut bench = Bench::new(Options {
+        token: Style {
+            lifecycle: Lifecycle(0x5001),
+            ..Style::default()
+        },
+        ..Options::default()
+    });
+    bench.realm.measurements.set_initial([0x11; 64]);
+    let (token, _) = fetch(&mut bench, [1; 64], PAGE - 8);
+    let lifecycle = Lifecycle(0x5001);
+    assert_eq!(
+        verdict(&token, [1; 64], &[LifecycleState::Secured]),
+        Some(Reason::Lifecycle { lifecycle })
+    );
+    let debug = [LifecycleState::RecoverableDebug];
+    assert_eq!(verdict(&token, [1; 64], &debug), None);
+}
+
+#[test]
+fn behind_the_last_piece_there_is_no_more() {
+    let mut bench = bench();
+    let (token, _) = fetch(&mut bench, [1; 64], 100);
+    assert!(token.len() > 500);
+    let piece = Command::AttestationTokenContinue;
+    assert_eq!(bench.call(piece, &[GUEST_RAM, 0, PAGE])[0], ERROR_STATE);
 }

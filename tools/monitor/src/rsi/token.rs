@@ -1,46 +1,161 @@
-//! The attestation token, handed out piece by piece.
+//! The attestation token: made at `INIT`, handed out piece by piece.
+//!
+//! It is signed with keys that everybody knows, and says so; in everything else it is a token as an
+//! RMM makes it, and an RMM's way of handing it out, with its interruptions, is kept too.
 
-use super::{ERROR_INPUT, ERROR_STATE, ERROR_UNKNOWN, INCOMPLETE, Realm, Reply, SUCCESS};
+use alloc::vec::Vec;
+
+use ::token::{Form, Lifecycle, PlatformProfile, RealmClaims, RealmProfile, sign, test_platform};
+
+use super::{ERROR_INPUT, ERROR_STATE, INCOMPLETE, Measurements, Realm, Reply, SUCCESS, World};
 use crate::layout::GRANULE;
+use crate::options::Hash;
 
-/// What the realm is told that a token may need, in bytes.
-const UPPER_BOUND: u64 = GRANULE;
+/// Bytes of a challenge.
+const CHALLENGE: usize = 64;
+/// What an endless token is said to need, in bytes.
+const ENDLESS: u64 = GRANULE;
+/// Calls that bring no byte before the first that does, as when signing was interrupted.
+const STALLS: u32 = 2;
+/// The most bytes that one call brings. Odd, so that nobody relies on whole words.
+const PIECE: usize = 255;
+/// Which realm it is, in a profile that says so: type 1 (random), then 32 bytes.
+const REALM_INSTANCE: &[u8; 33] = b"\x01airlock test monitor, the realm.";
+
+/// What a token looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// The envelope.
+    pub form: Form,
+    /// The profile of the realm token.
+    pub profile: RealmProfile,
+    /// The lifecycle of the platform.
+    pub lifecycle: Lifecycle,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            form: Form::Cca,
+            profile: RealmProfile::V1_0_0,
+            lifecycle: test_platform::SECURED,
+        }
+    }
+}
 
 /// How far a token is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Token {
-    /// None was asked for.
+    /// None was asked for, or all of it was fetched.
     #[default]
     Idle,
     /// It will never be finished.
     Endless,
-}
-
-impl Token {
-    /// This monitor has no key to sign with, and says so as an RMM says that signing failed.
-    ///
-    /// Ref: DEN0137 1.0, B5.3.2.
-    pub(super) fn init(&mut self, endless: bool) -> Reply {
-        if !endless {
-            *self = Self::Idle;
-            return Reply::status(ERROR_UNKNOWN);
-        }
-        *self = Self::Endless;
-        Reply::values([SUCCESS, UPPER_BOUND, 0, 0])
-    }
+    /// It is being fetched.
+    Made {
+        /// All of it.
+        bytes: Vec<u8>,
+        /// What was fetched.
+        sent: usize,
+        /// Calls that still bring nothing.
+        stalls: u32,
+    },
 }
 
 impl Realm<'_> {
+    /// Ref: DEN0137 1.0, B5.3.2. A token that was begun before is given up.
+    pub(super) fn token_init(&mut self, x: &[u64; 10]) -> Reply {
+        if self.options.incomplete {
+            self.token = Token::Endless;
+            return Reply::values([SUCCESS, ENDLESS, 0, 0]);
+        }
+        let mut challenge = [0; CHALLENGE];
+        for (bytes, word) in challenge.as_chunks_mut::<8>().0.iter_mut().zip(x) {
+            *bytes = word.to_le_bytes();
+        }
+        let bytes = make(
+            &self.options.token,
+            self.options.hash,
+            &self.measurements,
+            &challenge,
+        );
+        let bound = (bytes.len() as u64).next_multiple_of(GRANULE);
+        self.token = Token::Made {
+            bytes,
+            sent: 0,
+            stalls: STALLS,
+        };
+        Reply::values([SUCCESS, bound, 0, 0])
+    }
+
     /// Ref: DEN0137 1.0, B5.3.1.
-    pub(super) fn token_continue(&mut self, address: u64, offset: u64, size: u64) -> Reply {
+    pub(super) fn token_continue(
+        &mut self,
+        address: u64,
+        offset: u64,
+        size: u64,
+        world: &mut impl World,
+    ) -> Reply {
         let end = offset.checked_add(size);
         let fits = offset < GRANULE && end.is_some_and(|end| end <= GRANULE);
         if !fits || !self.is_operand(address, GRANULE) {
             return Reply::status(ERROR_INPUT);
         }
-        match self.token {
-            Token::Idle => Reply::status(ERROR_STATE),
-            Token::Endless => Reply::status(INCOMPLETE),
+        let Token::Made {
+            bytes,
+            sent,
+            stalls,
+        } = &mut self.token
+        else {
+            return match self.token {
+                Token::Endless => Reply::status(INCOMPLETE),
+                _ => Reply::status(ERROR_STATE),
+            };
+        };
+        if *stalls > 0 {
+            *stalls -= 1;
+            return Reply::status(INCOMPLETE);
         }
+        let room = usize::try_from(size).unwrap_or(usize::MAX).min(PIECE);
+        let rest = bytes.get(*sent..).unwrap_or_default();
+        let piece = rest.get(..room).unwrap_or(rest);
+        let written = piece.len() as u64;
+        world.write(address + offset, piece);
+        *sent += piece.len();
+        if *sent < bytes.len() {
+            return Reply::values([INCOMPLETE, written, 0, 0]);
+        }
+        self.token = Token::Idle;
+        Reply::values([SUCCESS, written, 0, 0])
     }
+}
+
+/// Makes and signs a token.
+fn make(
+    style: &Style,
+    hash: Hash,
+    measurements: &Measurements,
+    challenge: &[u8; CHALLENGE],
+) -> Vec<u8> {
+    let (platform_key, realm_key) = (test_platform::platform_key(), test_platform::realm_key());
+    let public_key = sign::public_key(&realm_key, style.profile);
+    let binding = sign::binding(&public_key);
+    let platform = test_platform::claims(PlatformProfile::V1_0_0, style.lifecycle, &binding);
+    let realm = RealmClaims {
+        profile: style.profile,
+        challenge,
+        personalization: &[0; 64],
+        hash_algorithm: match hash {
+            Hash::Sha256 => "sha-256",
+            Hash::Sha512 => "sha-512",
+        },
+        public_key: &public_key,
+        rim: measurements.get(0),
+        rems: [1, 2, 3, 4].map(|index| measurements.get(index)),
+        public_key_hash_algorithm: sign::BINDING_ALGORITHM,
+        mec_policy: None,
+        instance_id: (style.profile == RealmProfile::V2_0_0).then_some(REALM_INSTANCE),
+        unknown: Vec::new(),
+    };
+    sign::token(style.form, (&platform, &platform_key), (&realm, &realm_key))
 }
