@@ -95,6 +95,14 @@ mod tests {
     }
 
     #[test]
+    fn no_used_ring_crosses_a_page() {
+        for size in (0..=8).map(|shift| 1_u16 << shift) {
+            let layout = Layout::new(size);
+            assert_eq!(layout.used_flags() / 4096, (layout.len() - 1) / 4096);
+        }
+    }
+
+    #[test]
     fn an_index_past_the_end_wraps() {
         let layout = Layout::new(8);
         assert_eq!(layout.used_entry(9), layout.used_entry(1));
