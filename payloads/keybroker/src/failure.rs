@@ -1,0 +1,51 @@
+//! Why there is no key.
+
+use core::fmt;
+
+use attest::keybroker::{EndpointError, Error};
+
+/// Why there is no key.
+pub enum Failure {
+    /// Nobody said where the broker is.
+    NoUrl,
+    /// The broker's URL cannot be used.
+    Url(EndpointError),
+    /// There is no wrapping of that name.
+    Wrapping,
+    /// The runtime has something to say.
+    Runtime(airlock::Error),
+    /// There is no address on the network.
+    Network(airlock::NetworkError),
+    /// The broker, or the way to it.
+    Release(Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoUrl => f.write_str("give the boot argument keybroker.url=http://HOST:PORT"),
+            Self::Url(error) => write!(f, "{error}"),
+            Self::Wrapping => f.write_str("keybroker.alg is RSA-OAEP or RSA1_5"),
+            Self::Runtime(error) => write!(f, "{error}"),
+            Self::Network(error) => write!(f, "{error}"),
+            Self::Release(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident: $error:ty),* $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from!(
+    Url: EndpointError,
+    Runtime: airlock::Error,
+    Network: airlock::NetworkError,
+    Release: Error,
+);
