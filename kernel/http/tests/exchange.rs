@@ -200,3 +200,20 @@ proptest! {
         let _ = (receive(&whole), receive(&answer));
     }
 }
+
+#[test]
+fn any_server_is_survived() {
+    let answers: [&[u8]; 2] = [
+        b"HTTP/1.1 200 OK\r\nLocation: /x\r\nTransfer-Encoding: chunked\r\n\r\n\
+          5\r\nhello\r\n1;a=b\r\n!\r\n0\r\nA: b\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    ];
+    for seed in 0..2000 {
+        let mut random = testkit::random::Seeded::new(seed);
+        let mut answer = answers[random.below(2)].to_vec();
+        for _ in 0..3 {
+            answer = random.mutated(&answer);
+            testkit::fuzz::http_response(&answer);
+        }
+    }
+}

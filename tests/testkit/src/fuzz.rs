@@ -4,8 +4,12 @@
 
 mod broker_json;
 mod device_tree;
+mod frames;
+mod http_response;
 mod rsi_answers;
 
 pub use broker_json::broker_json;
 pub use device_tree::device_tree;
+pub use frames::frames;
+pub use http_response::http_response;
 pub use rsi_answers::rsi_answers;
