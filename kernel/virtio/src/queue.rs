@@ -28,9 +28,7 @@ const DESCRIPTOR_NEXT: u16 = 1;
 const DESCRIPTOR_WRITE: u16 = 2;
 const NO_INTERRUPT: u16 = 1;
 const NO_NOTIFY: u16 = 1;
-/// Rings begin on a page, so that the used ring of up to 256 entries lies within one. QEMU 7.2 writes
-/// the second half of an entry that crosses a page to an address near 0 when an IOMMU is in use.
-const RING_ALIGN: usize = 4096;
+const RING_ALIGN: usize = 64;
 
 /// A run of shared memory that a descriptor lends.
 #[derive(Clone, Copy)]
@@ -82,11 +80,9 @@ pub(crate) struct Queue {
 
 /// Shared bytes of the rings of one queue, at most.
 pub(crate) const fn ring_bytes() -> usize {
-    // What lies in front of them may end anywhere in a page.
     Layout::new(MAX_QUEUE_SIZE)
         .len()
         .next_multiple_of(RING_ALIGN)
-        + RING_ALIGN
 }
 
 impl Queue {
