@@ -1,0 +1,93 @@
+//! Gives back what it gets, by TCP and by UDP, until it is told to stop.
+//!
+//! | boot argument | what it says |
+//! | --- | --- |
+//! | `echo.port=` | the port, of TCP and of UDP; 7 without it |
+//! | `echo.deadline=` | seconds after which it stops by itself; never without it |
+//!
+//! A line `stop` by TCP, or a datagram `stop`, ends it in good order, after the answer.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod error;
+mod stop;
+mod tcp;
+mod udp;
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use airlock::{Network, Realm, println};
+use embassy_futures::join::{join, join4};
+use embassy_futures::select::{Either, select};
+
+use crate::error::Error;
+use crate::stop::Stop;
+
+const LEASE_PATIENCE: Duration = Duration::from_secs(10);
+const PORT: u16 = 7;
+
+/// What was given back.
+#[derive(Default)]
+struct Served {
+    connections: Cell<u64>,
+    datagrams: Cell<u64>,
+    bytes: Cell<u64>,
+}
+
+/// Adds to a counter.
+fn add(counter: &Cell<u64>, more: u64) {
+    counter.set(counter.get().saturating_add(more));
+}
+
+#[airlock::main]
+async fn main(realm: Realm) -> Result<(), Error> {
+    let port = number(&realm, "echo.port")?.unwrap_or(PORT);
+    let deadline =
+        number(&realm, "echo.deadline")?.map(|seconds| Duration::from_secs(seconds.into()));
+    let network = realm.network()?;
+    let lease = network.wait_configured(LEASE_PATIENCE).await?;
+    println!("echo: TCP and UDP on port {port} of {}", lease.address);
+    let served = Served::default();
+    let serving = serve(&network, port, &served);
+    let done = match deadline {
+        Some(deadline) => network.within(deadline, serving).await.unwrap_or(Ok(())),
+        None => serving.await,
+    };
+    println!(
+        "echo: {} connections, {} datagrams, {} bytes",
+        served.connections.get(),
+        served.datagrams.get(),
+        served.bytes.get()
+    );
+    println!("{}", realm.counters());
+    done
+}
+
+/// A number of 16 bits from the boot arguments.
+fn number(realm: &Realm, key: &'static str) -> Result<Option<u16>, Error> {
+    let text = realm.args().get(key);
+    text.map(str::parse)
+        .transpose()
+        .map_err(|_| Error::Argument { key })
+}
+
+/// Serves four connections and the datagrams at once, until told to stop or one of them fails.
+async fn serve(network: &Network, port: u16, served: &Served) -> Result<(), Error> {
+    let stop = Stop::new();
+    let connection = || async {
+        let ended = tcp::serve(network, port, served, &stop).await;
+        stop.fail(ended);
+    };
+    let datagrams = async {
+        let ended = udp::serve(network, port, served, &stop).await;
+        stop.fail(ended);
+    };
+    let connections = join4(connection(), connection(), connection(), connection());
+    match select(stop.wait(), join(connections, datagrams)).await {
+        Either::First(result) => result,
+        Either::Second(_) => Ok(()),
+    }
+}
