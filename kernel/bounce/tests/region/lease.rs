@@ -113,11 +113,11 @@ fn an_access_stays_inside_its_slot() {
 
 #[test]
 fn slots_that_come_back_join_into_one_free_run() {
-    for seed in 0..if cfg!(miri) { 2 } else { 200 } {
+    for seed in 0..if cfg!(miri) { 1 } else { 200 } {
         let (_region, pool, _) = pool();
         let mut random = Seeded::new(seed);
         let mut slots = Vec::new();
-        for _ in 0..if cfg!(miri) { 40 } else { 400 } {
+        for _ in 0..if cfg!(miri) { 20 } else { 400 } {
             let align = 1 << random.below(8);
             match pool.lease(1 + random.below(300), align) {
                 Ok(slot) if random.below(3) != 0 => slots.push(slot),

@@ -74,7 +74,7 @@ fn addresses_that_devices_are_told_do_not_wrap() {
 #[test]
 fn copies_of_every_length_at_every_alignment_touch_their_range_and_no_more() {
     let (window, host) = one_page();
-    let (offsets, lengths) = if cfg!(miri) { (3, 20) } else { (65, 200) };
+    let (offsets, lengths) = if cfg!(miri) { (2, 12) } else { (65, 200) };
     let all = 8 + offsets + lengths + 8;
     let pattern: Vec<u8> = (1..=250).collect();
     for at in 8..8 + offsets {
