@@ -78,14 +78,14 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
     let devices = Devices::new(memory.map(), space, not_devices(&machine));
     let clock_of_drivers: Rc<dyn Clock> = Rc::new(clock);
-    let found = bus::find(&machine, &devices, &clock_of_drivers);
-    let region = share(ram, &found, wanted, rmm.as_ref(), &arguments, clock)?;
+    let bus = bus::find(&machine, &devices, &clock_of_drivers);
+    let region = share(ram, &bus.found, wanted, rmm.as_ref(), &arguments, clock)?;
     let environment = if space.is_realm() {
         Environment::Realm
     } else {
         Environment::Machine
     };
-    let running = Rc::new(devices::start(found, &region, environment, &random));
+    let running = Rc::new(devices::start(bus, &region, environment, &random));
     let interrupts = Interrupts::open(&machine, &devices, clock).map(Rc::new);
     if let Some(interrupts) = &interrupts {
         running.connect(interrupts);

@@ -11,6 +11,8 @@ use devtree::{AddressRange, Machine, PciHost, WindowKind};
 use pci::{Ecam, Function, HostWindow, Identity, MAX_BUSES, Mapper, Placement};
 use virtio::{Kind, Transport};
 
+use crate::refusal::Refusal;
+
 /// Bytes of configuration space that a bus has.
 const BUS_SIZE: u64 = 1 << 20;
 
@@ -24,16 +26,25 @@ pub struct Found {
     pub interrupt: Option<u32>,
 }
 
-/// Lists the virtio devices of `machine`. What is wrong with one is logged, and leaves it out.
-pub fn find(machine: &Machine, devices: &Devices, clock: &Rc<dyn Clock>) -> Vec<Found> {
+/// The virtio devices of a bus.
+#[derive(Default)]
+pub struct Bus {
+    /// Those that can be started.
+    pub found: Vec<Found>,
+    /// Those that cannot.
+    pub refused: Vec<Refusal>,
+}
+
+/// Lists the virtio devices of `machine`.
+pub fn find(machine: &Machine, devices: &Devices, clock: &Rc<dyn Clock>) -> Bus {
     let Some(host) = &machine.pci else {
-        return Vec::new();
+        return Bus::default();
     };
     match open(host, devices) {
         Ok(ecam) => find_on(&ecam, host, machine, devices, clock),
         Err(error) => {
             log::warn!("pci: {error}");
-            Vec::new()
+            Bus::default()
         }
     }
 }
@@ -51,7 +62,7 @@ fn find_on(
     machine: &Machine,
     devices: &Devices,
     clock: &Rc<dyn Clock>,
-) -> Vec<Found> {
+) -> Bus {
     let scan = pci::scan(ecam);
     if scan.left_out != 0 {
         log::warn!(
@@ -61,23 +72,23 @@ fn find_on(
     }
     let mut placement = Placement::new(&windows(host), &reserved(machine, host));
     placement.note_assigned(ecam, &scan.functions);
-    let mut found = Vec::new();
-    for identity in scan
-        .functions
-        .iter()
-        .filter(|identity| Kind::of(identity).is_some())
-    {
+    let mut bus = Bus::default();
+    for identity in &scan.functions {
+        let Some(kind) = Kind::of(identity) else {
+            continue;
+        };
+        let name = format!("{}", identity.bdf).into();
         let function = Function::new(ecam, *identity);
         match Transport::open(&function, &mut placement, devices, Rc::clone(clock)) {
-            Ok(transport) => found.push(Found {
-                name: format!("{}", identity.bdf).into(),
+            Ok(transport) => bus.found.push(Found {
+                name,
                 transport,
                 interrupt: interrupt(&function, identity, host),
             }),
-            Err(error) => log::warn!("{}: not used: {error}", identity.bdf),
+            Err(error) => bus.refused.push(Refusal::told(name, kind, error)),
         }
     }
-    found
+    bus
 }
 
 fn interrupt(function: &Function<'_, Mmio>, identity: &Identity, host: &PciHost) -> Option<u32> {

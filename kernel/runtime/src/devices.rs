@@ -14,11 +14,12 @@ use plan::{Arguments, BLOCK};
 use virtio::{Block, Environment, Kind, Net, Rng};
 
 use crate::Error;
-use crate::bus::Found;
+use crate::bus::{Bus, Found};
 use crate::card::Card;
 use crate::counters::Work;
 use crate::interrupts::Interrupts;
 use crate::random::Generator;
+use crate::refusal::Refusal;
 
 /// Random bytes that are asked of the host, to be mixed in.
 const MIXED_IN: usize = 32;
@@ -42,6 +43,8 @@ pub struct Running {
     pub card: Option<Named<Card>>,
     /// Block devices, in the order of the bus.
     pub disks: Vec<Named<Rc<Block>>>,
+    /// Devices that are there and are not driven.
+    pub refused: Vec<Refusal>,
     /// Sources of random bytes. They are kept because their slots must not go before they do.
     entropy: Vec<Rng>,
 }
@@ -137,19 +140,18 @@ pub fn log_region(region: &Region, found: &[Found]) {
     log::info!("bounce: {} KiB shared{parts}", region.len() >> 10);
 }
 
-/// Starts every device that has a driver. One that does not start is logged and left out: a host
+/// Starts every device that has a driver. One that does not start is noted and left out: a host
 /// that breaks one device keeps the others.
-pub fn start(
-    found: Vec<Found>,
-    region: &Region,
-    environment: Environment,
-    random: &Generator,
-) -> Running {
-    let mut running = Running::default();
-    for device in found {
+pub fn start(bus: Bus, region: &Region, environment: Environment, random: &Generator) -> Running {
+    let mut running = Running {
+        refused: bus.refused,
+        ..Running::default()
+    };
+    for device in bus.found {
         let (name, line) = (Rc::clone(&device.name), device.interrupt);
+        let kind = device.transport.kind();
         if let Err(error) = start_one(&mut running, device, region, environment, random) {
-            log::warn!("{name}: not used: {error}");
+            running.refused.push(Refusal::told(name, kind, error));
         } else {
             log::debug!("{name}: started, interrupt {line:?}");
         }

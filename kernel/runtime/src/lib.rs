@@ -31,6 +31,7 @@ mod power;
 mod ram;
 mod random;
 mod realm;
+mod refusal;
 mod rmm;
 mod time;
 mod trace;
@@ -42,8 +43,10 @@ pub use embassy_time::{Duration, Instant, Timer};
 pub use error::Error;
 pub use interrupts::Taken;
 pub use net::{Error as NetworkError, Lease, Network, TcpBuffers, TcpSocket, UdpSocket};
-pub use plan::Arguments;
+pub use plan::{Arguments, Diagnosis};
 pub use realm::{Disk, Facts, Mode, Realm};
+pub use refusal::Refusal;
+pub use virtio::{Error as DeviceError, Kind as DeviceKind};
 
 /// What the macros of this crate expand to; not for anybody else.
 #[doc(hidden)]

@@ -18,6 +18,7 @@ use crate::counters::{Counters, DeviceCounters};
 use crate::devices::Running;
 use crate::interrupts::Interrupts;
 use crate::random::{Fork, Generator};
+use crate::refusal::Refusal;
 
 /// A disk. Clones are the same disk.
 pub type Disk = Rc<virtio::Block>;
@@ -146,6 +147,11 @@ impl Realm {
     /// [`Error::NoDisk`] if there is none, or none that could be started.
     pub fn disk(&self) -> Result<Disk, Error> {
         self.0.disks.first().cloned().ok_or(Error::NoDisk)
+    }
+
+    /// Devices that are there and are not driven, and why.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.0.running.refused
     }
 
     /// What crossed the boundary so far.

@@ -1,0 +1,55 @@
+//! Probes every feature of the stack below one by one, and says what is likely to be wrong.
+//!
+//! The result is a table for people and a line `doctor: [JSON]` for programs. Nothing is changed:
+//! disks are read, and flushed.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod attestation;
+mod cpu;
+mod disk;
+mod network;
+mod realm;
+
+use alloc::string::String;
+use core::fmt;
+
+use airlock::{Diagnosis, Realm, println};
+
+#[airlock::main]
+async fn main(realm: Realm) -> Result<(), Unwell> {
+    let mut diagnosis = Diagnosis::new();
+    realm::probe(&realm, &mut diagnosis);
+    cpu::probe(&realm, &mut diagnosis).await;
+    network::probe(&realm, &mut diagnosis).await;
+    disk::probe(&realm, &mut diagnosis).await;
+    cpu::probe_device_interrupts(&realm, &mut diagnosis);
+    attestation::probe(&realm, &mut diagnosis);
+    println!("{diagnosis}");
+    println!("doctor: {}", diagnosis.json());
+    Unwell::of(&diagnosis).map_or(Ok(()), Err)
+}
+
+/// Some probes did not find all well.
+struct Unwell(String);
+
+impl Unwell {
+    fn of(diagnosis: &Diagnosis) -> Option<Self> {
+        let mut names = String::new();
+        for row in diagnosis.failures() {
+            if !names.is_empty() {
+                names.push_str(", ");
+            }
+            names.push_str(row.name);
+        }
+        (!names.is_empty()).then_some(Self(names))
+    }
+}
+
+impl fmt::Display for Unwell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not well: {}", self.0)
+    }
+}
