@@ -15,7 +15,8 @@ use crate::{
 /// only where each hop agrees.
 const MAX_SENT_FRAME: usize = 14 + 1500;
 
-/// Most bytes of a frame that we take room for, whatever the port claims: the largest IP packet.
+/// Most bytes of a frame that we take room for: the largest IP packet, whatever the port sends.
+/// lkvm's user-mode network sends TCP segments as long as the window that it sees.
 const MAX_RECEIVED_FRAME: usize = 14 + 65535;
 
 /// Most frames taken from the port by one poll, so that a flood cannot starve the payload.
@@ -40,7 +41,7 @@ struct Link {
     partial_checksums: bool,
     to_receive: usize,
     to_send: usize,
-    queued: bool,
+    moved: bool,
     blocked: bool,
     counters: Counters,
 }
@@ -48,11 +49,10 @@ struct Link {
 impl Device {
     /// Takes the buffers that `port` needs: one received frame, one frame to send.
     pub fn new(port: Box<dyn FramePort>) -> Self {
-        let max_frame = port.max_frame().min(MAX_RECEIVED_FRAME);
-        let max_sent = max_frame.min(MAX_SENT_FRAME);
+        let max_sent = port.max_frame().min(MAX_SENT_FRAME);
         let partial_checksums = port.checksums_sent();
         Self {
-            received: vec![0; max_frame],
+            received: vec![0; MAX_RECEIVED_FRAME],
             injected: None,
             gate: Gate::default(),
             link: Link {
@@ -62,7 +62,7 @@ impl Device {
                 partial_checksums,
                 to_receive: 0,
                 to_send: 0,
-                queued: false,
+                moved: false,
                 blocked: false,
                 counters: Counters::default(),
             },
@@ -76,9 +76,9 @@ impl Device {
         self.link.blocked = false;
     }
 
-    /// Rings the doorbell if anything was queued since the last call.
+    /// Rings the doorbell if anything was sent or received since the last call.
     pub fn flush(&mut self) {
-        if core::mem::take(&mut self.link.queued) {
+        if core::mem::take(&mut self.link.moved) {
             self.link.port.flush();
         }
     }
@@ -119,6 +119,7 @@ impl Device {
         while self.link.to_receive > 0 {
             let len = self.link.port.receive(&mut self.received)?;
             self.link.to_receive -= 1;
+            self.link.moved = true;
             self.link.counters.received += 1;
             self.link.counters.received_bytes += len as u64;
             match self
@@ -171,7 +172,7 @@ impl Link {
             checksum::fill_partial(frame);
         }
         self.port.send(frame);
-        self.queued = true;
+        self.moved = true;
         self.to_send = self.to_send.saturating_sub(1);
         self.counters.sent += 1;
         self.counters.sent_bytes += len as u64;

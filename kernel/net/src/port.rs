@@ -5,7 +5,7 @@ pub trait FramePort {
     /// The address of the port, latched when it was started.
     fn mac(&self) -> [u8; 6];
 
-    /// Most bytes of a frame, Ethernet header included.
+    /// Most bytes of a frame that is sent, Ethernet header included. Received ones may be longer.
     fn max_frame(&self) -> usize;
 
     /// Whether the port fills in TCP and UDP checksums of frames that it sends, so that the sender
@@ -24,6 +24,7 @@ pub trait FramePort {
     /// is none now.
     fn receive(&mut self, into: &mut [u8]) -> Option<usize>;
 
-    /// Tells the device about everything queued since the last call: at most one doorbell.
+    /// Tells the device about everything queued, and about buffers that it may fill again, since
+    /// the last call: at most one doorbell for each direction.
     fn flush(&mut self);
 }

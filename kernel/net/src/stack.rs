@@ -33,7 +33,7 @@ pub(crate) use inner::Inner;
 /// }
 /// ```
 ///
-/// One poll takes and sends a bounded number of frames and rings the doorbell at most once.
+/// One poll takes and sends a bounded number of frames and flushes the port at most once.
 #[derive(Clone)]
 pub struct Stack {
     shared: Rc<Shared>,

@@ -29,8 +29,8 @@ const MISSED_SIGNS: u32 = 4;
 /// per round trip.
 ///
 /// The receive buffer is the window that the peer sees. lkvm's user-mode network sends segments as
-/// long as that window and not as long as a frame of ours usually is, so there the port must take
-/// frames of this size and the headers; ports of other hosts need not care.
+/// long as that window, and not as long as our frames: the stack takes frames of up to 64 KiB, so
+/// there the port must deliver such frames or the buffer must be smaller than a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpBuffers {
     /// Bytes that the peer may send ahead of the reader: 1 to 1 GiB.
