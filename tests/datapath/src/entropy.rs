@@ -10,7 +10,7 @@ use crate::setup::{STYLES, rig};
 
 #[test]
 fn bytes_come_from_the_device() {
-    for style in STYLES {
+    for &style in STYLES {
         let rig = rig(style);
         let device = rig.plug(1, Rc::new(RefCell::new(FakeRng::default())));
         let mut rng = rig.rng(1).unwrap();

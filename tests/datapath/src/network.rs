@@ -7,7 +7,7 @@ use crate::setup::{QUEUE, STYLES, WithCard, card, frame, receive};
 
 #[test]
 fn frames_go_out_and_come_back() {
-    for style in STYLES {
+    for &style in STYLES {
         let WithCard {
             device,
             fake,

@@ -26,7 +26,7 @@ fn at(device: u8) -> Bdf {
 
 #[test]
 fn a_scan_finds_devices_by_their_ids() {
-    for style in STYLES {
+    for &style in STYLES {
         let rig = rig(style);
         let bridge = ConfigSpace::endpoint(0x1b36, 0x0008, 0x06_0000);
         rig.pci.plug(at(0), bridge, Rc::new(Empty));
@@ -77,7 +77,7 @@ fn the_functions_of_a_device_and_what_is_behind_a_bridge_are_found() {
 
 #[test]
 fn bars_without_addresses_are_placed_apart_and_bars_with_are_kept() {
-    for style in STYLES {
+    for &style in STYLES {
         let rig = rig(style);
         rig.plug(CARD, Rc::new(RefCell::new(FakeNet::default())));
         rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
@@ -115,7 +115,7 @@ fn bars_without_addresses_are_placed_apart_and_bars_with_are_kept() {
 
 #[test]
 fn starting_a_device_takes_few_exits() {
-    for style in STYLES {
+    for &style in STYLES {
         let rig = rig(style);
         rig.plug(CARD, Rc::new(RefCell::new(FakeNet::default())));
         let _card = rig.net(CARD, CARD_POOL).unwrap();

@@ -9,8 +9,8 @@ use virtio::{Block, Error, Net};
 
 /// Entries of a queue. Miri gets small ones: it clears every byte of a pool by hand.
 pub(crate) const QUEUE: u16 = if cfg!(miri) { 8 } else { 256 };
-/// Shared memory of the rig: for one network card and one disk.
-pub(crate) const MEMORY: usize = if cfg!(miri) { 256 << 10 } else { 2 << 20 };
+/// Shared memory of a machine with one network card and one disk.
+const MEMORY: usize = if cfg!(miri) { 256 << 10 } else { 2 << 20 };
 /// Shared memory of a disk.
 pub(crate) const DISK_POOL: usize = if cfg!(miri) {
     160 << 10
@@ -24,7 +24,12 @@ pub(crate) const CARD_POOL: usize = if cfg!(miri) {
     Net::shared_bytes()
 };
 
-pub(crate) const STYLES: [Style; 2] = [Style::Qemu, Style::Lkvm];
+/// Both styles; Miri gets the one with more to it.
+pub(crate) const STYLES: &[Style] = if cfg!(miri) {
+    &[Style::Lkvm]
+} else {
+    &[Style::Qemu, Style::Lkvm]
+};
 /// Slots of the network card and of the disk.
 pub(crate) const CARD: u8 = 1;
 pub(crate) const DISK: u8 = 2;
@@ -45,15 +50,21 @@ pub(crate) struct WithCard {
     pub(crate) card: Net,
 }
 
+/// A machine with room for a network card and a disk.
 pub(crate) fn rig(style: Style) -> Rig {
     Rig::with_memory(style, QUEUE, MEMORY)
+}
+
+/// A machine with `len` bytes of shared memory, rounded up to pages.
+fn rig_of(style: Style, len: usize) -> Rig {
+    Rig::with_memory(style, QUEUE, len.next_multiple_of(4096))
 }
 
 /// Plugs `fake` in and starts it; lkvm's ways are added in its style.
 pub(crate) fn disk(style: Style, mut fake: FakeBlock) -> WithDisk {
     fake.counts_like_lkvm = style == Style::Lkvm;
     fake.shy = style == Style::Lkvm;
-    let rig = rig(style);
+    let rig = rig_of(style, DISK_POOL);
     let fake = Rc::new(RefCell::new(fake));
     let device = rig.plug(DISK, Rc::<RefCell<FakeBlock>>::clone(&fake));
     let disk = rig.block(DISK, DISK_POOL).unwrap();
@@ -68,7 +79,7 @@ pub(crate) fn disk(style: Style, mut fake: FakeBlock) -> WithDisk {
 /// Plugs `fake` in and starts it; lkvm's ways are added in its style.
 pub(crate) fn card(style: Style, mut fake: FakeNet) -> WithCard {
     fake.counts_reads = style == Style::Lkvm;
-    let rig = rig(style);
+    let rig = rig_of(style, CARD_POOL);
     let fake = Rc::new(RefCell::new(fake));
     let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));
     let card = rig.net(CARD, CARD_POOL).unwrap();
@@ -82,7 +93,7 @@ pub(crate) fn card(style: Style, mut fake: FakeNet) -> WithCard {
 
 /// A disk of which the registers lie from the start; what starting it gives.
 pub(crate) fn start_lying_disk(lie: impl FnMut(u64, u32) -> u32 + 'static) -> Result<Block, Error> {
-    let rig = rig(Style::Qemu);
+    let rig = rig_of(Style::Qemu, DISK_POOL);
     let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
     device.lie(|l| l.registers = Some(Box::new(lie)));
     rig.block(DISK, DISK_POOL)

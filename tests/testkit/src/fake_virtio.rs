@@ -161,6 +161,11 @@ impl FakeVirtio {
         self.queues.borrow()[index]
     }
 
+    /// How many queues it has.
+    pub fn queues(&self) -> usize {
+        self.queues.borrow().len()
+    }
+
     /// The device status.
     pub fn status(&self) -> u8 {
         self.registers.borrow().status

@@ -6,10 +6,15 @@ mod broker_json;
 mod device_tree;
 mod frames;
 mod http_response;
+mod input;
+mod pci_config;
 mod rsi_answers;
+mod used_ring;
 
 pub use broker_json::broker_json;
 pub use device_tree::device_tree;
 pub use frames::frames;
 pub use http_response::http_response;
+pub use pci_config::pci_config;
 pub use rsi_answers::rsi_answers;
+pub use used_ring::used_ring;

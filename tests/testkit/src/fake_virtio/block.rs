@@ -78,7 +78,8 @@ impl FakeBlock {
     }
 
     fn read(&self, ring: &mut Ring<'_>, chain: &Chain, at: usize) -> (u8, usize) {
-        let len = chain.writable.iter().map(|r| r.len as usize).sum::<usize>() - 1;
+        let room: usize = chain.writable.iter().map(|r| r.len as usize).sum();
+        let len = room.saturating_sub(1);
         match self.content.get(at..at.saturating_add(len)) {
             Some(data) if self.writes_data => (0, ring.write(chain, data)),
             Some(_) => (0, len),
@@ -128,7 +129,8 @@ impl Personality for FakeBlock {
             let (honest, moved) = self.request(ring, &chain);
             let last = chain.writable.last();
             if let (Some(status), Some(run)) = ((self.status)(honest), last) {
-                ring.write_byte(run.address + u64::from(run.len) - 1, status);
+                let end = run.address.wrapping_add(run.len.into());
+                ring.write_byte(end.wrapping_sub(1), status);
             }
             let len = match (self.counts_like_lkvm, writes) {
                 (true, _) => moved,

@@ -86,9 +86,9 @@ impl FakeNet {
             let Some((first, _)) = pieces.first() else {
                 return;
             };
-            let address = first.writable[0].address;
+            let address = first.writable.first().map_or(0, |run| run.address);
             for (i, byte) in (10..).zip(count.to_le_bytes()) {
-                ring.write_byte(address + i, byte);
+                ring.write_byte(address.wrapping_add(i), byte);
             }
             for (chain, written) in pieces {
                 ring.complete(&chain, written);

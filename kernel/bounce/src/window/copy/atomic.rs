@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "shared memory has no safe type")]
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// Copies `bytes` out.
 ///
@@ -31,15 +31,26 @@ pub(in super::super) unsafe fn copy_in(from: NonNull<u8>, into: &mut [u8]) {
     }
 }
 
-/// Sets bytes to zero.
+/// Sets bytes to zero, by words where they are aligned: Miri takes its time for each store.
 ///
 /// # Safety
 ///
 /// As for [`copy_out`], of `len` bytes.
 pub(in super::super) unsafe fn clear(at: NonNull<u8>, len: usize) {
-    for i in 0..len {
-        // SAFETY: `i` is below the length that the caller vouches for.
-        unsafe { atomic(at, i) }.store(0, Ordering::Relaxed);
+    let mut i = 0;
+    while i < len {
+        if at.addr().get().wrapping_add(i).is_multiple_of(8) && len - i >= 8 {
+            // SAFETY: the eight bytes from `i` on are below the length that the caller vouches for.
+            let word = unsafe { at.add(i) };
+            // SAFETY: as for a byte; the address was just checked to be a multiple of 8.
+            let word: &AtomicU64 = unsafe { word.cast().as_ref() };
+            word.store(0, Ordering::Relaxed);
+            i += 8;
+        } else {
+            // SAFETY: `i` is below the length that the caller vouches for.
+            unsafe { atomic(at, i) }.store(0, Ordering::Relaxed);
+            i += 1;
+        }
     }
 }
 

@@ -1,0 +1,35 @@
+//! Bytes taken one after the other; zeros when there are no more.
+
+/// The bytes of one run.
+pub(super) struct Input<'b>(&'b [u8]);
+
+impl<'b> Input<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        let [byte] = self.array();
+        byte
+    }
+
+    pub(super) fn half(&mut self) -> u16 {
+        u16::from_le_bytes(self.array())
+    }
+
+    pub(super) fn word(&mut self) -> u32 {
+        u32::from_le_bytes(self.array())
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
+        let mut array = [0; N];
+        let (now, later) = self.0.split_at(N.min(self.0.len()));
+        array[..now.len()].copy_from_slice(now);
+        self.0 = later;
+        array
+    }
+}
