@@ -22,8 +22,9 @@ const QUEUE_SELECT: u64 = 22;
 const QUEUE_SIZE: u64 = 24;
 const QUEUE_ENABLE: u64 = 28;
 const QUEUE_ADDRESSES: [u64; 3] = [32, 40, 48];
-/// VERSION_1 and ACCESS_PLATFORM, in the second word of features.
-const NEEDED: u64 = 3;
+/// In the second word of features.
+const VERSION_1: u64 = 1;
+const ACCESS_PLATFORM: u64 = 2;
 const ACKNOWLEDGED: u64 = 1;
 const DRIVER: u64 = 2;
 const DRIVER_OK: u64 = 4;
@@ -47,6 +48,32 @@ pub struct Entropy<'r> {
 impl<'r> Entropy<'r> {
     /// Starts the device, with its queue in the shared page `queue`.
     pub fn start(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
+        let device = Self::find(realm, queue, VERSION_1 | ACCESS_PLATFORM)?;
+        device.set(
+            STATUS,
+            Width::Byte,
+            ACKNOWLEDGED | DRIVER | FEATURES_OK | DRIVER_OK,
+        );
+        Ok(device)
+    }
+
+    /// Starts the device although it would go round the SMMU.
+    pub fn start_unsafe(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
+        let device = Self::negotiate_only(realm, queue)?;
+        device.set(
+            STATUS,
+            Width::Byte,
+            ACKNOWLEDGED | DRIVER | FEATURES_OK | DRIVER_OK,
+        );
+        Ok(device)
+    }
+
+    /// Looks at such a device, and leaves it at that.
+    pub fn negotiate_only(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
+        Self::find(realm, queue, VERSION_1)
+    }
+
+    fn find(realm: &'r Realm, queue: u64, features: u64) -> Result<Self, &'static str> {
         let config = (0..FUNCTIONS).map(|function| CONFIG + (function << 12));
         let mut config = config.map(|base| realm.device(base));
         let found = config.find(|&base| hardware::load(base, Width::Word) == ENTROPY);
@@ -59,13 +86,8 @@ impl<'r> Entropy<'r> {
             queue,
             requests: 0,
         };
-        device.negotiate()?;
+        device.negotiate(features)?;
         device.set_up_queue();
-        device.set(
-            STATUS,
-            Width::Byte,
-            ACKNOWLEDGED | DRIVER | FEATURES_OK | DRIVER_OK,
-        );
         Ok(device)
     }
 
@@ -73,10 +95,10 @@ impl<'r> Entropy<'r> {
         hardware::store(self.realm.device(WINDOW + register), width, value);
     }
 
-    fn negotiate(&self) -> Result<(), &'static str> {
+    fn negotiate(&self, needed: u64) -> Result<(), &'static str> {
         self.set(STATUS, Width::Byte, 0);
         self.set(STATUS, Width::Byte, ACKNOWLEDGED | DRIVER);
-        for (word, features) in [(0, 0), (1, NEEDED)] {
+        for (word, features) in [(0, 0), (1, needed)] {
             self.set(FEATURE_SELECT, Width::Word, word);
             self.set(FEATURES, Width::Word, features);
         }

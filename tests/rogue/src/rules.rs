@@ -25,6 +25,8 @@ pub enum Rule {
     PrivateTable,
     /// What is closed to realms is not touched.
     ClosedDevice,
+    /// A device that does not offer ACCESS_PLATFORM is not started.
+    UnsafeDevice,
 }
 
 /// Whether a rule is kept or broken.
@@ -36,7 +38,7 @@ pub enum Way {
     Break,
 }
 
-const NAMES: [(&[u8], Rule); 9] = [
+const NAMES: [(&[u8], Rule); 10] = [
     (b"private-register", Rule::PrivateRegister),
     (b"write-back", Rule::WriteBack),
     (b"shared-code", Rule::SharedCode),
@@ -46,6 +48,7 @@ const NAMES: [(&[u8], Rule); 9] = [
     (b"empty", Rule::Empty),
     (b"private-table", Rule::PrivateTable),
     (b"closed-device", Rule::ClosedDevice),
+    (b"unsafe-device", Rule::UnsafeDevice),
 ];
 
 /// The monitor puts the boot arguments into the first 64 KiB at `tree`.
@@ -114,6 +117,7 @@ pub fn run(realm: &mut Realm, rule: Rule, way: Way) -> Result<(), &'static str> 
             hardware::call(code);
         }
         Rule::PrivateDescriptor => return descriptor(realm, broken),
+        Rule::UnsafeDevice => return unsafe_device(realm, broken),
         Rule::StaleDescriptor => return stale_descriptor(realm, broken),
         Rule::Alias => {
             let page = Realm::page(1);
@@ -160,6 +164,18 @@ fn stale_descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
         return fill(&mut device, alias, page, false);
     }
     fill(&mut device, alias, alias, true)
+}
+
+/// Looks at a device that would go round the SMMU, or starts it and lets it write.
+fn unsafe_device(realm: &Realm, broken: bool) -> Result<(), &'static str> {
+    let queue = realm.share(Realm::page(1))?;
+    if !broken {
+        Entropy::negotiate_only(realm, queue)?;
+        return Ok(());
+    }
+    let page = Realm::page(2);
+    let mut device = Entropy::start_unsafe(realm, queue)?;
+    fill(&mut device, page, page, false)
 }
 
 const LENGTH: u64 = 64;

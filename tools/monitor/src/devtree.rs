@@ -52,4 +52,4 @@ impl fmt::Display for Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

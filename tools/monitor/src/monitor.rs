@@ -112,6 +112,8 @@ pub struct Monitor<M> {
     counters: Counters,
     violations: Violations,
     starts: [Start; MAX_CPUS],
+    /// The guest has begun a line on the console and not ended it.
+    in_line: bool,
 }
 
 impl<M: Machine> Monitor<M> {
@@ -163,6 +165,7 @@ impl<M: Machine> Monitor<M> {
     /// Tells everything, once the guest is done.
     pub fn report(&mut self) {
         self.final_events();
+        self.end_line();
         let shared = self.realm.granules.shared();
         let rim = self.realm.measurements.initial();
         let report = Report {
@@ -174,10 +177,21 @@ impl<M: Machine> Monitor<M> {
         self.machine.print(format_args!("report: {report}"));
     }
 
+    /// Ends the line that the guest has begun, so that ours stands alone.
+    fn end_line(&mut self) {
+        if core::mem::take(&mut self.in_line) {
+            self.machine.print(format_args!(""));
+        }
+    }
+
     fn violation(&mut self, violation: Violation) {
         if self.violations.add(violation) {
+            self.end_line();
             self.machine
                 .print(format_args!("monitor: violation: {violation}"));
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,21 @@ fn a_device_that_is_closed_to_realms_is_caught() {
     is_enforced("closed-device", "no device for realms");
 }
 
+/// Without ACCESS_PLATFORM the SMMU does not hold a device, so the monitor keeps it from starting.
+#[test]
+fn a_device_that_would_go_round_the_smmu_never_gets_a_queue() {
+    let device = &["--device", "virtio-rng-pci,disable-legacy=on"];
+    let boot = |way: &str| Boot::rogue(&format!("{way}=unsafe-device dma=low")).with(device);
+    let allow = &["unsafe-device=allow"];
+    boot("break")
+        .monitor(allow)
+        .is_caught("started without ACCESS_PLATFORM");
+    let _outcome = boot("keep").monitor(allow).run_ok();
+    // The page stays untouched as well: the payload itself would say `failed`.
+    let said = boot("break").monitor(allow).run().console;
+    assert!(said.find("payload: ok").is_some());
+}
+
 /// The tests above would fail with a monitor that does not enforce: this is one.
 #[test]
 fn without_enforcement_the_same_images_pass_unseen() {

@@ -80,20 +80,41 @@ fn reg(base: u64, size: u64) -> Vec<u8> {
     [base.to_be_bytes(), size.to_be_bytes()].concat()
 }
 
-fn machine(arguments: &str) -> Vec<u8> {
+/// What differs between machines.
+#[derive(Clone, Copy)]
+pub(crate) struct Tree<'a> {
+    pub(crate) arguments: &'a str,
+    pub(crate) memory: u64,
+    pub(crate) smmu: bool,
+}
+
+impl Default for Tree<'_> {
+    fn default() -> Self {
+        Self {
+            arguments: "",
+            memory: 0x1000_0000,
+            smmu: true,
+        }
+    }
+}
+
+/// A tree as QEMU makes it, with the nodes that matter.
+pub(crate) fn machine(tree: &Tree<'_>) -> Vec<u8> {
     let mut b = Builder::default();
     b.begin("");
     b.begin("memory@40000000")
-        .property("reg", &reg(0x4000_0000, 0x1000_0000));
+        .property("reg", &reg(0x4000_0000, tree.memory));
     b.property("device_type", b"memory\0").end();
     b.begin("fw-cfg@9020000")
         .property("reg", &reg(0x0902_0000, 0x18))
         .end();
-    b.begin("smmuv3@9050000")
-        .property("phandle", &[0, 0, 0, 4])
-        .begin("child")
-        .end()
-        .end();
+    if tree.smmu {
+        b.begin("smmuv3@9050000")
+            .property("phandle", &[0, 0, 0, 4])
+            .begin("child")
+            .end()
+            .end();
+    }
     b.begin("pcie@10000000")
         .property("iommu-map", &[0; 16])
         .property("msi-map", &[1; 16]);
@@ -102,12 +123,19 @@ fn machine(arguments: &str) -> Vec<u8> {
         .property("reg", &reg(0x0900_0000, 0x1000))
         .end();
     b.begin("chosen")
-        .property("bootargs", &[arguments.as_bytes(), &[0]].concat());
+        .property("bootargs", &[tree.arguments.as_bytes(), &[0]].concat());
     b.property("linux,initrd-start", &[0x48, 0, 0, 0]);
     b.property("linux,initrd-end", &reg(0x4810_0000, 0)[..8])
         .end();
     b.end();
     b.tree()
+}
+
+fn with_arguments(arguments: &str) -> Vec<u8> {
+    machine(&Tree {
+        arguments,
+        ..Tree::default()
+    })
 }
 
 /// Every node and property as lines of text.
@@ -128,7 +156,7 @@ fn lines(tree: &[u8]) -> Vec<String> {
 
 #[test]
 fn the_machine_is_read() {
-    let tree = machine("monitor.dma=low -- hello");
+    let tree = with_arguments("monitor.dma=low -- hello");
     let read = Machine::read(&tree).unwrap();
     assert_eq!(read.memory, 0x4000_0000..0x5000_0000);
     assert_eq!(read.config, 0x40_1000_0000);
@@ -139,7 +167,7 @@ fn the_machine_is_read() {
 
 #[test]
 fn the_guest_does_not_see_what_could_go_round_the_smmu() {
-    let tree = machine("monitor.dma=low -- hello");
+    let tree = with_arguments("monitor.dma=low -- hello");
     let memory = GuestMemory::new(0x0c00_0000).unwrap();
     let mut out = vec![0xee; 4096];
     let size = rewrite(
@@ -174,7 +202,7 @@ fn the_guest_does_not_see_what_could_go_round_the_smmu() {
 
 #[test]
 fn a_guest_without_arguments_gets_no_bootargs() {
-    let tree = machine("monitor.dma=low");
+    let tree = with_arguments("monitor.dma=low");
     let memory = GuestMemory::new(0x0c00_0000).unwrap();
     let mut out = vec![0; 4096];
     let size = rewrite(
@@ -195,7 +223,7 @@ fn a_guest_without_arguments_gets_no_bootargs() {
 
 #[test]
 fn a_tree_that_does_not_fit_is_an_error() {
-    let tree = machine("");
+    let tree = with_arguments("");
     let memory = GuestMemory::new(0x0c00_0000).unwrap();
     let guest = Guest {
         memory,
@@ -211,7 +239,7 @@ fn a_tree_that_does_not_fit_is_an_error() {
 
 #[test]
 fn broken_trees_are_errors_and_not_panics() {
-    let tree = machine("a");
+    let tree = with_arguments("a");
     assert_eq!(Machine::read(&[0; 64]), Err(Error::Magic));
     for length in 0..tree.len() {
         assert!(Machine::read(&tree[..length]).is_err());

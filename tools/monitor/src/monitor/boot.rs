@@ -163,6 +163,7 @@ impl<M: Machine> Monitor<M> {
             counters: Counters::default(),
             violations: Violations::new(),
             starts: [Start::default(); MAX_CPUS],
+            in_line: false,
         })
     }
 

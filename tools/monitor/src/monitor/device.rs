@@ -49,7 +49,10 @@ impl<M: Machine> Monitor<M> {
                 Verdict::Nothing => Ok(()),
                 Verdict::Defuse(stream) => self.defuse(address, stream, value),
                 Verdict::Pass if self.is_table_refused(place, access.width, value) => Ok(()),
-                Verdict::Pass => self.machine.store(address, access.width, value),
+                Verdict::Pass => {
+                    self.watch_console(place, value);
+                    self.machine.store(address, access.width, value)
+                }
             };
         }
         let raw = match verdict {
@@ -60,6 +63,13 @@ impl<M: Machine> Monitor<M> {
             *register = access.loaded(raw);
         }
         Ok(())
+    }
+
+    /// Follows where the guest's lines end.
+    fn watch_console(&mut self, place: (Region, u64), value: u64) {
+        if place == (Region::Uart, 0) {
+            self.in_line = value & 0xff != u64::from(b'\n');
+        }
     }
 
     fn judge(&self, place: (Region, u64), access: Access) -> Verdict {
