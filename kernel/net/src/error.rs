@@ -21,6 +21,9 @@ pub enum Error {
     Unreachable,
     /// The network gave no address within the deadline.
     NoAddress,
+    /// Within the deadline, a DHCP server gave nothing but leases that make no sense, or took each
+    /// one back.
+    BadLease,
     /// The name has no address, or is not a name.
     NoSuchName,
     /// There is no server that knows names.
@@ -53,6 +56,7 @@ impl fmt::Display for Error {
             Self::InUse => f.write_str("the socket is in use"),
             Self::Unreachable => f.write_str("there is no route to the address"),
             Self::NoAddress => f.write_str("the network gave no address within the deadline"),
+            Self::BadLease => f.write_str("the DHCP server gave no lease that makes sense"),
             Self::NoSuchName => f.write_str("the name has no address"),
             Self::NoNameServer => f.write_str("there is no name server"),
             Self::BadAddress => f.write_str("the address or the port cannot be used"),
@@ -77,7 +81,9 @@ impl embedded_io_async::Error for Error {
             Self::ConnectionReset => ErrorKind::ConnectionReset,
             Self::NotConnected => ErrorKind::NotConnected,
             Self::InUse => ErrorKind::AddrInUse,
-            Self::Unreachable | Self::NoAddress | Self::NoNameServer => ErrorKind::AddrNotAvailable,
+            Self::Unreachable | Self::NoAddress | Self::BadLease | Self::NoNameServer => {
+                ErrorKind::AddrNotAvailable
+            }
             Self::NoSuchName => ErrorKind::NotFound,
             Self::BadAddress | Self::TooLong { .. } | Self::Truncated { .. } => {
                 ErrorKind::InvalidInput

@@ -5,6 +5,11 @@
 //!
 //! No wait needs a timer of its own: deadlines are kept by the stack, and [`Stack::poll`] says when
 //! the next one is.
+//!
+//! Left out, because nothing here needs it and each is something that a host could play with: IP
+//! fragments, multicast groups, duplicate address detection, VLANs. Not hidden: sequence numbers
+//! come from a small generator of smoltcp's, and whoever sees frames can foretell them; TCP alone
+//! authenticates nobody.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -33,13 +33,19 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`Error::NoAddress`] after `timeout`.
+    /// After `timeout`, [`Error::NoAddress`], or [`Error::BadLease`] if that is why.
     pub async fn wait_configured(&self, timeout: Duration) -> Result<Lease, Error> {
         let step = |inner: &mut crate::stack::Inner, context: &mut core::task::Context<'_>| {
             inner.poll_lease(context.waker())
         };
         let lease = self.shared.until(self.deadline(timeout), step).await;
-        lease.map_err(|_| Error::NoAddress)
+        lease.map_err(|_| {
+            let counters = self.shared.with(|inner| inner.counters());
+            match counters.bad_lease + counters.excess_naks {
+                0 => Error::NoAddress,
+                _ => Error::BadLease,
+            }
+        })
     }
 
     /// The main address, if the interface has one now.

@@ -21,7 +21,7 @@ fn ask(offer: Offer, refuses: Refuses) -> (Result<Lease, Error>, Counters, u32) 
 
 fn is_refused(offer: Offer) -> bool {
     let (lease, counters, _) = ask(offer, Refuses::Nothing);
-    lease == Err(Error::NoAddress) && counters.bad_lease > 0
+    lease == Err(Error::BadLease) && counters.bad_lease > 0
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn masks_with_holes_and_masks_of_everything_are_refused() {
 #[test]
 fn a_server_that_always_takes_back_is_not_followed_for_ever() {
     let (lease, counters, requests) = ask(Offer::default(), Refuses::Everything);
-    assert_eq!(lease, Err(Error::NoAddress));
+    assert_eq!(lease, Err(Error::BadLease));
     assert!(counters.excess_naks > 0);
     // Without a limit, each answer makes the client ask at once, every 400 us.
     assert!(requests < 50, "{requests} requests in a minute");
