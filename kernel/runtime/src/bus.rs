@@ -65,18 +65,17 @@ fn find_on(
 ) -> Bus {
     let scan = pci::scan(ecam);
     if scan.left_out != 0 {
-        log::warn!(
-            "pci: {} functions and buses were not looked at",
-            scan.left_out
-        );
+        let left_out = scan.left_out;
+        log::warn!("pci: {left_out} functions and buses were not looked at");
     }
     let mut placement = Placement::new(&windows(host), &reserved(machine, host));
     placement.note_assigned(ecam, &scan.functions);
     let mut bus = Bus::default();
-    for identity in &scan.functions {
-        let Some(kind) = Kind::of(identity) else {
-            continue;
-        };
+    let kinds = scan
+        .functions
+        .iter()
+        .map(|identity| (identity, Kind::of(identity)));
+    for (identity, kind) in kinds.filter_map(|(identity, kind)| Some((identity, kind?))) {
         let name = format!("{}", identity.bdf).into();
         let function = Function::new(ecam, *identity);
         match Transport::open(&function, &mut placement, devices, Rc::clone(clock)) {

@@ -14,12 +14,22 @@ use pci::Registers;
 /// How long one byte may wait for room. A port at 115200 baud needs 0.1 ms for one.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// Bytes that both kinds of port take at once when their buffer is empty. Asking before each byte
+/// would be an exit more for each.
+const DEPTH: u8 = 16;
+
 // PL011. Ref: DDI0183, chapter 3.
 const PL011_DATA: u64 = 0x00;
 const PL011_FLAGS: u64 = 0x18;
 const PL011_FULL: u32 = 1 << 5;
+const PL011_EMPTY: u32 = 1 << 7;
+const PL011_LINE_CONTROL: u64 = 0x2c;
+/// Eight bits, buffers on.
+const PL011_LINE: u32 = 0x70;
 // 16550.
 const NS16550_DATA: u64 = 0;
+const NS16550_FIFO_CONTROL: u64 = 2;
+const NS16550_FIFO_ON: u8 = 1;
 const NS16550_LINE_STATUS: u64 = 5;
 const NS16550_EMPTY: u8 = 1 << 5;
 
@@ -28,6 +38,8 @@ struct Port {
     uart: Uart,
     registers: Mmio,
     clock: Counter,
+    /// Bytes that fit without asking.
+    room: u8,
     /// The host let a byte wait for too long: until it takes one again, nothing waits.
     stuck: bool,
 }
@@ -44,8 +56,10 @@ pub fn open(uart: Uart, registers: Mmio, clock: Counter) {
         uart,
         registers,
         clock,
+        room: 0,
         stuck: false,
     };
+    port.enable_buffer();
     critical_section::with(|cs| PORT.borrow(cs).set(Some(port)));
 }
 
@@ -55,24 +69,48 @@ pub fn dropped() -> u64 {
 }
 
 impl Port {
-    fn has_room(&self) -> bool {
+    fn enable_buffer(&self) {
         match self.uart {
-            Uart::Pl011 => self.registers.read32(PL011_FLAGS) & PL011_FULL == 0,
-            Uart::Ns16550 { .. } => self.read(NS16550_LINE_STATUS) & NS16550_EMPTY != 0,
+            Uart::Pl011 => self.registers.write32(PL011_LINE_CONTROL, PL011_LINE),
+            Uart::Ns16550 { .. } => self.write(NS16550_FIFO_CONTROL, NS16550_FIFO_ON),
+        }
+    }
+
+    /// Asks how many bytes fit.
+    fn ask_room(&self) -> u8 {
+        match self.uart {
+            Uart::Pl011 => {
+                let flags = self.registers.read32(PL011_FLAGS);
+                if flags & PL011_EMPTY != 0 {
+                    DEPTH
+                } else {
+                    u8::from(flags & PL011_FULL == 0)
+                }
+            }
+            Uart::Ns16550 { .. } => {
+                let empty = self.read(NS16550_LINE_STATUS) & NS16550_EMPTY != 0;
+                if empty { DEPTH } else { 0 }
+            }
         }
     }
 
     fn send(&self, byte: u8) {
         match self.uart {
             Uart::Pl011 => self.registers.write32(PL011_DATA, byte.into()),
-            Uart::Ns16550 { shift, width } => {
-                let at = NS16550_DATA << shift;
-                match width {
-                    4 => self.registers.write32(at, byte.into()),
-                    2 => self.registers.write16(at, byte.into()),
-                    _ => self.registers.write8(at, byte),
-                }
-            }
+            Uart::Ns16550 { .. } => self.write(NS16550_DATA, byte),
+        }
+    }
+
+    /// Writes a register of a 16550, in accesses as wide as the device tree wants them.
+    fn write(&self, register: u64, value: u8) {
+        let Uart::Ns16550 { shift, width } = self.uart else {
+            return;
+        };
+        let at = register << shift;
+        match width {
+            4 => self.registers.write32(at, value.into()),
+            2 => self.registers.write16(at, value.into()),
+            _ => self.registers.write8(at, value),
         }
     }
 
@@ -91,16 +129,28 @@ impl Port {
 
     /// Sends one byte if there is room for it in time.
     fn put(&mut self, byte: u8) {
-        let patience = if self.stuck { Duration::ZERO } else { PATIENCE };
-        self.stuck = !self.clock.wait(patience, &mut || self.has_room());
+        if self.room == 0 {
+            self.await_room();
+        }
         if self.stuck {
             critical_section::with(|cs| {
                 let dropped = DROPPED.borrow(cs);
                 dropped.set(dropped.get().saturating_add(1));
             });
         } else {
+            self.room -= 1;
             self.send(byte);
         }
+    }
+
+    fn await_room(&mut self) {
+        let patience = if self.stuck { Duration::ZERO } else { PATIENCE };
+        let mut room = 0;
+        self.stuck = !self.clock.wait(patience, &mut || {
+            room = self.ask_room();
+            room != 0
+        });
+        self.room = room;
     }
 }
 

@@ -11,7 +11,7 @@ use bounce::{Pool, Region};
 use clock::Clock;
 use net::{Config, Stack};
 use plan::{Arguments, BLOCK};
-use virtio::{Block, Environment, Kind, Net, Rng};
+use virtio::{Block, Environment, Kind, Net, Rng, Transport};
 
 use crate::Error;
 use crate::bus::{Bus, Found};
@@ -34,6 +34,17 @@ pub struct Named<T> {
     pub pool: Pool,
     /// The device.
     pub device: T,
+}
+
+impl<T> Named<T> {
+    fn map<U>(self, make: impl FnOnce(T) -> U) -> Named<U> {
+        Named {
+            name: self.name,
+            line: self.line,
+            pool: self.pool,
+            device: make(self.device),
+        }
+    }
 }
 
 /// The devices that run.
@@ -59,8 +70,17 @@ impl Running {
             .fold(0, u64::wrapping_add)
     }
 
-    /// Connects every device to its interrupt line.
-    pub fn connect(&self, interrupts: &Interrupts) {
+    /// The block devices, for payloads.
+    pub fn disks(&self) -> Vec<Rc<Block>> {
+        let disks = self.disks.iter();
+        disks.map(|disk| Rc::clone(&disk.device)).collect()
+    }
+
+    /// Connects every device to its interrupt line, if interrupts are used.
+    pub fn connect(&self, interrupts: Option<&Interrupts>) {
+        let Some(interrupts) = interrupts else {
+            return;
+        };
         let card = self
             .card
             .iter()
@@ -150,69 +170,67 @@ pub fn start(bus: Bus, region: &Region, environment: Environment, random: &Gener
     for device in bus.found {
         let (name, line) = (Rc::clone(&device.name), device.interrupt);
         let kind = device.transport.kind();
-        if let Err(error) = start_one(&mut running, device, region, environment, random) {
-            running.refused.push(Refusal::told(name, kind, error));
-        } else {
-            log::debug!("{name}: started, interrupt {line:?}");
+        match running.start(device, region, environment, random) {
+            Ok(()) => log::debug!("{name}: started, interrupt {line:?}"),
+            Err(error) => running.refused.push(Refusal::told(name, kind, error)),
         }
     }
     running
 }
 
-fn start_one(
-    running: &mut Running,
-    found: Found,
-    region: &Region,
-    environment: Environment,
-    random: &Generator,
-) -> Result<(), virtio::Error> {
-    let pool = |found: &Found| region.pool(&found.name, shared_bytes(found));
-    match found.transport.kind() {
-        Kind::Net if running.card.is_some() => {
-            log::info!("{}: not used: one network card is enough", found.name);
+impl Running {
+    fn start(
+        &mut self,
+        found: Found,
+        region: &Region,
+        environment: Environment,
+        random: &Generator,
+    ) -> Result<(), virtio::Error> {
+        match found.transport.kind() {
+            Kind::Net if self.card.is_some() => {
+                log::info!("{}: not used: one network card is enough", found.name);
+            }
+            Kind::Net => {
+                let start = |transport, pool: &Pool| Net::start(transport, pool, environment);
+                self.card = Some(named(found, region, start)?.map(Card::new));
+            }
+            Kind::Block => {
+                let start = |transport, pool: &Pool| Block::start(transport, pool, environment);
+                self.disks.push(named(found, region, start)?.map(Rc::new));
+            }
+            Kind::Rng => {
+                let start = |transport, pool: &Pool| Rng::start(transport, pool, environment);
+                let mut source = named(found, region, start)?.device;
+                mix(&mut source, random)?;
+                self.entropy.push(source);
+            }
+            Kind::Other(kind) => log::info!("{}: no driver for virtio kind {kind}", found.name),
         }
-        Kind::Net => {
-            let start = |found: Found, pool: &Pool| Net::start(found.transport, pool, environment);
-            let named = named(pool(&found)?, found, start)?;
-            running.card = Some(Named {
-                name: named.name,
-                line: named.line,
-                pool: named.pool,
-                device: Card::new(named.device),
-            });
-        }
-        Kind::Block => {
-            let start = |found: Found, pool: &Pool| {
-                Block::start(found.transport, pool, environment).map(Rc::new)
-            };
-            running.disks.push(named(pool(&found)?, found, start)?);
-        }
-        Kind::Rng => {
-            let pool = pool(&found)?;
-            let mut source = Rng::start(found.transport, &pool, environment)?;
-            let mut bytes = [0; MIXED_IN];
-            let given = source.read(&mut bytes)?;
-            random.mix(bytes.get(..given).unwrap_or_default());
-            running.entropy.push(source);
-        }
-        Kind::Other(kind) => log::info!("{}: no driver for virtio kind {kind}", found.name),
+        Ok(())
     }
-    Ok(())
 }
 
+/// Carves a pool for a device and starts it.
 fn named<T>(
-    pool: Pool,
     found: Found,
-    start: impl FnOnce(Found, &Pool) -> Result<T, virtio::Error>,
+    region: &Region,
+    start: impl FnOnce(Transport, &Pool) -> Result<T, virtio::Error>,
 ) -> Result<Named<T>, virtio::Error> {
-    let (name, line) = (Rc::clone(&found.name), found.interrupt);
-    let device = start(found, &pool)?;
+    let pool = region.pool(&found.name, shared_bytes(&found))?;
     Ok(Named {
-        name,
-        line,
+        device: start(found.transport, &pool)?,
+        name: found.name,
+        line: found.interrupt,
         pool,
-        device,
     })
+}
+
+/// Mixes random bytes of the host in.
+fn mix(source: &mut Rng, random: &Generator) -> Result<(), virtio::Error> {
+    let mut bytes = [0; MIXED_IN];
+    let given = source.read(&mut bytes)?;
+    random.mix(bytes.get(..given).unwrap_or_default());
+    Ok(())
 }
 
 /// Starts the network on the card, with the address of the boot argument `ip=`.

@@ -49,7 +49,9 @@ fn stop(error: &Error) -> Stop {
             "memory layout",
             "too little RAM, or bounce=SIZE is larger than what is free; give more memory",
         ),
-        Error::Argument { .. } => ("boot arguments", "a typing error in the VMM's command line"),
+        Error::Argument { .. } | Error::Address(_) => {
+            ("boot arguments", "a typing error in the VMM's command line")
+        }
         Error::NoCounter => ("counter", "firmware did not set CNTFRQ_EL0"),
         _ => ("runtime", "see the message"),
     };

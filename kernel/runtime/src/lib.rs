@@ -21,6 +21,7 @@ mod diagnosis;
 mod error;
 mod executor;
 mod fault;
+mod ground;
 mod heap;
 mod interrupts;
 mod logger;

@@ -12,6 +12,7 @@ use plan::Patience;
 
 use crate::devices::Running;
 use crate::interrupts::Interrupts;
+use crate::realm::Parts;
 use crate::{time, trace};
 
 /// Everything that is polled.
@@ -28,22 +29,15 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Takes everything that is polled. `entry` is when the image was entered.
-    pub fn new(
-        clock: Counter,
-        entry: Instant,
-        region: Rc<Region>,
-        running: Rc<Running>,
-        stack: Option<Stack>,
-        interrupts: Option<Rc<Interrupts>>,
-    ) -> Self {
+    /// Takes what is polled of `parts`, and the network.
+    pub fn new(parts: &Parts, stack: Option<Stack>) -> Self {
         Self {
-            clock,
-            entry,
-            region,
-            running,
+            clock: parts.clock,
+            entry: parts.entry,
+            region: Rc::clone(&parts.region),
+            running: Rc::clone(&parts.running),
             stack,
-            interrupts,
+            interrupts: parts.interrupts.clone(),
             patience: Patience::default(),
             slept: Cell::new(None),
         }

@@ -6,9 +6,9 @@ use clock::Instant;
 use crate::{console, println};
 
 /// Events that are kept until they are printed.
-const ROOM: usize = 1024;
+const ROOM: usize = 8192;
 /// Events that are printed before devices and tasks have their turn again.
-const BATCH: usize = 8;
+const BATCH: usize = 32;
 
 /// Begins the trace.
 pub fn enable(trace: &Trace) {

@@ -19,7 +19,7 @@ mod url;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use airlock::{Network, Realm, println};
+use airlock::{Disk, Network, Realm, println};
 use http::{Request, Response};
 
 use crate::error::Error;
@@ -51,23 +51,21 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
     let url = Url::parse(url).ok_or(Error::BadUrl)?;
     let disk = realm.disk()?;
     println!("fetch: {}", realm.facts());
-    let gateway = configure(realm, network).await?;
-    if let Some(gateway) = gateway {
-        let time = network.ping(gateway, PING_PATIENCE).await?;
-        println!(
-            "fetch: gateway {gateway} answers in {} us",
-            time.as_micros()
-        );
+    if let Some(gateway) = configure(realm, network).await? {
+        let time = network.ping(gateway, PING_PATIENCE).await?.as_micros();
+        println!("fetch: gateway {gateway} answers in {time} us");
     }
     let began = realm.now();
     let mut response = get(network, &url).await?;
     let announced = announced(&response)?;
     let (len, received) = store::receive(&mut response, &disk).await?;
-    let time = realm.now().since(began);
-    println!(
-        "fetch: {len} bytes from {url} to the disk in {} ms",
-        time.as_millis()
-    );
+    let time = realm.now().since(began).as_millis();
+    println!("fetch: {len} bytes from {url} to the disk in {time} ms");
+    compare(&disk, len, announced, received).await
+}
+
+/// Checks that what came, and what the disk gives back, is what the server announced.
+async fn compare(disk: &Disk, len: u64, announced: Digest, received: Digest) -> Result<(), Error> {
     if received != announced {
         return Err(Error::WrongDigest {
             announced,
@@ -75,7 +73,7 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
         });
     }
     println!("fetch: sha256 {received} is what the server announced");
-    let stored = store::read_back(&disk, len).await?;
+    let stored = store::read_back(disk, len).await?;
     if stored != announced {
         return Err(Error::WrongOnDisk { announced, stored });
     }

@@ -1,0 +1,202 @@
+//! What boot stands on: the device tree, the RMM, a console, and RAM that is ours.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use arch::counter::Counter;
+use arch::{Devices, image};
+use clock::{Clock, Instant};
+use devtree::{Console, Machine, PsciMethod, Tree};
+use ipa::IpaSpace;
+use pci::Mapper;
+use plan::{Arguments, parse_size};
+use rsi::SetFlags;
+use virtio::Environment;
+
+use crate::memory::Memory;
+use crate::power::{self, Call};
+use crate::ram::Ram;
+use crate::random::Generator;
+use crate::realm::{Facts, Mode};
+use crate::rmm::{self, Rmm};
+use crate::{Error, console, fault, logger};
+
+/// What boot stands on.
+pub struct Ground {
+    memory: Memory,
+    tree: &'static [u8],
+    /// The address space.
+    pub space: IpaSpace,
+    /// The RMM, in a realm.
+    pub rmm: Option<Rmm>,
+    /// What the device tree says of the machine.
+    pub machine: Box<Machine>,
+    /// What the user says.
+    pub arguments: Arguments,
+    clock: Counter,
+}
+
+impl Ground {
+    /// Finds out where we are, opens the console, and claims all RAM.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the device tree or the RMM.
+    pub fn find(at: u64, clock: Counter, entry: Instant) -> Result<Self, Error> {
+        let memory = Memory::begin(at)?;
+        let bytes = memory.device_tree()?;
+        let tree = Tree::new(bytes)?;
+        let call = Call::of(psci(tree));
+        power::use_call(call);
+        let rmm = find_rmm(call, &memory, tree, clock)?;
+        let plain = Ok(IpaSpace::plain());
+        let space = rmm.as_ref().map_or(plain, |rmm| rmm.config.space())?;
+        fault::know(space);
+        let machine = find_machine(&memory, space, tree, clock)?;
+        let arguments = Arguments::parse(&machine.boot_arguments);
+        logger::open(clock, entry);
+        if let Some(level) = arguments.get("log") {
+            logger::set_level(level);
+        }
+        let ground = Self {
+            memory,
+            tree: bytes,
+            space,
+            rmm,
+            machine,
+            arguments,
+            clock,
+        };
+        ground.claim()?;
+        Ok(ground)
+    }
+
+    /// Makes all RAM the realm's own. What the host left empty would fault on first use, at a
+    /// moment of the host's choosing.
+    fn claim(&self) -> Result<(), Error> {
+        let Some(rmm) = &self.rmm else {
+            return Ok(());
+        };
+        let address = self.space.shared_bit();
+        if address.saturating_mul(2) > self.memory.map().borrow().limit() {
+            return Err(Error::Map(arch::PagingError::OutOfReach { address }));
+        }
+        for range in &self.machine.memory {
+            rmm.rsi.set_ram(*range, SetFlags::NoChangeDestroyed)?;
+        }
+        Ok(())
+    }
+
+    /// Maps the free RAM, and sets a part of it aside for the bounce region.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ram::open`], and [`Error::Argument`] for `bounce=`.
+    pub fn open_ram(&self) -> Result<Ram, Error> {
+        let (map, wanted) = (self.memory.map(), self.wanted()?);
+        Ram::open(map, self.space, self.tree, &self.machine, wanted)
+    }
+
+    /// The size of the bounce region that the boot arguments ask for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`]
+    pub fn wanted(&self) -> Result<Option<u64>, Error> {
+        let size = self.arguments.get("bounce").map(parse_size).transpose();
+        size.map_err(|_| Error::Argument {
+            key: "bounce",
+            expected: "a size, such as 4M",
+        })
+    }
+
+    /// What maps device registers: anywhere but over RAM and the image.
+    pub fn devices(&self) -> Devices {
+        let ram = self.machine.memory.iter();
+        let ram = ram.map(|ram| ram.base().get()..ram.top());
+        let memory: Vec<Range<u64>> = ram.chain([image::whole()]).collect();
+        Devices::new(self.memory.map(), self.space, memory)
+    }
+
+    /// The clock, for drivers.
+    pub fn shared_clock(&self) -> Rc<dyn Clock> {
+        Rc::new(self.clock)
+    }
+
+    /// What drivers have to know.
+    pub fn environment(&self) -> Environment {
+        if self.space.is_realm() {
+            Environment::Realm
+        } else {
+            Environment::Machine
+        }
+    }
+
+    /// What payloads are told.
+    pub fn facts(&self, random: &Generator) -> Facts {
+        let mode = self.rmm.as_ref().map_or(Mode::Machine, |rmm| Mode::Realm {
+            rsi: rmm.rsi.version(),
+            ipa_width: self.space.width(),
+            hash: rmm.config.hash_algorithm,
+            personalization: rmm.config.personalization_value,
+        });
+        Facts {
+            mode,
+            memory: self.machine.memory.iter().map(|ram| ram.len()).sum(),
+            entropy: random.is_seeded(),
+        }
+    }
+}
+
+/// The way to PSCI, from a tree that may be wrong elsewhere: what is wrong is told later, when
+/// there is a console.
+fn psci(tree: Tree<'_>) -> Option<PsciMethod> {
+    let machine = tree.machine(IpaSpace::plain());
+    machine.ok().and_then(|machine| machine.psci)
+}
+
+/// Looks for an RMM, unless the machine calls by `hvc`: in a realm that is undefined.
+fn find_rmm(
+    call: Call,
+    memory: &Memory,
+    tree: Tree<'_>,
+    clock: Counter,
+) -> Result<Option<Rmm>, Error> {
+    if call == Call::Hvc {
+        return Ok(None);
+    }
+    rmm::find().inspect_err(|_| {
+        let space = rmm::space_of_stranger().unwrap_or(IpaSpace::plain());
+        open_console(memory, space, tree.console(space).ok().flatten(), clock);
+    })
+}
+
+/// Reads the device tree, and opens the console. If the tree is wrong, this is told on the console
+/// that it names, unchecked as it is by then: nothing else is going to happen.
+fn find_machine(
+    memory: &Memory,
+    space: IpaSpace,
+    tree: Tree<'_>,
+    clock: Counter,
+) -> Result<Box<Machine>, Error> {
+    let machine = tree.machine(space).map(Box::new);
+    let console = match &machine {
+        Ok(machine) => machine.console,
+        Err(_) => tree.console(space).ok().flatten(),
+    };
+    open_console(memory, space, console, clock);
+    Ok(machine?)
+}
+
+/// Opens the console, if there is one. Without it the image runs silently.
+fn open_console(memory: &Memory, space: IpaSpace, console: Option<Console>, clock: Counter) {
+    let Some(console) = console else {
+        return;
+    };
+    let devices = Devices::new(memory.map(), space, Vec::from([image::whole()]));
+    if let Ok(registers) = devices.map(console.range.base(), console.range.len()) {
+        console::open(console.uart, registers, clock);
+    }
+}
