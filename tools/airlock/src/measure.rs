@@ -1,5 +1,7 @@
 //! `airlock measure`: the RIM that an image must have, from the file alone.
 
+mod tree;
+
 use crate::image;
 use crate::units;
 use ::measure::vmm::{self, Event, Files, Layout, Machine, Order};
@@ -159,17 +161,19 @@ pub fn compute(options: &MeasureOptions) -> Result<Measurements> {
     };
     ensure!(options.vcpus > 0, "--vcpus must be at least 1");
     let layout = layout(options, &files)?;
+    let dtb = files.dtb.filter(|_| options.vmm != Vmm::Monitor);
+    let in_tree = dtb.map(|dtb| tree::check(dtb, options, &layout));
+    let arguments = in_tree.transpose()?.or_else(|| options.append.clone());
     let rules = match options.rmm {
         Rules::V1_0 => Rmm::V1_0,
         Rules::V2_0 => Rmm::V2_0,
     };
     let mut events = Vec::new();
     let rim = layout.measure(rules, &mut |event| events.push(event));
-    let arguments = options.append.as_deref();
     Ok(Measurements {
         rim,
         events,
-        rem1: arguments.map(|arguments| rem_of_arguments(rim.algorithm(), arguments)),
+        rem1: arguments.map(|arguments| rem_of_arguments(rim.algorithm(), &arguments)),
     })
 }
 
@@ -257,90 +261,4 @@ fn base64(digest: &Digest) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::{Arguments, Command};
-    use clap::Parser;
-    use std::path::Path;
-
-    fn options(image: &Path, line: &[&str]) -> MeasureOptions {
-        let mut words = vec!["airlock", "measure", image.to_str().unwrap()];
-        words.extend(line);
-        match Arguments::try_parse_from(words).unwrap().command {
-            Command::Measure(options) => *options,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn folder() -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut image = vec![0; 5000];
-        image[16..24].copy_from_slice(&0x10_0000_u64.to_le_bytes());
-        image[56..60].copy_from_slice(b"ARMd");
-        let file = folder.path().join("image");
-        std::fs::write(&file, image).unwrap();
-        (folder, file)
-    }
-
-    const MONITOR: &[&str] = &["--vmm", "monitor", "--memory", "64M"];
-    const LKVM: &[&str] = &["--vmm", "lkvm", "--memory", "64M"];
-
-    #[test]
-    fn one_changed_byte_changes_the_rim() {
-        let (_folder, file) = folder();
-        let before = compute(&options(&file, MONITOR)).unwrap();
-        let mut image = std::fs::read(&file).unwrap();
-        image[4999] ^= 1;
-        std::fs::write(&file, image).unwrap();
-        let after = compute(&options(&file, MONITOR)).unwrap();
-        assert_ne!(before.rim, after.rim);
-        assert_eq!(before.events.len(), 1 + 32 + 2 + 1);
-    }
-
-    #[test]
-    fn boot_arguments_change_rem_1_and_not_the_rim() {
-        let (_folder, file) = folder();
-        let with = |append| {
-            let line = [MONITOR, &["--append", append]].concat();
-            compute(&options(&file, &line)).unwrap()
-        };
-        let (one, other) = (with("a=1"), with("a=2"));
-        assert_eq!(one.rim, other.rim);
-        assert_ne!(one.rem1, other.rem1);
-    }
-
-    #[test]
-    fn lkvm_needs_the_host_s_debug_registers_and_the_device_tree() {
-        let (_folder, file) = folder();
-        let error = |line: &[&str]| {
-            let error = compute(&options(&file, line)).unwrap_err();
-            error.to_string()
-        };
-        assert!(error(LKVM).contains("--bps"));
-        let line = [LKVM, &["--bps", "5", "--wps", "3"]].concat();
-        assert!(error(&line).contains("--dump-dtb"));
-    }
-
-    #[test]
-    fn the_rules_and_the_hash_change_the_rim() {
-        let (_folder, file) = folder();
-        let rim = |more: &[&str]| {
-            let line = [MONITOR, more].concat();
-            compute(&options(&file, &line)).unwrap().rim
-        };
-        assert_ne!(rim(&[]), rim(&["--rmm", "2.0"]));
-        assert_eq!(rim(&["--hash", "sha512"]).as_bytes().len(), 64);
-        assert_ne!(rim(&[]), rim(&["--width", "33"]));
-        assert_ne!(rim(&[]), rim(&["--bps", "4"]));
-    }
-
-    #[test]
-    fn reference_values_have_the_form_of_the_demonstration() {
-        let digest = Algorithm::Sha256.hash(b"abc");
-        let json: serde_json::Value = serde_json::from_str(&reference_values(&[digest])).unwrap();
-        assert_eq!(
-            json["reference-values"][0],
-            "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
-        );
-    }
-}
+mod tests;
