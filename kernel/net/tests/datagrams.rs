@@ -72,13 +72,16 @@ fn datagrams_come_back_over_ipv6() {
 
 #[test]
 fn datagrams_come_back_when_the_device_completes_checksums() {
-    let world = World::default();
-    let config = net::Config::parse("10.0.0.1/24").unwrap();
-    let port = world.hub.port(1).completing_checksums();
-    let client = world.stack_on(port, &config).network();
-    let server = world.host(2, "10.0.0.2/24");
-    let back = echo(&world, &client, &server, address("10.0.0.2:7"), 333);
-    assert_eq!(back, vec![7; 333]);
+    for (ours, theirs) in [("10.0.0.1/24", "10.0.0.2"), ("fd00::1/64", "fd00::2")] {
+        let world = World::default();
+        let config = net::Config::parse(ours).unwrap();
+        let port = world.hub.port(1).completing_checksums();
+        let client = world.stack_on(port, &config).network();
+        let prefix = &ours[ours.find('/').unwrap()..];
+        let server = world.host(2, &format!("{theirs}{prefix}"));
+        let to = SocketAddr::new(host(theirs), 7);
+        assert_eq!(echo(&world, &client, &server, to, 333), vec![7; 333]);
+    }
 }
 
 #[test]

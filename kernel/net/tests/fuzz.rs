@@ -68,7 +68,8 @@ fn script(random: &mut Seeded, chains: usize) -> Vec<u8> {
         for (kind, start) in CHAINS[random.below(CHAINS.len())] {
             let len = [0, 0, 30][random.below(3)];
             let body = [start, &random.bytes(len)[..]].concat();
-            script.extend([*kind, body.len() as u8]);
+            let long = [0, 0, 0, 0x80][random.below(4)];
+            script.extend([*kind | long, body.len() as u8]);
             script.extend(body);
         }
     }

@@ -171,15 +171,19 @@ impl FramePort for HubPort {
     fn flush(&mut self) {}
 }
 
-/// Sums an IPv4 TCP or UDP segment over the partial sum that is there, as a device does.
+/// Sums a TCP or UDP segment over the partial sum that is there, as a device does.
 fn complete_checksum(frame: &mut [u8]) {
-    let ipv4 = frame[12..14] == [8, 0];
-    let field = match frame[23] {
-        6 if ipv4 => 14 + 20 + 16,
-        17 if ipv4 => 14 + 20 + 6,
+    let (protocol, segment) = match frame[12..14] {
+        [8, 0] => (frame[23], 14 + 20),
+        [0x86, 0xdd] => (frame[20], 14 + 40),
         _ => return,
     };
-    let mut sum: u32 = frame[34..]
+    let field = match protocol {
+        6 => segment + 16,
+        17 => segment + 6,
+        _ => return,
+    };
+    let mut sum: u32 = frame[segment..]
         .chunks(2)
         .map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low)))
         .sum();
