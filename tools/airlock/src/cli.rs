@@ -109,6 +109,9 @@ pub struct RunOptions {
     /// One more device, as QEMU's -device takes it; can be given more than once.
     #[arg(long, value_name = "DEVICE")]
     pub device: Vec<String>,
+    /// One more word for QEMU's command line, as it is; can be given more than once.
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub qemu_arg: Vec<String>,
     /// Gives the kernel these bytes as its device tree (--mode vm only).
     #[arg(long, value_name = "FILE")]
     pub device_tree: Option<PathBuf>,

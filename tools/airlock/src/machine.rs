@@ -47,6 +47,8 @@ pub struct Machine {
     pub forwards: Vec<Forward>,
     /// More devices.
     pub devices: Vec<String>,
+    /// More words for the command line.
+    pub words: Vec<String>,
     /// Instead of QEMU's loader: the entry stub and the bytes that the kernel gets as device tree.
     pub bare: Option<Bare>,
 }
@@ -173,6 +175,8 @@ impl Machine {
                 format!("virtio-blk-pci,drive=d{number},disable-legacy=on{platform}"),
             );
         }
+        // First the words: a device may need what they define.
+        line.0.extend(self.words.iter().map(OsString::from));
         for device in &self.devices {
             line.option("-device", device);
         }
@@ -251,6 +255,7 @@ mod tests {
             net: Network::User,
             forwards: Vec::new(),
             devices: Vec::new(),
+            words: Vec::new(),
             bare: None,
         }
     }

@@ -178,6 +178,7 @@ fn machine(options: &RunOptions) -> Machine {
         net: options.net.clone(),
         forwards: options.forward.clone(),
         devices: options.device.clone(),
+        words: options.qemu_arg.clone(),
         bare: None,
     }
 }

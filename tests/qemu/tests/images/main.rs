@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod boot;
+mod doctor;
+mod echo;
 mod main_job;
 mod monitor_lies;
 mod rogue;
