@@ -12,6 +12,18 @@ pub struct Accesses {
     pub writes: u64,
 }
 
+impl Accesses {
+    /// Counts one more.
+    pub fn count(&mut self, write: bool) {
+        let count = if write {
+            &mut self.writes
+        } else {
+            &mut self.reads
+        };
+        *count = count.saturating_add(1);
+    }
+}
+
 /// The numbers of the report.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
@@ -40,15 +52,9 @@ impl Counters {
     /// Counts an access that was carried out.
     pub fn access(&mut self, region: Region, write: bool) {
         self.exits = self.exits.saturating_add(1);
-        let Some(accesses) = self.regions.get_mut(region as usize) else {
-            return;
-        };
-        let count = if write {
-            &mut accesses.writes
-        } else {
-            &mut accesses.reads
-        };
-        *count = count.saturating_add(1);
+        if let Some(accesses) = self.regions.get_mut(region as usize) {
+            accesses.count(write);
+        }
     }
 
     /// Counts a call of the RSI.

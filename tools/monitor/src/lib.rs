@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod counters;
 pub mod devtree;
+pub mod functions;
 pub mod gic;
 pub mod granules;
 pub mod inject;

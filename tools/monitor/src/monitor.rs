@@ -13,6 +13,7 @@ use core::sync::atomic::AtomicU8;
 
 pub use self::boot::{Booted, Refusal};
 use crate::counters::Counters;
+use crate::functions::Functions;
 use crate::gic::Tables as GicTables;
 use crate::layout::{GuestMemory, MAX_GRANULES, Space};
 use crate::machine::Machine;
@@ -110,6 +111,7 @@ pub struct Monitor<M> {
     tables: GicTables,
     realm: Realm<'static>,
     counters: Counters,
+    functions: Functions,
     violations: Violations,
     starts: [Start; MAX_CPUS],
     /// The guest has begun a line on the console and not ended it.
@@ -170,6 +172,7 @@ impl<M: Machine> Monitor<M> {
         let rim = self.realm.measurements.initial();
         let report = Report {
             counters: &self.counters,
+            functions: &self.functions,
             violations: &self.violations,
             shared,
             rim,

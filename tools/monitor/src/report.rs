@@ -2,15 +2,18 @@
 
 use core::fmt::{self, Write};
 
-use crate::counters::Counters;
+use crate::counters::{Accesses, Counters};
+use crate::functions::Functions;
 use crate::regions;
 use crate::rsi::Command;
-use crate::violation::Violations;
+use crate::violation::{Place, Violations};
 
 /// What is reported.
 pub struct Report<'a> {
     /// Counts.
     pub counters: &'a Counters,
+    /// Accesses by PCI function.
+    pub functions: &'a Functions,
     /// Broken rules.
     pub violations: &'a Violations,
     /// Granules in the shared half at the end, and the most there were.
@@ -36,6 +39,8 @@ impl fmt::Display for Report<'_> {
         )?;
         f.write_str(",\"regions\":{")?;
         self.regions(f)?;
+        f.write_str("},\"functions\":{")?;
+        self.functions(f)?;
         write!(
             f,
             "}},\"shared_pages\":{},\"shared_pages_max\":{}",
@@ -80,6 +85,16 @@ impl Report<'_> {
                 accesses.reads,
                 accesses.writes
             )?;
+        }
+        Ok(())
+    }
+
+    fn functions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for (stream, accesses) in self.functions.iter() {
+            comma(f, &mut first)?;
+            let (place, Accesses { reads, writes }) = (Place(stream), accesses);
+            write!(f, "\"{place}\":{{\"reads\":{reads},\"writes\":{writes}}}")?;
         }
         Ok(())
     }
@@ -157,6 +172,7 @@ mod tests {
         });
         let report = Report {
             counters: &counters,
+            functions: &Functions::new(),
             violations: &violations,
             shared: (3, 7),
             rim: &[0xab, 1],
@@ -180,6 +196,7 @@ mod tests {
         let violations = Violations::new();
         let report = Report {
             counters: &counters,
+            functions: &Functions::new(),
             violations: &violations,
             shared: (0, 0),
             rim: &[],

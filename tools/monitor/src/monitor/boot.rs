@@ -6,6 +6,7 @@ use core::ops::Range;
 use super::{MAX_CPUS, Monitor, Start, Storage};
 use crate::counters::Counters;
 use crate::devtree::{self, Guest};
+use crate::functions::Functions;
 use crate::gic::Tables;
 use crate::granules::{Ripas, granules};
 use crate::layout::{
@@ -161,6 +162,7 @@ impl<M: Machine> Monitor<M> {
             tables: Tables::new(),
             realm: Realm::new(options, space, memory, &storage.states)?,
             counters: Counters::default(),
+            functions: Functions::new(),
             violations: Violations::new(),
             starts: [Start::default(); MAX_CPUS],
             in_line: false,

@@ -27,7 +27,7 @@ impl<M: Machine> Monitor<M> {
         }
         match self.repeat(frame, (region, offset), address, access) {
             Ok(()) => {
-                self.counters.access(region, access.write);
+                self.count((region, offset), address, access.write);
                 frame.pc = pc.wrapping_add(4);
             }
             Err(Abort) => self.refuse(frame, Violation::NoDevice { address, pc }),
@@ -63,6 +63,17 @@ impl<M: Machine> Monitor<M> {
             *register = access.loaded(raw);
         }
         Ok(())
+    }
+
+    /// Counts an access that was carried out, for its window and for its function.
+    fn count(&mut self, (region, offset): (Region, u64), address: u64, write: bool) {
+        self.counters.access(region, write);
+        if write && region == Region::PciConfig {
+            self.functions
+                .follow(&self.machine, self.regions.config(), offset);
+        }
+        self.functions
+            .count((region, offset), address - offset, write);
     }
 
     /// Follows where the guest's lines end.
