@@ -3,7 +3,7 @@
 use testkit::fuzz;
 use testkit::random::Seeded;
 
-const RUNS: usize = if cfg!(miri) { 1 } else { 400 };
+const RUNS: usize = 400;
 
 #[test]
 fn any_configuration_space_ends_in_a_driver_or_an_error() {

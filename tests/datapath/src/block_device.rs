@@ -8,7 +8,7 @@ use crate::setup::{STYLES, WithDisk, disk};
 
 /// Bytes that need several requests.
 const LONG: usize = if cfg!(miri) {
-    65 * 1024
+    8 * 1024
 } else {
     200 * 1024 + 512
 };
@@ -22,7 +22,7 @@ fn what_is_written_is_on_the_disk_and_is_read_back() {
     for &style in STYLES {
         let WithDisk {
             device, fake, disk, ..
-        } = disk(style, FakeBlock::new(1024));
+        } = disk(style, FakeBlock::new(LONG / 512 + 8));
         let data = pattern(LONG);
         block_on(disk.write(7, &data), || ()).unwrap();
         block_on(disk.flush(), || ()).unwrap();
@@ -38,6 +38,7 @@ fn what_is_written_is_on_the_disk_and_is_read_back() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
 fn neighbours_of_what_is_written_are_left_alone() {
     let WithDisk { fake, disk, .. } = disk(Style::Qemu, FakeBlock::new(16));
     let before = fake.borrow().content.clone();
@@ -48,6 +49,7 @@ fn neighbours_of_what_is_written_are_left_alone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
 fn every_byte_crosses_once() {
     for &style in STYLES {
         let WithDisk { rig, disk, .. } = disk(style, FakeBlock::new(1024));
@@ -68,6 +70,7 @@ fn every_byte_crosses_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
 fn nothing_is_copied_out_before_a_read() {
     let WithDisk {
         rig, device, disk, ..
@@ -89,6 +92,7 @@ fn nothing_is_copied_out_before_a_read() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
 fn the_requests_of_one_call_share_a_doorbell() {
     let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(1024));
     let before = device.doorbells();
@@ -99,6 +103,7 @@ fn the_requests_of_one_call_share_a_doorbell() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
 fn a_read_only_disk_refuses_writes_and_gives_reads() {
     let WithDisk { fake, disk, .. } = disk(Style::Qemu, FakeBlock::new(8).read_only());
     assert!(disk.read_only());
@@ -111,6 +116,7 @@ fn a_read_only_disk_refuses_writes_and_gives_reads() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
 fn a_disk_of_no_sectors_starts_and_every_access_is_out_of_range() {
     for &style in STYLES {
         let WithDisk { fake, disk, .. } = disk(style, FakeBlock::new(0));
@@ -127,6 +133,7 @@ fn a_disk_of_no_sectors_starts_and_every_access_is_out_of_range() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
 fn a_flush_of_a_disk_without_a_cache_asks_for_nothing() {
     let mut plain = FakeBlock::new(8);
     plain.features = 0;

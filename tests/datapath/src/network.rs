@@ -114,7 +114,7 @@ fn a_device_that_has_not_looked_yet_is_not_rung_again() {
 
 #[test]
 fn a_device_without_event_indexes_is_rung_for_each_batch() {
-    let rig = crate::setup::rig(Style::Qemu);
+    let rig = crate::setup::rig_of(Style::Qemu, crate::setup::CARD_POOL);
     let fake = std::rc::Rc::new(std::cell::RefCell::new(FakeNet::default()));
     let device = rig.plug(1, std::rc::Rc::<std::cell::RefCell<FakeNet>>::clone(&fake));
     device.lie(|l| {

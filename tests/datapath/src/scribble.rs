@@ -17,7 +17,7 @@ use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::random::Seeded;
 use testkit::shared_memory::SharedMemory;
 
-use crate::setup::{CARD, CARD_POOL, DISK, DISK_POOL, frame, receive, rig};
+use crate::setup::{CARD, CARD_POOL, WithDisk, disk, frame, receive, rig_of};
 
 /// Words of one size that are scribbled over. The size is that of the driver's accesses: Miri
 /// cannot judge a race between sizes.
@@ -83,19 +83,20 @@ fn written_by_device(device: &FakeVirtio, queue: usize) -> [Target; 2] {
     ]
 }
 
-const ROUNDS: u64 = if cfg!(miri) { 12 } else { 4000 };
+const SECTORS: usize = 8;
+const ROUNDS: u64 = if cfg!(miri) { 8 } else { 4000 };
 
 #[test]
 fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
-    let rig = rig(Style::Lkvm);
-    let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(64))));
-    let disk = rig.block(DISK, DISK_POOL).unwrap();
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Lkvm, FakeBlock::new(SECTORS));
     let stop = Arc::new(AtomicBool::new(false));
     let targets = written_by_driver(&device, 0).to_vec();
     let host = scribbler(rig.memory.clone(), targets, Arc::clone(&stop));
     for sector in 0..ROUNDS {
         // The device follows whatever it finds in the rings, and so ends in errors; we do not.
-        let read = block_on(disk.read(sector % 64, &mut [0; 512]), || {
+        let read = block_on(disk.read(sector % SECTORS as u64, &mut [0; 512]), || {
             rig.clock.advance(Duration::from_secs(1));
         });
         if read.is_err() {
@@ -110,7 +111,7 @@ fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
 fn a_host_that_scribbles_over_frames_and_completions_is_survived() {
     let mut ends = 0;
     for _ in 0..if cfg!(miri) { 2 } else { 50 } {
-        let rig = rig(Style::Qemu);
+        let rig = rig_of(Style::Qemu, CARD_POOL);
         let fake = Rc::new(RefCell::new(FakeNet::default()));
         fake.borrow_mut().echo = true;
         let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));

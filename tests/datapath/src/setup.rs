@@ -5,21 +5,24 @@ use std::rc::Rc;
 
 use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::rig::Rig;
-use virtio::{Block, Error, Net};
+use virtio::{Block, Net};
 
 /// Entries of a queue. Miri gets small ones: it clears every byte of a pool by hand.
 pub(crate) const QUEUE: u16 = if cfg!(miri) { 8 } else { 256 };
+/// Entries of a disk's queue: under Miri, those of one request.
+const DISK_QUEUE: u16 = if cfg!(miri) { 4 } else { QUEUE };
 /// Shared memory of a machine with one network card and one disk.
-const MEMORY: usize = if cfg!(miri) { 256 << 10 } else { 2 << 20 };
+#[cfg(not(miri))]
+const MEMORY: usize = 2 << 20;
 /// Shared memory of a disk.
 pub(crate) const DISK_POOL: usize = if cfg!(miri) {
-    160 << 10
+    80 << 10
 } else {
     Block::shared_bytes()
 };
 /// Shared memory of a network card.
 pub(crate) const CARD_POOL: usize = if cfg!(miri) {
-    48 << 10
+    32 << 10
 } else {
     Net::shared_bytes()
 };
@@ -51,12 +54,13 @@ pub(crate) struct WithCard {
 }
 
 /// A machine with room for a network card and a disk.
+#[cfg(not(miri))]
 pub(crate) fn rig(style: Style) -> Rig {
     Rig::with_memory(style, QUEUE, MEMORY)
 }
 
 /// A machine with `len` bytes of shared memory, rounded up to pages.
-fn rig_of(style: Style, len: usize) -> Rig {
+pub(crate) fn rig_of(style: Style, len: usize) -> Rig {
     Rig::with_memory(style, QUEUE, len.next_multiple_of(4096))
 }
 
@@ -64,7 +68,8 @@ fn rig_of(style: Style, len: usize) -> Rig {
 pub(crate) fn disk(style: Style, mut fake: FakeBlock) -> WithDisk {
     fake.counts_like_lkvm = style == Style::Lkvm;
     fake.shy = style == Style::Lkvm;
-    let rig = rig_of(style, DISK_POOL);
+    let mut rig = rig_of(style, DISK_POOL);
+    rig.queue_size = DISK_QUEUE;
     let fake = Rc::new(RefCell::new(fake));
     let device = rig.plug(DISK, Rc::<RefCell<FakeBlock>>::clone(&fake));
     let disk = rig.block(DISK, DISK_POOL).unwrap();
@@ -92,7 +97,10 @@ pub(crate) fn card(style: Style, mut fake: FakeNet) -> WithCard {
 }
 
 /// A disk of which the registers lie from the start; what starting it gives.
-pub(crate) fn start_lying_disk(lie: impl FnMut(u64, u32) -> u32 + 'static) -> Result<Block, Error> {
+#[cfg(not(miri))]
+pub(crate) fn start_lying_disk(
+    lie: impl FnMut(u64, u32) -> u32 + 'static,
+) -> Result<Block, virtio::Error> {
     let rig = rig_of(Style::Qemu, DISK_POOL);
     let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
     device.lie(|l| l.registers = Some(Box::new(lie)));

@@ -37,20 +37,20 @@ pub(in super::super) unsafe fn copy_in(from: NonNull<u8>, into: &mut [u8]) {
 ///
 /// As for [`copy_out`], of `len` bytes.
 pub(in super::super) unsafe fn clear(at: NonNull<u8>, len: usize) {
-    let mut i = 0;
-    while i < len {
-        if at.addr().get().wrapping_add(i).is_multiple_of(8) && len - i >= 8 {
-            // SAFETY: the eight bytes from `i` on are below the length that the caller vouches for.
-            let word = unsafe { at.add(i) };
-            // SAFETY: as for a byte; the address was just checked to be a multiple of 8.
-            let word: &AtomicU64 = unsafe { word.cast().as_ref() };
-            word.store(0, Ordering::Relaxed);
-            i += 8;
-        } else {
-            // SAFETY: `i` is below the length that the caller vouches for.
-            unsafe { atomic(at, i) }.store(0, Ordering::Relaxed);
-            i += 1;
-        }
+    let words = if at.cast::<AtomicU64>().is_aligned() {
+        len / 8
+    } else {
+        0
+    };
+    for i in 0..words {
+        // SAFETY: the words are below the length that the caller vouches for.
+        let word = unsafe { at.cast::<AtomicU64>().add(i) };
+        // SAFETY: as for a byte; the first word was just found to be aligned.
+        unsafe { word.as_ref() }.store(0, Ordering::Relaxed);
+    }
+    for i in words * 8..len {
+        // SAFETY: `i` is below the length that the caller vouches for.
+        unsafe { atomic(at, i) }.store(0, Ordering::Relaxed);
     }
 }
 
