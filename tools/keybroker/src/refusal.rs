@@ -130,10 +130,16 @@ impl fmt::Display for Refusal {
             }
             Self::Evidence(error) => write!(f, "The evidence is not a CCA token: {error}."),
             Self::Appraisal(appraisal) if is_policy(appraisal) => {
-                write!(f, "The attestation result is not in policy. {appraisal}.")
+                write!(
+                    f,
+                    "The attestation result is not in policy. Failed: {appraisal}."
+                )
             }
             Self::Appraisal(appraisal) => {
-                write!(f, "No attestation result was obtained. {appraisal}.")
+                write!(
+                    f,
+                    "No attestation result was obtained. Failed: {appraisal}."
+                )
             }
             Self::Internal => f.write_str("The broker has a problem of its own."),
         }
