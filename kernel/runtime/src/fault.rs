@@ -1,7 +1,7 @@
 //! What happens when something of ours breaks: a fault or a panic is told, and the machine ends.
 
 use core::cell::Cell;
-use core::fmt::Write as _;
+use core::fmt;
 use core::panic::PanicInfo;
 
 use arch::exception::Frame;
@@ -10,7 +10,6 @@ use critical_section::Mutex;
 use ipa::IpaSpace;
 use plan::Fault;
 
-use crate::console::Console;
 use crate::{power, println};
 
 /// What faults have to know of the machine.
@@ -53,28 +52,38 @@ fn first() -> Known {
     before
 }
 
+/// What happened, in one line.
+struct Description {
+    fault: Fault,
+    space: IpaSpace,
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let guard = image::is_guard(self.fault.address);
+        self.fault.describe(f, self.space, guard)
+    }
+}
+
 /// Takes an exception that nobody asked for.
 pub fn fault(frame: Frame) -> ! {
-    let known = first();
     let fault = Fault {
         vector: frame.vector,
         syndrome: frame.syndrome,
         address: frame.address,
     };
-    let _ = write!(Console, "fault: ");
-    let _ = fault.describe(&mut Console, known.space, image::is_guard(frame.address));
-    println!("");
-    let base = image::whole().start;
+    let space = first().space;
     println!(
         "fault: pc {:#x} (image + {:#x}), syndrome {:#x}, address {:#x}, sp {:#x}, vector {}",
         frame.pc,
-        frame.pc.wrapping_sub(base),
+        frame.pc.wrapping_sub(image::whole().start),
         frame.syndrome,
         frame.address,
         frame.sp,
         frame.vector
     );
-    power::end(Err(&"fault, see above"))
+    let description = Description { fault, space };
+    power::end(Err(&format_args!("fault: {description}")))
 }
 
 #[panic_handler]

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod boot;
+mod broken;
 mod doctor;
 mod echo;
 mod main_job;

@@ -1,0 +1,75 @@
+//! An image that breaks promises of its own, to see that the runtime says which.
+//!
+//! The boot argument `break=` says what: `stack`, `panic`, `constants`, `data`, `nothing`,
+//! `instruction`, `sleep` (which breaks nothing).
+// UNSAFETY: breaking rules is the point.
+#![expect(unsafe_code, reason = "breaking rules is the point")]
+#![no_std]
+#![no_main]
+
+use airlock::{Duration, Realm, Timer};
+
+/// What cannot be written: it is among the constants.
+static CONSTANT: u64 = 42;
+/// What cannot be executed: it is among the data. The instruction is `ret`.
+static mut DATA: u32 = 0xd65f_03c0;
+
+#[airlock::main]
+async fn main(realm: Realm) -> Result<(), &'static str> {
+    match realm.args().get("break") {
+        Some("stack") => Err(if overflow(1) == 0 {
+            "no"
+        } else {
+            "the stack has no end"
+        }),
+        Some("panic") => panic!("as asked"),
+        Some("constants") => write_constant(),
+        Some("data") => run_data(),
+        Some("nothing") => read_nothing(),
+        Some("instruction") => undefined_instruction(),
+        Some("sleep") => {
+            // Nobody wakes us but the timer.
+            Timer::after(Duration::from_millis(120)).await;
+            Ok(())
+        }
+        _ => Err("break= says nothing that can be broken"),
+    }
+}
+
+/// Uses more stack with each call. The sum keeps the calls from becoming a loop.
+fn overflow(depth: u64) -> u64 {
+    let room = core::hint::black_box([depth; 64]);
+    if core::hint::black_box(depth) == 0 {
+        return 0;
+    }
+    let sum = overflow(depth + 1);
+    room.iter()
+        .fold(sum, |sum, number| sum.wrapping_add(*number))
+}
+
+fn write_constant() -> Result<(), &'static str> {
+    let constant = (&raw const CONSTANT).cast_mut();
+    // SAFETY: none: the store has to fault.
+    unsafe { constant.write_volatile(core::hint::black_box(43)) };
+    Err("a constant can be written")
+}
+
+fn run_data() -> Result<(), &'static str> {
+    // SAFETY: none: the call has to fault.
+    let code: extern "C" fn() = unsafe { core::mem::transmute(&raw const DATA) };
+    code();
+    Err("data can be executed")
+}
+
+fn read_nothing() -> Result<(), &'static str> {
+    let nothing = core::hint::black_box(0x10_usize) as *const u64;
+    // SAFETY: none: the load has to fault.
+    let _ = unsafe { nothing.read_volatile() };
+    Err("there is something at address 16")
+}
+
+fn undefined_instruction() -> Result<(), &'static str> {
+    // SAFETY: none: the instruction is undefined.
+    unsafe { core::arch::asm!("udf #0") };
+    Err("the instruction is defined")
+}

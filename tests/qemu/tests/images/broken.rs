@@ -1,0 +1,44 @@
+//! A promise of our own that breaks is told in plain words, and ends the machine.
+
+use qemu_tests::Boot;
+
+fn broken(what: &str) -> Boot {
+    let arguments = format!("break={what}");
+    Boot::machine("broken").with(&["--append", &arguments, "--net", "none", "--timeout", "20s"])
+}
+
+#[test]
+fn a_stack_that_overflows_is_called_by_its_name() {
+    broken("stack").fails_with("the stack overflowed");
+}
+
+#[test]
+fn a_panic_says_where_and_why() {
+    broken("panic").fails_with("tests/broken/src/main.rs");
+    broken("panic").fails_with("as asked");
+}
+
+#[test]
+fn constants_cannot_be_written() {
+    broken("constants").fails_with("not allowed there");
+}
+
+#[test]
+fn data_cannot_be_executed() {
+    broken("data").fails_with("instruction fetch");
+}
+
+#[test]
+fn nothing_is_mapped_at_address_0() {
+    broken("nothing").fails_with("read of 0x10: nothing is mapped there");
+}
+
+#[test]
+fn an_undefined_instruction_is_told_as_one() {
+    broken("instruction").fails_with("undefined instruction");
+}
+
+#[test]
+fn a_payload_that_only_waits_is_woken_by_the_timer() {
+    let _ = broken("sleep").run_ok();
+}
