@@ -56,7 +56,7 @@ fn trap(frame: &mut Frame) {
     match next {
         Next::Resume => {}
         Next::Wait => asm::wait(),
-        Next::CpuOff => drop(asm::smc(0x8400_0002, [0; 3])),
+        Next::CpuOff => drop(asm::smc(psci::CPU_OFF, [0; 3])),
         Next::SystemOff => power_off(),
     }
 }

@@ -38,6 +38,8 @@ pub trait Machine {
     fn enter_guest_vector(&self, injection: &Injection, from: (u64, u64), far: u64) -> u64;
     /// `SCTLR_EL1`.
     fn guest_control(&self) -> u64;
+    /// Bits of the addresses that the processor can send out.
+    fn address_bits(&self) -> u32;
     /// Calls the machine's PSCI.
     fn psci(&self, function: u32, arguments: [u64; 3]) -> u64;
     /// Starts processor `mpidr` inside the monitor, which finds `index` there.

@@ -45,7 +45,8 @@ pub const INVALID_ADDRESS: u64 = -9i64 as u64;
 const VERSION: u32 = 0x8400_0000;
 const CPU_SUSPEND: u32 = 0xc400_0001;
 const CPU_SUSPEND_32: u32 = 0x8400_0001;
-const CPU_OFF: u32 = 0x8400_0002;
+/// `PSCI_CPU_OFF`.
+pub const CPU_OFF: u32 = 0x8400_0002;
 /// `PSCI_CPU_ON`, 64-bit form.
 pub const CPU_ON: u32 = 0xc400_0003;
 const CPU_ON_32: u32 = 0x8400_0003;

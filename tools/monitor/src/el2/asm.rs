@@ -34,6 +34,7 @@ unsafe extern "C" {
     safe fn monitor_barrier();
     safe fn monitor_wait();
     safe fn monitor_guest_control() -> u64;
+    safe fn monitor_memory_features() -> u64;
     safe fn monitor_exception(esr: u64, far: u64, elr: u64, spsr: u64) -> u64;
     static monitor_secondary: u8;
     fn monitor_load8(address: u64) -> Answer;
@@ -122,6 +123,11 @@ pub(super) fn flush() {
 /// `SCTLR_EL1`.
 pub(super) fn guest_control() -> u64 {
     monitor_guest_control()
+}
+
+/// `ID_AA64MMFR0_EL1`.
+pub(super) fn memory_features() -> u64 {
+    monitor_memory_features()
 }
 
 /// Writes the guest's exception registers; gives `VBAR_EL1`.

@@ -47,6 +47,18 @@ impl Machine for Qemu {
         asm::guest_control()
     }
 
+    fn address_bits(&self) -> u32 {
+        // Ref: Arm ARM, ID_AA64MMFR0_EL1, PARange.
+        match asm::memory_features() & 0xf {
+            0 => 32,
+            1 => 36,
+            2 => 40,
+            3 => 42,
+            4 => 44,
+            _ => 48,
+        }
+    }
+
     fn psci(&self, function: u32, arguments: [u64; 3]) -> u64 {
         asm::smc(function, arguments)
     }

@@ -188,6 +188,12 @@ monitor_guest_control:
     mrs     x0, sctlr_el1
     ret
 
+// monitor_memory_features(): ID_AA64MMFR0_EL1.
+.global monitor_memory_features
+monitor_memory_features:
+    mrs     x0, id_aa64mmfr0_el1
+    ret
+
 // monitor_exception(esr, far, elr, spsr): the guest's exception registers; gives its VBAR_EL1.
 .global monitor_exception
 monitor_exception:

@@ -36,6 +36,8 @@ pub enum Refusal<'a> {
     ImageSize(u64),
     /// The initial RAM disk is not in guest memory, or lies over the image.
     Initrd(u64, u64),
+    /// The processor has so many address bits, fewer than the realm.
+    Width(u32),
     /// The machine has no SMMU.
     NoSmmu,
     /// The SMMU does not do what it is told.
@@ -73,6 +75,11 @@ impl fmt::Display for Refusal<'_> {
                     "no place for the initial RAM disk at {start:#x}..{end:#x}; give more memory"
                 )
             }
+            Self::Width(bits) => write!(
+                f,
+                "the processor has {bits} address bits, too few for this realm; give -machine \
+                 highmem=off, or another -cpu"
+            ),
             Self::Smmu => f.write_str("the SMMU does not do what it is told"),
             Self::UnsafeDevice(stream) => write!(
                 f,
@@ -123,6 +130,9 @@ impl<M: Machine> Monitor<M> {
         let initrd = initrd(found.initrd, memory, &image)?;
         write_tree(&machine, tree, &Guest { memory, arguments })?;
         let space = space(&options, found.config);
+        if machine.address_bits() < space.width() {
+            return Err(Refusal::Width(machine.address_bits()));
+        }
         let fence = fence(&machine, &options, found.config)?;
         let mut monitor = Self::new(machine, options, space, memory, storage)
             .ok_or(Refusal::Memory(memory.size()))?;

@@ -2,7 +2,7 @@
 
 extern crate std;
 use std::boxed::Box;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::format;
 use std::string::String;
@@ -45,6 +45,7 @@ struct Fake {
     memory: RefCell<BTreeMap<u64, u8>>,
     lines: RefCell<Vec<String>>,
     injected: RefCell<Vec<(u64, u64)>>,
+    address_bits: Cell<Option<u32>>,
 }
 
 impl Fake {
@@ -101,6 +102,9 @@ impl Machine for Fake {
     }
     fn guest_control(&self) -> u64 {
         0x30d0_0800
+    }
+    fn address_bits(&self) -> u32 {
+        self.address_bits.get().unwrap_or(48)
     }
     fn psci(&self, _function: u32, _arguments: [u64; 3]) -> u64 {
         psci::SUCCESS
@@ -438,6 +442,9 @@ fn what_cannot_run_is_refused_with_what_to_do() {
         ..plain
     };
     assert!(refusal(Fake::with_image(), &disk).contains("initial RAM disk"));
+    let short = Fake::with_image();
+    short.address_bits.set(Some(40));
+    assert!(refusal(short, &plain).contains("highmem=off"));
     let big = Fake::with_image();
     big.write(GUEST_ENTRY + 16, &(1u64 << 40).to_le_bytes());
     assert!(refusal(big, &plain).contains("more than there are"));
