@@ -32,7 +32,9 @@ pub enum Command {
 }
 
 /// The payload of `make run`.
-const MAIN_JOB: &str = "fetch";
+const MAIN_JOB: &str = "keybroker";
+/// The same where there is no realm, so nothing that could be attested.
+const MAIN_JOB_OF_MACHINES: &str = "fetch";
 
 /// How the image boots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,7 +55,8 @@ pub enum Board {
 /// Options of `airlock run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunOptions {
-    /// The payload to build and boot: a program of payloads/ or tests/. Without it, fetch.
+    /// The payload to build and boot: a program of payloads/ or tests/. Without it, keybroker; as a
+    /// plain machine, fetch.
     #[arg(long, value_name = "NAME")]
     pub payload: Option<String>,
     /// Boots this ELF file or raw image instead of building one.
@@ -121,6 +124,12 @@ pub struct RunOptions {
     /// Seed of the file that the server of the main job has; without it, a new one each time.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// The image that the key broker is to know, if not the one that boots (payload keybroker).
+    #[arg(long, value_name = "FILE")]
+    pub reference_image: Option<PathBuf>,
+    /// The boot arguments that the key broker is to know, if not those of this run.
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    pub reference_append: Option<String>,
     /// Shows the commands and the whole report.
     #[arg(short, long)]
     pub verbose: bool,
@@ -132,6 +141,7 @@ impl RunOptions {
     pub fn payload_name(&self) -> &str {
         match (&self.payload, &self.image) {
             (Some(name), _) => name,
+            (None, None) if self.mode == Mode::Vm => MAIN_JOB_OF_MACHINES,
             (None, None) => MAIN_JOB,
             (None, Some(_)) => "",
         }
@@ -179,9 +189,15 @@ mod tests {
     #[test]
     fn the_main_job_needs_no_argument() {
         let options = parse(&[]).unwrap();
-        assert_eq!(options.payload_name(), "fetch");
+        assert_eq!(options.payload_name(), "keybroker");
         assert_eq!(options.mode, Mode::Realm);
         assert_eq!(options.memory, 64 * units::MIB);
+    }
+
+    #[test]
+    fn a_plain_machine_has_nothing_to_attest_so_it_fetches() {
+        let options = parse(&["--mode", "vm"]).unwrap();
+        assert_eq!(options.payload_name(), "fetch");
     }
 
     #[test]

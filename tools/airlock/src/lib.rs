@@ -10,7 +10,9 @@
 //! | [`qemu`] | starts QEMU, and ends it in every case |
 //! | [`console`] | what the guest said |
 //! | [`report`], [`verdict`] | what it means |
-//! | [`fetch`], [`serve`] | the main job: a server, a disk, and the check of its content |
+//! | [`job`] | what the host lends to a payload, and looks at afterwards |
+//! | [`keyrelease`] | the main job: a key broker that knows what the image must measure |
+//! | [`fetch`], [`serve`] | a file server, a disk, and the check of its content |
 //! | [`measure`] | the RIM that an image must have |
 //! | [`run`] | all of it in order |
 #![forbid(unsafe_code)]
@@ -20,6 +22,8 @@ pub mod console;
 pub mod disk;
 pub mod fetch;
 pub mod image;
+pub mod job;
+pub mod keyrelease;
 pub mod machine;
 pub mod measure;
 pub mod network;

@@ -2,10 +2,9 @@
 
 use crate::cli::{Mode, RunOptions};
 use crate::console::Transcript;
-use crate::fetch::Fetch;
 use crate::image;
+use crate::job::Job;
 use crate::machine::{Bare, Machine};
-use crate::network::Network;
 use crate::qemu::{self, End, Session};
 use crate::report::Report;
 use crate::verdict::Verdict;
@@ -66,7 +65,7 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
 struct Prepared {
     qemu: PathBuf,
     machine: Machine,
-    fetch: Option<Fetch>,
+    job: Job,
     /// Deleted at the end, also after an error.
     _folder: TempDir,
 }
@@ -79,7 +78,7 @@ impl Prepared {
         machine.check()?;
         let (image, monitor) = images(options, folder.path())?;
         (machine.image, machine.monitor) = (image, monitor);
-        let fetch = prepare_fetch(options, folder.path(), &mut machine)?;
+        let job = Job::prepare(options, folder.path(), &mut machine)?;
         if let Some(tree) = &options.device_tree {
             let stub = folder.path().join("entry.bin");
             std::fs::write(&stub, machine.entry_stub())?;
@@ -92,7 +91,7 @@ impl Prepared {
         Ok(Self {
             qemu,
             machine,
-            fetch,
+            job,
             _folder: folder,
         })
     }
@@ -106,8 +105,8 @@ impl Prepared {
             bytes.len() / 1024,
             covers / 1024
         );
-        if let Some(fetch) = &self.fetch {
-            println!("airlock: {}", fetch.description());
+        if let Some(description) = self.job.description() {
+            println!("airlock: {description}");
         }
         let world = match options.mode {
             Mode::Realm => "as a realm under the test monitor",
@@ -126,11 +125,10 @@ impl Prepared {
         if let Some(report) = &report {
             println!("{report}");
         }
-        if verdict == Verdict::Ok
-            && let Some(fetch) = &self.fetch
-        {
-            match fetch.check() {
-                Ok(found) => println!("host: {found}"),
+        if verdict == Verdict::Ok {
+            match self.job.check(options.mode, report.as_ref()) {
+                Ok(Some(found)) => println!("host: {found}"),
+                Ok(None) => {}
                 Err(wrong) => verdict = Verdict::HostCheckFailed(wrong),
             }
         }
@@ -211,26 +209,6 @@ fn images(options: &RunOptions, folder: &Path) -> Result<(PathBuf, Option<PathBu
 fn given(file: &Path, to: &Path) -> Result<PathBuf> {
     workspace::write_raw(file, to)?;
     Ok(to.to_owned())
-}
-
-/// The host's side of the main job, when `fetch` is to get its file from us.
-fn prepare_fetch(
-    options: &RunOptions,
-    folder: &Path,
-    machine: &mut Machine,
-) -> Result<Option<Fetch>> {
-    let wanted = options.payload_name() == "fetch" && !options.append.contains("fetch.url=");
-    if !wanted || options.net == Network::None {
-        return Ok(None);
-    }
-    let fetch = Fetch::prepare(folder, options.disk.first(), options.serve, options.seed)?;
-    if machine.disks.is_empty() {
-        machine.disks.push(fetch.disk().to_owned());
-    }
-    machine.append = format!("{} {}", machine.append, fetch.boot_argument())
-        .trim()
-        .to_owned();
-    Ok(Some(fetch))
 }
 
 /// The command as a person would type it.

@@ -81,6 +81,14 @@ impl KeyStore {
         Ok(Self(keys))
     }
 
+    /// Gives every key to realms whose REM 1 is `value` only: under Airlock, to those that were
+    /// started with certain boot arguments.
+    pub fn require_rem1(&mut self, value: &[u8]) {
+        for key in &mut self.0 {
+            key.policy.rems[0] = Some(value.to_vec());
+        }
+    }
+
     /// The key with a name.
     pub fn get(&self, name: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.name == name)

@@ -22,6 +22,7 @@ mod references;
 mod refusal;
 mod server;
 mod show;
+mod standard_error;
 mod wrapping;
 
 pub use broker::{Broker, BrokerConfig, Issued};
@@ -33,3 +34,4 @@ pub use references::read_reference_values;
 pub use refusal::Refusal;
 pub use server::{Limits, Server, ServerConfig};
 pub use show::{show_token, show_verdicts};
+pub use standard_error::log_to_standard_error;

@@ -1,0 +1,138 @@
+//! The main job `keybroker`, seen from the host: a key broker that knows what the realm must measure.
+
+use crate::cli::RunOptions;
+use crate::image;
+use crate::measure::rem_of_arguments;
+use crate::report::Report;
+use ::measure::vmm::{self, Files, Machine};
+use ::measure::{Algorithm, Digest, Rmm};
+use anyhow::{Context, Result};
+use keybroker::{BrokerConfig, KeyStore, Limits, Server, ServerConfig, test_platform_key};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+/// This host, as a guest behind QEMU's user network sees it.
+const HOST_SEEN_BY_GUEST: &str = "10.0.2.2";
+/// What the payload is started with, besides the address of the broker.
+const TRACE: &str = "trace=bounce";
+
+/// The broker of one run, and what it expects.
+pub struct KeyRelease {
+    /// Runs until it is dropped.
+    _server: Server,
+    url: String,
+    rim: Digest,
+}
+
+impl KeyRelease {
+    /// Starts a broker that gives the key of the demonstration to `image` and to nothing else, and
+    /// only if it is started with the boot arguments of this run.
+    ///
+    /// # Errors
+    /// The image cannot be measured, or no port is free.
+    pub fn prepare(options: &RunOptions, image: &Path) -> Result<Self> {
+        keybroker::log_to_standard_error(log::LevelFilter::Info);
+        let algorithm = algorithm(options);
+        let rim = rim(options, algorithm, image)?;
+        let address = free_address().context("no port is free for the key broker")?;
+        let url = format!("http://{HOST_SEEN_BY_GUEST}:{}", address.port());
+        let arguments = boot_arguments(&options.append, &url);
+        let rem1 = rem_of_arguments(
+            algorithm,
+            options.reference_append.as_deref().unwrap_or(&arguments),
+        );
+        let server = Server::start(ServerConfig {
+            address,
+            endpoint: Some(url.clone()),
+            broker: broker(&rim, &rem1),
+            limits: Limits::default(),
+        });
+        Ok(Self {
+            _server: server
+                .with_context(|| format!("the key broker cannot listen on {address}"))?,
+            url,
+            rim,
+        })
+    }
+
+    /// The boot arguments of the payload: what the user gave, and where the broker is.
+    #[must_use]
+    pub fn boot_arguments(&self, given: &str) -> String {
+        boot_arguments(given, &self.url)
+    }
+
+    /// One line on what is lent.
+    #[must_use]
+    pub fn description(&self) -> String {
+        format!(
+            "key broker at {} trusts the test platform and RIM {}",
+            self.url, self.rim
+        )
+    }
+
+    /// Compares what the monitor measured with what the file says.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn check(&self, report: Option<&Report>) -> Result<String, String> {
+        let expected = self.rim.to_string();
+        match report.map(|report| report.rim.as_str()) {
+            Some(rim) if rim == expected => Ok(format!("RIM {rim} is what `airlock measure` says")),
+            Some(rim) => Err(format!("the monitor measured RIM {rim}, not {expected}")),
+            None => Err(String::from("no report, so no RIM to compare")),
+        }
+    }
+}
+
+fn boot_arguments(given: &str, url: &str) -> String {
+    let text = format!("{given} {TRACE} keybroker.url={url}");
+    text.trim().to_owned()
+}
+
+fn broker(rim: &Digest, rem1: &Digest) -> BrokerConfig {
+    let mut keys = KeyStore::demonstration();
+    keys.require_rem1(rem1.as_bytes());
+    BrokerConfig {
+        reference_values: vec![rim.as_bytes().to_vec()],
+        platform_keys: vec![test_platform_key()],
+        ..BrokerConfig::new(keys)
+    }
+}
+
+/// What the image that boots must measure, or the one that the user names as the good one.
+fn rim(options: &RunOptions, algorithm: Algorithm, image: &Path) -> Result<Digest> {
+    let path = options.reference_image.as_deref().unwrap_or(image);
+    let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let image = image::from_file(&file).with_context(|| format!("{}", path.display()))?;
+    let files = Files {
+        image: &image,
+        initrd: None,
+        dtb: None,
+    };
+    let (breakpoints, watchpoints) = vmm::MONITOR_DEBUG;
+    let machine = Machine {
+        memory: options.memory,
+        ipa_bits: options.width.parse().ok(),
+        algorithm: Some(algorithm),
+        breakpoints,
+        watchpoints,
+        pmu_counters: None,
+        sve_vl: None,
+    };
+    Ok(vmm::monitor(&files, &machine)?.measure(Rmm::V1_0, &mut |_| ()))
+}
+
+fn algorithm(options: &RunOptions) -> Algorithm {
+    let sha512 = "monitor.hash=sha512";
+    if options.monitor.iter().any(|option| option == sha512) {
+        Algorithm::Sha512
+    } else {
+        Algorithm::Sha256
+    }
+}
+
+/// A port of the loopback that is free now. The boot arguments name it and are measured, so it has
+/// to be known before the broker, which checks them, can start.
+fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
