@@ -14,8 +14,10 @@ impl Log for StandardError {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let level = record.level().as_str().to_lowercase();
+            // In one piece: a guest's console may be written to the same terminal.
+            let line = format!("keybroker: {level}: {}\n", record.args());
             // There is nowhere to say that standard error is gone.
-            let _gone = writeln!(std::io::stderr(), "keybroker: {level}: {}", record.args());
+            let _gone = std::io::stderr().write_all(line.as_bytes());
         }
     }
 
