@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use airlock::{Arguments, Realm};
 use attest::keybroker::{Client, Endpoint, Error, Released, Wrapping};
-use log::{error, info, warn};
+use log::{info, warn};
 
 use crate::failure::Failure;
 
@@ -30,7 +30,7 @@ async fn main(realm: Realm) -> Result<(), Failure> {
     let wish = Wish::read(realm.args())?;
     show_measurements(&realm);
     let released = release(&realm, &wish).await.inspect_err(|failure| {
-        error!("Attestation failure :-( ! {failure}");
+        info!("Attestation failure :-( ! {failure}");
     })?;
     info!(
         "Attestation success :-) ! The key returned from the keybroker is '{}'",
