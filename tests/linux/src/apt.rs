@@ -15,6 +15,8 @@ const KERNEL: &str = "linux-image-cloud-arm64";
 const BUSYBOX: &str = "busybox-static";
 /// The first release whose guest side is complete.
 const OLDEST: (u32, u32) = (7, 2);
+/// Says that everything was unpacked.
+const COMPLETE: &str = "complete";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// What the guest is made of.
@@ -40,17 +42,23 @@ pub fn packages(folder: &Path) -> Result<Packages> {
     }
     println!("test-linux: gets Debian's arm64 kernel and busybox (once, 35 MB)");
     let apt = Apt::new(folder)?;
-    apt.run("apt-get", &["update"])
-        .context("the package lists cannot be had")?;
+    apt.run("apt-get", &["update"]).context(
+        "Debian's package lists cannot be had; without its mirror there is no guest to test",
+    )?;
     for package in apt.wanted()? {
         apt.run("apt-get", &["download", &package])?;
     }
     apt.unpack()?;
+    // Without this file, whatever is there is what an interrupted run left.
+    std::fs::write(folder.join(COMPLETE), "")?;
     find(folder)?.context("the packages have no kernel image or no busybox where they should be")
 }
 
 fn find(folder: &Path) -> Result<Option<Packages>> {
     let root = folder.join("root");
+    if !folder.join(COMPLETE).is_file() {
+        return Ok(None);
+    }
     let Some(modules) = only_entry(&root.join("usr/lib/modules"))? else {
         return Ok(None);
     };
@@ -123,6 +131,8 @@ impl Apt {
             "-oAPT::Architecture=arm64",
             "-oAPT::Architectures::=arm64",
             "-oAPT::Sandbox::User=",
+            "-oAPT::Update::Error-Mode=any",
+            "-oAcquire::Retries=1",
             "-oAcquire::Languages=none",
             "-oAcquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
             "-qq",
