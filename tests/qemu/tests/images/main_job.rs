@@ -1,4 +1,4 @@
-//! The main job: a file over the network, onto a disk, and back.
+//! The main jobs: a key for a proof; and a file over the network, onto a disk, and back.
 
 use qemu_tests::{Boot, Outcome, all_images};
 use std::time::Duration;
@@ -9,6 +9,35 @@ const SHARED: u64 = 4 << 20;
 const IMAGE: u64 = 2_000_000;
 /// Time for the whole job, after the build.
 const JOB: Duration = Duration::from_secs(30);
+
+/// `make run`, as it is. `run_ok` includes that the monitor measured what `airlock measure` says.
+#[test]
+fn a_key_arrives_between_lines_of_the_bounce_trace() {
+    let outcome = Boot::realm("keybroker").run_ok();
+    let lines = outcome.console.lines();
+    let said = |text: &str| lines.iter().position(|line| line.contains(text));
+    let steps = [
+        "Requesting key named 'skywalker' from the keybroker server with URL http://",
+        "swiotlb_bounced: dev_name: 0000:00:01.0 dev_addr=",
+        "Challenge (64 bytes) = ",
+        "Submitting evidence to URL http://",
+        "The key returned from the keybroker is 'May the force be with you.'",
+        "made the RSA key",
+    ];
+    let mut at = 0;
+    for text in steps {
+        let next = lines.iter().skip(at).position(|line| line.contains(text));
+        at += next.unwrap_or_else(|| panic!("nobody said `{text}` after line {at}"));
+    }
+    let last_traced = lines
+        .iter()
+        .rposition(|line| line.contains("swiotlb_bounced"));
+    assert!(
+        last_traced > said("Submitting evidence"),
+        "the answer came unseen"
+    );
+    assert!(outcome.elapsed < JOB, "{:?}", outcome.elapsed);
+}
 
 /// Runs the job. `run_ok` includes that the host found the file on the disk.
 fn fetch(boot: &Boot) -> Outcome {
