@@ -149,21 +149,22 @@ extern "C" fn _start() -> ! {
         fpen = const FPEN,
         relative = const RELATIVE,
         vectors = sym exception::VECTORS,
-        clean = sym clean_data,
+        clean = sym clean_written,
         start = sym airlock_start,
     )
 }
 
-/// Writes back and drops every cache line of the image's writable memory. Uses `x1` to `x4` only.
+/// Writes back and drops every cache line of the memory that we write before the MMU is on: the
+/// writable part of the image, and the constants, which are relocated. Uses `x1` to `x4` only.
 #[unsafe(naked)]
-pub(crate) extern "C" fn clean_data() {
+pub(crate) extern "C" fn clean_written() {
     naked_asm!(
         // CTR_EL0.DminLine: log2 of the words in the shortest data cache line.
         "mrs    x3, ctr_el0",
         "ubfx   x3, x3, #16, #4",
         "mov    x4, #4",
         "lsl    x3, x4, x3",
-        "adrp   x1, __data_start",
+        "adrp   x1, __rodata_start",
         "adrp   x2, __bss_end",
         "add    x2, x2, :lo12:__bss_end",
         "2:",

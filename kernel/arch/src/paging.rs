@@ -158,7 +158,7 @@ impl AddressSpace {
         TTBR0_EL1.set(self.mapping.root_address().0 as u64);
         // What was written with the caches off must not be hidden by a line that was fetched
         // meanwhile.
-        entry::clean_data();
+        entry::clean_written();
         invalidate_all();
         SCTLR_EL1.modify(
             SCTLR_EL1::M::Enable
