@@ -7,11 +7,7 @@ use testkit::fake_virtio::{FakeBlock, Style};
 use crate::setup::{STYLES, WithDisk, disk};
 
 /// Bytes that need several requests.
-const LONG: usize = if cfg!(miri) {
-    8 * 1024
-} else {
-    200 * 1024 + 512
-};
+const LONG: usize = if cfg!(miri) { 1024 } else { 200 * 1024 + 512 };
 
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 253) as u8).collect()
