@@ -44,7 +44,7 @@ const PRIORITY: u8 = 0xa0;
 /// Lets every priority through that a hypervisor implements.
 const PRIORITY_MASK: u8 = 0xf0;
 /// How long the host may take to carry out a write.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why the interrupt controller is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

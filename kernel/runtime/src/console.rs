@@ -11,8 +11,9 @@ use critical_section::Mutex;
 use devtree::Uart;
 use pci::Registers;
 
-/// How long one byte may wait for room. A port at 115200 baud needs 0.1 ms for one.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long one byte may wait for room. A port at 115200 baud needs 0.1 ms for one; a realm on an
+/// emulated machine may wait for its turn far longer.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Bytes that both kinds of port take at once when their buffer is empty. Asking before each byte
 /// would be an exit more for each.

@@ -23,7 +23,7 @@ const BATCH: usize = 32;
 const STORM: u32 = 4096;
 const WINDOW: Duration = Duration::from_millis(20);
 /// How long the first alarm may take to arrive.
-const ALARM_PATIENCE: Duration = Duration::from_millis(100);
+const ALARM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What was taken so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
