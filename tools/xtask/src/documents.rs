@@ -11,6 +11,10 @@ pub fn check(tree: &Tree, crates: &[String]) -> Vec<Finding> {
         .with_extension("md")
         .flat_map(|(path, text)| broken_links(tree, path, text))
         .collect();
+    findings.extend(
+        tree.with_extension("md")
+            .flat_map(|(path, text)| stale_listings(tree, path, text)),
+    );
     let map = tree.text(MAP).unwrap_or_default();
     findings.extend(
         crates
@@ -51,6 +55,24 @@ fn broken_links(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Listings that are not what the file has which they were taken from. A comment in the line before
+/// the listing names the file.
+fn stale_listings(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
+    let lines: Vec<&str> = text.lines().collect();
+    let listing = |(at, line): (usize, &&str)| {
+        let source = line
+            .strip_prefix("<!-- the same as ")?
+            .strip_suffix(" -->")?;
+        let shown = lines.iter().skip(at + 2).take_while(|line| **line != "```");
+        let same = tree
+            .text(source)
+            .is_some_and(|text| shown.eq(text.lines().collect::<Vec<_>>().iter()));
+        let text = format!("the listing is not what `{source}` has");
+        (!same).then(|| Finding::in_line(path, at + 1, text))
+    };
+    lines.iter().enumerate().filter_map(listing).collect()
 }
 
 /// Targets of `[text](target)` in a line.
@@ -114,6 +136,20 @@ mod tests {
                 texts(&tree, &[]),
                 [format!("a.md:2: the link `{link}` leads nowhere")]
             );
+        }
+    }
+
+    #[test]
+    fn a_listing_that_went_stale_is_found() {
+        let listing = "<!-- the same as a.rs -->\n```rust\none\ntwo\n```\n";
+        let fresh = Tree::default()
+            .with("a.md", listing)
+            .with("a.rs", "one\ntwo\n");
+        assert_eq!(texts(&fresh, &[]), [""; 0]);
+        for text in ["one\n", "one\ntwo\nthree\n", ""] {
+            let stale = Tree::default().with("a.md", listing).with("a.rs", text);
+            let finding = "a.md:1: the listing is not what `a.rs` has";
+            assert_eq!(texts(&stale, &[]), [finding]);
         }
     }
 
