@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use attest::MeasureError;
 use attest::keybroker::{EndpointError, Error};
 
 /// Why there is no key.
@@ -14,6 +15,8 @@ pub enum Failure {
     Wrapping,
     /// The runtime has something to say.
     Runtime(airlock::Error),
+    /// REM 2 could not be extended.
+    Measure(MeasureError),
     /// There is no address on the network.
     Network(airlock::NetworkError),
     /// The broker, or the way to it.
@@ -27,6 +30,7 @@ impl fmt::Display for Failure {
             Self::Url(error) => write!(f, "{error}"),
             Self::Wrapping => f.write_str("keybroker.alg is RSA-OAEP or RSA1_5"),
             Self::Runtime(error) => write!(f, "{error}"),
+            Self::Measure(error) => write!(f, "REM 2: {error}"),
             Self::Network(error) => write!(f, "{error}"),
             Self::Release(error) => write!(f, "{error}"),
         }
@@ -46,6 +50,7 @@ macro_rules! from {
 from!(
     Url: EndpointError,
     Runtime: airlock::Error,
+    Measure: MeasureError,
     Network: airlock::NetworkError,
     Release: Error,
 );

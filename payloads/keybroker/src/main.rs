@@ -5,6 +5,7 @@
 //! | `keybroker.url=` | where the broker is: `http://HOST[:PORT]` |
 //! | `keybroker.key=` | the name of the key; `skywalker` without it |
 //! | `keybroker.alg=` | how the key is wrapped: `RSA-OAEP` (without it) or `RSA1_5` |
+//! | `keybroker.measure=` | a text that REM 2 is extended by first; nothing without it |
 //!
 //! The key is printed, because this is a demonstration and the key is a line from a film. No other
 //! line has anything of it, and nobody should copy that one.
@@ -24,10 +25,15 @@ use crate::failure::Failure;
 /// How long a server of addresses may take.
 const LEASE_PATIENCE: Duration = Duration::from_secs(10);
 const DEFAULT_KEY: &str = "skywalker";
+/// The measurement that is the payload's own.
+const PAYLOAD_REM: u8 = 2;
 
 #[airlock::main]
 async fn main(realm: Realm) -> Result<(), Failure> {
     let wish = Wish::read(realm.args())?;
+    if let Some(text) = realm.args().get("keybroker.measure") {
+        realm.measure(PAYLOAD_REM, text.as_bytes())?;
+    }
     show_measurements(&realm);
     let released = release(&realm, &wish).await.inspect_err(|failure| {
         info!("Attestation failure :-( ! {failure}");

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use airlock_cli::cli::{Arguments, Command};
-use airlock_cli::measure::{Measurements, compute};
+use airlock_cli::measure::{Measurements, compute, rem_of_arguments};
 use clap::Parser;
 use keybroker::{BrokerConfig, KeyStore, Limits, Server, ServerConfig, test_platform_key};
 use qemu_tests::{Boot, Verdict, image};
@@ -47,10 +47,15 @@ fn arguments(address: SocketAddr) -> String {
 
 /// A broker at `address` that gives its key to what was measured, and to nothing else.
 fn broker(address: SocketAddr, known: &Measurements) -> Server {
+    broker_with(address, known, "")
+}
+
+/// The same, with more conditions.
+fn broker_with(address: SocketAddr, known: &Measurements, more: &str) -> Server {
     let rem1 = known.rem1.expect("the arguments are known");
     let keys = format!(
         "[[key]]\nname = \"skywalker\"\nsecret = \"May the force be with you.\"\n\
-         policy = {{ rem1 = \"{rem1}\" }}\n"
+         policy = {{ rem1 = \"{rem1}\"{more} }}\n"
     );
     let broker = BrokerConfig {
         reference_values: vec![known.rim.as_bytes().to_vec()],
@@ -129,6 +134,20 @@ fn other_boot_arguments_are_refused_by_rem_1() {
     let arguments = arguments(address);
     let _server = broker(address, &measured(&image("keybroker"), &arguments, &[]));
     realm(&format!("{arguments} log=debug")).fails_with("REM 1 is not what the policy demands");
+}
+
+#[test]
+fn rem_2_is_what_the_payload_measured() {
+    let address = free();
+    let arguments = format!("{} keybroker.measure=settings", arguments(address));
+    let known = measured(&image("keybroker"), &arguments, &[]);
+    let rem2 = rem_of_arguments(known.rim.algorithm(), "settings");
+    let server = broker_with(address, &known, &format!(", rem2 = \"{rem2}\""));
+    let _outcome = realm(&arguments).run_ok();
+    drop(server);
+    let other = rem_of_arguments(known.rim.algorithm(), "other settings");
+    let _server = broker_with(address, &known, &format!(", rem2 = \"{other}\""));
+    realm(&arguments).fails_with("REM 2 is not what the policy demands");
 }
 
 #[test]
