@@ -5,8 +5,10 @@
 use crate::hardware::{self, Width};
 use crate::realm::Realm;
 
-/// Configuration space and PCI memory of QEMU's `virt` machine, for 41 address bits.
+/// Configuration space of QEMU's `virt` machine, for 41 address bits and for 33.
 const CONFIG: u64 = 0x40_1000_0000;
+const NARROW_CONFIG: u64 = 0x3f00_0000;
+/// The start of its PCI memory.
 const WINDOW: u64 = 0x1000_0000;
 const FUNCTIONS: u64 = 256;
 /// Vendor 0x1af4, device 0x1044.
@@ -74,7 +76,12 @@ impl<'r> Entropy<'r> {
     }
 
     fn find(realm: &'r Realm, queue: u64, features: u64) -> Result<Self, &'static str> {
-        let config = (0..FUNCTIONS).map(|function| CONFIG + (function << 12));
+        let space = if realm.shared == 1 << 32 {
+            NARROW_CONFIG
+        } else {
+            CONFIG
+        };
+        let config = (0..FUNCTIONS).map(|function| space + (function << 12));
         let mut config = config.map(|base| realm.device(base));
         let found = config.find(|&base| hardware::load(base, Width::Word) == ENTROPY);
         let base = found.ok_or("no entropy device")?;

@@ -66,6 +66,18 @@ fn a_device_that_is_closed_to_realms_is_caught() {
     is_enforced("closed-device", "no device for realms");
 }
 
+#[test]
+fn a_realm_of_33_address_bits_is_watched_alike() {
+    let narrow = |way: &str, rule: &str| rogue(way, rule).with(&["--width", "33"]);
+    for rule in ["private-register", "stale-descriptor", "alias"] {
+        assert!(matches!(
+            narrow("break", rule).run().verdict,
+            Verdict::Violations(_)
+        ));
+        let _outcome = narrow("keep", rule).run_ok();
+    }
+}
+
 /// Without ACCESS_PLATFORM the SMMU does not hold a device, so the monitor keeps it from starting.
 #[test]
 fn a_device_that_would_go_round_the_smmu_never_gets_a_queue() {
