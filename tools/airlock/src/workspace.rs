@@ -1,18 +1,22 @@
-//! Finds the programs of the workspace and builds their images with cargo.
+//! Finds the programs of the workspace, and writes their images.
+
+mod build;
 
 use crate::cli::ImageOptions;
 use crate::image;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Target of every kernel image.
 const KERNEL_TARGET: &str = "aarch64-unknown-none";
 /// Target of the monitor: it must not touch vector registers, which are the guest's.
 const MONITOR_TARGET: &str = "aarch64-unknown-none-softfloat";
+
+/// The image that breaks rules on demand; like the monitor, it leaves vector registers alone.
+const ROGUE: &str = "rogue";
 
 /// What `cargo metadata` says of this workspace.
 #[derive(Debug, Deserialize)]
@@ -41,16 +45,6 @@ pub struct Program {
     package: String,
     binary: String,
     target: &'static str,
-}
-
-/// One line of `cargo build --message-format=json`.
-#[derive(Deserialize)]
-struct Message {
-    reason: String,
-    #[serde(default)]
-    target: Option<Target>,
-    #[serde(default)]
-    executable: Option<PathBuf>,
 }
 
 impl Workspace {
@@ -96,11 +90,16 @@ impl Workspace {
         for folder in ["payloads", "tests"] {
             let mut found = self.binaries(folder);
             if let Some((package, _)) = found.find(|(_, binary)| *binary == name) {
+                let target = if package == ROGUE {
+                    MONITOR_TARGET
+                } else {
+                    KERNEL_TARGET
+                };
                 let (package, binary) = (package.to_owned(), name.to_owned());
                 return Ok(Program {
                     package,
                     binary,
-                    target: KERNEL_TARGET,
+                    target,
                 });
             }
         }
@@ -133,8 +132,8 @@ impl Workspace {
     #[must_use]
     pub fn rogue() -> Program {
         Program {
-            package: "rogue".into(),
-            binary: "rogue".into(),
+            package: ROGUE.into(),
+            binary: ROGUE.into(),
             target: MONITOR_TARGET,
         }
     }
@@ -150,81 +149,6 @@ impl Workspace {
                 .filter(|target| target.kind == ["bin"]);
             binaries.map(|target| (package.name.as_str(), target.name.as_str()))
         })
-    }
-
-    /// Builds `program` and returns its ELF file.
-    ///
-    /// # Errors
-    /// The build fails; cargo has said why.
-    pub fn build(&self, program: &Program, verbose: bool) -> Result<PathBuf> {
-        let mut command = self.build_command(program)?;
-        if verbose {
-            eprintln!("airlock: {command:?}");
-        }
-        let mut child = command.spawn().context("cannot run cargo")?;
-        let messages = BufReader::new(child.stdout.take().context("cargo says nothing")?);
-        let executable = executable(messages, &program.binary);
-        let status = child.wait().context("cannot wait for cargo")?;
-        ensure!(
-            status.success(),
-            "`{}` does not build; cargo says why above",
-            program.binary
-        );
-        executable.with_context(|| format!("cargo made no executable `{}`", program.binary))
-    }
-
-    fn build_command(&self, program: &Program) -> Result<Command> {
-        let mut command = Command::new(cargo());
-        command
-            .current_dir(&self.workspace_root)
-            // Flags of the user's shell would change the image, and with it the measurement.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .args([
-                "build",
-                "--profile",
-                "image",
-                "--message-format",
-                "json-render-diagnostics",
-            ])
-            .args([
-                "--target",
-                program.target,
-                "-p",
-                &program.package,
-                "--bin",
-                &program.binary,
-            ])
-            .arg("--config")
-            .arg(self.path_rules(program.target)?)
-            // What a later compiler will not accept is a matter for `cargo build`, not for `run`.
-            .args(["--config", "future-incompat-report.frequency=\"never\""])
-            .stdout(Stdio::piped());
-        Ok(command)
-    }
-
-    /// Keeps the folders of this machine out of the image: the same source gives the same bytes.
-    fn path_rules(&self, target: &str) -> Result<String> {
-        let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?.trim());
-        let version = rustc(&["-vV"])?;
-        let commit = version
-            .lines()
-            .find_map(|line| line.strip_prefix("commit-hash: "));
-        let library = format!("/rustc/{}", commit.unwrap_or("unknown"));
-        let rules = [
-            (self.workspace_root.clone(), "/airlock"),
-            (cargo_home()?, "/cargo"),
-            (sysroot.join("lib/rustlib/src/rust"), library.as_str()),
-        ];
-        let flags: Vec<String> = rules
-            .iter()
-            .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-            .collect();
-        // A list of strings in JSON is one in TOML.
-        Ok(format!(
-            "target.{target}.rustflags={}",
-            serde_json::to_string(&flags)?
-        ))
     }
 
     /// Builds `program` and writes its raw image to `folder`.
@@ -284,41 +208,8 @@ pub fn write_images(options: &ImageOptions) -> Result<()> {
     Ok(())
 }
 
-fn executable(messages: impl BufRead, binary: &str) -> Option<PathBuf> {
-    let mut found = None;
-    for line in messages.lines().map_while(Result::ok) {
-        let Ok(message) = serde_json::from_str::<Message>(&line) else {
-            continue;
-        };
-        let ours = message.target.is_some_and(|target| target.name == binary);
-        if message.reason == "compiler-artifact" && ours {
-            found = message.executable.or(found);
-        }
-    }
-    found
-}
-
 fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-fn rustc(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("rustc")
-        .args(arguments)
-        .output()
-        .context("cannot run rustc")?;
-    ensure!(
-        output.status.success(),
-        "rustc {} fails",
-        arguments.join(" ")
-    );
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-fn cargo_home() -> Result<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
-        .context("there is neither CARGO_HOME nor HOME")
 }
 
 #[cfg(test)]
@@ -373,21 +264,5 @@ mod tests {
     fn an_unknown_payload_is_told_with_those_that_are_there() {
         let error = workspace().program("nothing").unwrap_err().to_string();
         assert_eq!(error, "there is no payload `nothing`; there are: keybroker");
-    }
-
-    #[test]
-    fn the_executable_is_read_from_cargos_messages() {
-        let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"name":"dep","kind":["lib"]},"executable":null}"#,
-            "\nnot json\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"hello","kind":["bin"]},"executable":"/w/hello"}"#,
-            "\n",
-            r#"{"reason":"build-finished","success":true}"#,
-        );
-        assert_eq!(
-            executable(messages.as_bytes(), "hello"),
-            Some("/w/hello".into())
-        );
-        assert_eq!(executable(messages.as_bytes(), "other"), None);
     }
 }
