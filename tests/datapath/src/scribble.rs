@@ -84,7 +84,7 @@ fn written_by_device(device: &FakeVirtio, queue: usize) -> [Target; 2] {
 }
 
 const SECTORS: usize = 8;
-const ROUNDS: u64 = if cfg!(miri) { 8 } else { 4000 };
+const ROUNDS: u64 = if cfg!(miri) { 4 } else { 4000 };
 
 #[test]
 fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
@@ -110,7 +110,7 @@ fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
 #[test]
 fn a_host_that_scribbles_over_frames_and_completions_is_survived() {
     let mut ends = 0;
-    for _ in 0..if cfg!(miri) { 2 } else { 50 } {
+    for _ in 0..if cfg!(miri) { 1 } else { 50 } {
         let rig = rig_of(Style::Qemu, CARD_POOL);
         let fake = Rc::new(RefCell::new(FakeNet::default()));
         fake.borrow_mut().echo = true;
