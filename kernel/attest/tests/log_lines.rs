@@ -59,12 +59,10 @@ fn wrapped(request: &Request) -> String {
     Base64UrlUnpadded::encode_string(&cipher.unwrap())
 }
 
-#[test]
-fn the_lines_are_those_of_the_demonstration_and_tell_no_secret() {
-    log::set_logger(&Keeper).unwrap();
-    log::set_max_level(LevelFilter::Trace);
+/// A broker that challenges, and then gives the key.
+fn broker() -> BrokerNetwork {
     let mut first = None;
-    let network = BrokerNetwork::new(64, move |request| match first.take() {
+    BrokerNetwork::new(64, move |request| match first.take() {
         None => {
             first = Some(request.clone());
             let challenge = Base64UrlUnpadded::encode_string(&[0x5c; 64]);
@@ -81,7 +79,14 @@ fn the_lines_are_those_of_the_demonstration_and_tell_no_secret() {
                 .into_bytes(),
             )
         }
-    });
+    })
+}
+
+#[test]
+fn the_lines_are_those_of_the_demonstration_and_tell_no_secret() {
+    log::set_logger(&Keeper).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+    let network = broker();
     let clock = TickingClock::default();
     let endpoint = Endpoint::parse("http://10.0.2.2:8088").unwrap();
     let client = Client::new(endpoint, &network, &clock).with_wrapping(Wrapping::Oaep);

@@ -101,32 +101,38 @@ impl Realm<'_> {
         if !fits || !self.is_operand(address, GRANULE) {
             return Reply::status(ERROR_INPUT);
         }
-        let Token::Made {
-            bytes,
-            sent,
-            stalls,
-        } = &mut self.token
-        else {
-            return match self.token {
-                Token::Endless => Reply::status(INCOMPLETE),
-                _ => Reply::status(ERROR_STATE),
-            };
-        };
-        if *stalls > 0 {
-            *stalls -= 1;
-            return Reply::status(INCOMPLETE);
-        }
         let room = usize::try_from(size).unwrap_or(usize::MAX).min(PIECE);
-        let rest = bytes.get(*sent..).unwrap_or_default();
-        let piece = rest.get(..room).unwrap_or(rest);
-        let written = piece.len() as u64;
-        world.write(address + offset, piece);
-        *sent += piece.len();
-        if *sent < bytes.len() {
-            return Reply::values([INCOMPLETE, written, 0, 0]);
+        let Some((piece, last)) = self.token.next(room) else {
+            return Reply::status(ERROR_STATE);
+        };
+        if !piece.is_empty() {
+            world.write(address + offset, &piece);
         }
-        self.token = Token::Idle;
-        Reply::values([SUCCESS, written, 0, 0])
+        let status = if last { SUCCESS } else { INCOMPLETE };
+        if last {
+            self.token = Token::Idle;
+        }
+        Reply::values([status, piece.len() as u64, 0, 0])
+    }
+}
+
+impl Token {
+    /// The next piece, of at most `room` bytes, and whether it is the last. `None`: there is no token.
+    fn next(&mut self, room: usize) -> Option<(Vec<u8>, bool)> {
+        match self {
+            Self::Idle => None,
+            Self::Endless => Some((Vec::new(), false)),
+            Self::Made { stalls, .. } if *stalls > 0 => {
+                *stalls -= 1;
+                Some((Vec::new(), false))
+            }
+            Self::Made { bytes, sent, .. } => {
+                let rest = bytes.get(*sent..).unwrap_or_default();
+                let piece = rest.get(..room).unwrap_or(rest).to_vec();
+                *sent += piece.len();
+                Some((piece, *sent == bytes.len()))
+            }
+        }
     }
 }
 
