@@ -26,13 +26,13 @@ impl Group {
     }
 }
 
-/// `-p NAME` for each crate of the group, for cargo.
+/// `-p NAME@VERSION` for each crate of the group, for cargo: somebody else may use the same name.
 pub fn package_arguments(metadata: &Metadata, group: Group) -> String {
     let members = metadata
         .members()
         .filter(|package| is_in(metadata, package, group));
     members
-        .map(|package| format!("-p {}", package.name))
+        .map(|package| format!("-p {}@{}", package.name, package.version))
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -77,12 +77,12 @@ mod tests {
         .unwrap();
         assert_eq!(
             package_arguments(&metadata, Group::Host),
-            "-p ipa -p monitor -p qemu-tests"
+            "-p ipa@1 -p monitor@1 -p qemu-tests@1"
         );
-        assert_eq!(package_arguments(&metadata, Group::Image), "-p arch");
+        assert_eq!(package_arguments(&metadata, Group::Image), "-p arch@1");
         assert_eq!(
             package_arguments(&metadata, Group::Monitor),
-            "-p monitor -p rogue"
+            "-p monitor@1 -p rogue@1"
         );
     }
 }
