@@ -18,7 +18,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rsa::{BoxedUint, Oaep, Pkcs1v15Encrypt, RsaPublicKey};
 use serde_json::Value;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use testkit::{
     attestation::{TickingClock, token_of},
     broker::{BrokerNetwork, Reaction, Request},
@@ -92,7 +92,10 @@ fn scripted(script: impl IntoIterator<Item = Reaction>) -> BrokerNetwork {
 fn get(network: &BrokerNetwork, wrapping: Wrapping) -> Result<Released, Error> {
     let clock = TickingClock::default();
     let endpoint = Endpoint::parse("http://10.0.2.2:8088").unwrap();
-    let client = Client::new(endpoint, network, &clock).with_wrapping(wrapping);
+    // What is tested with it comes behind the challenge, which is the same for everybody.
+    let client = Client::new(endpoint, network, &clock)
+        .with_wrapping(wrapping)
+        .answering_any_challenge();
     let mut rng = ChaCha20Rng::from_seed([1; 32]);
     block_on(client.get_key("skywalker", &mut rng, |challenge| {
         assert_eq!(challenge.as_bytes(), &[0x5c; 64]);
@@ -214,6 +217,25 @@ fn a_challenge_without_a_place_for_evidence_is_garbage() {
 }
 
 #[test]
+fn nothing_is_proved_for_a_request_that_is_not_ours() {
+    // A random challenge, and one that a broker bound to the request of a key of the host's own.
+    let theirs = Sha256::digest(b"a request with another public key");
+    let bound = [&[0x5c; 32][..], &theirs].concat();
+    for challenge in [&[0x5c; 64][..], &bound] {
+        let text = Base64UrlUnpadded::encode_string(challenge);
+        let body = format!(r#"{{"challenge":"{text}"}}"#);
+        let network = scripted([answer("201 Created", "Location: /evidence/1\r\n", &body)]);
+        let clock = TickingClock::default();
+        let endpoint = Endpoint::parse("http://10.0.2.2:8088").unwrap();
+        let client = Client::new(endpoint, &network, &clock);
+        let mut rng = ChaCha20Rng::from_seed([1; 32]);
+        let key = block_on(client.get_key("skywalker", &mut rng, |_| panic!("it was proved")));
+        assert_eq!(key.unwrap_err(), Error::OtherRequest);
+        assert_eq!(network.connections(), 1);
+    }
+}
+
+#[test]
 fn a_body_that_is_not_of_the_protocol_is_garbage() {
     let created = |body: &str| answer("201 Created", "Location: /keys/v1/evidence/1\r\n", body);
     let error = fails([created("<html>")]);
@@ -316,7 +338,7 @@ fn a_token_that_cannot_be_had_or_is_no_cbor_is_not_sent() {
         let network = scripted([challenge()]);
         let clock = TickingClock::default();
         let endpoint = Endpoint::parse("http://10.0.2.2:8088").unwrap();
-        let client = Client::new(endpoint, &network, &clock);
+        let client = Client::new(endpoint, &network, &clock).answering_any_challenge();
         let mut rng = ChaCha20Rng::from_seed([1; 32]);
         let key = block_on(client.get_key("skywalker", &mut rng, |c| token_of(bytes, c)));
         assert_eq!(key.unwrap_err(), Error::Token(expected));

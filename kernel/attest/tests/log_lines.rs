@@ -89,7 +89,9 @@ fn the_lines_are_those_of_the_demonstration_and_tell_no_secret() {
     let network = broker();
     let clock = TickingClock::default();
     let endpoint = Endpoint::parse("http://10.0.2.2:8088").unwrap();
-    let client = Client::new(endpoint, &network, &clock).with_wrapping(Wrapping::Oaep);
+    let client = Client::new(endpoint, &network, &clock)
+        .with_wrapping(Wrapping::Oaep)
+        .answering_any_challenge();
     let mut rng = ChaCha20Rng::from_seed([1; 32]);
     let released = block_on(client.get_key("skywalker", &mut rng, |c| token_of(&TOKEN, c)));
     assert_eq!(released.unwrap().key.expose(), SECRET);

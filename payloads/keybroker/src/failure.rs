@@ -13,6 +13,8 @@ pub enum Failure {
     Url(EndpointError),
     /// There is no wrapping of that name.
     Wrapping,
+    /// There is no such way to bind challenges.
+    Binding,
     /// The runtime has something to say.
     Runtime(airlock::Error),
     /// REM 2 could not be extended.
@@ -29,6 +31,7 @@ impl fmt::Display for Failure {
             Self::NoUrl => f.write_str("give the boot argument keybroker.url=http://HOST:PORT"),
             Self::Url(error) => write!(f, "{error}"),
             Self::Wrapping => f.write_str("keybroker.alg is RSA-OAEP or RSA1_5"),
+            Self::Binding => f.write_str("keybroker.binding is none, or left out"),
             Self::Runtime(error) => write!(f, "{error}"),
             Self::Measure(error) => write!(f, "REM 2: {error}"),
             Self::Network(error) => write!(f, "{error}"),

@@ -6,6 +6,10 @@
 //! | `keybroker.key=` | the name of the key; `skywalker` without it |
 //! | `keybroker.alg=` | how the key is wrapped: `RSA-OAEP` (without it) or `RSA1_5` |
 //! | `keybroker.measure=` | a text that REM 2 is extended by first; nothing without it |
+//! | `keybroker.binding=` | `none`: answer challenges that are not bound to our request |
+//!
+//! Without a binding the host can have the key wrapped for itself; the demonstration's own server has
+//! none. REM 1 shows what was chosen.
 //!
 //! The key is printed, because this is a demonstration and the key is a line from a film. No other
 //! line has anything of it, and nobody should copy that one.
@@ -51,6 +55,7 @@ struct Wish<'a> {
     endpoint: Endpoint,
     key: &'a str,
     wrapping: Wrapping,
+    bound: bool,
 }
 
 impl<'a> Wish<'a> {
@@ -60,10 +65,16 @@ impl<'a> Wish<'a> {
             Some(name) => Wrapping::named(name).ok_or(Failure::Wrapping)?,
             None => Wrapping::default(),
         };
+        let bound = match arguments.get("keybroker.binding") {
+            Some("none") => false,
+            Some(_) => return Err(Failure::Binding),
+            None => true,
+        };
         Ok(Self {
             endpoint: Endpoint::parse(url)?,
             key: arguments.get("keybroker.key").unwrap_or(DEFAULT_KEY),
             wrapping,
+            bound,
         })
     }
 }
@@ -72,8 +83,12 @@ async fn release(realm: &Realm, wish: &Wish<'_>) -> Result<Released, Failure> {
     let mut random = realm.generator().map_err(|_| Error::NoRandomness)?;
     let network = realm.network()?;
     network.wait_configured(LEASE_PATIENCE).await?;
-    let client =
+    let mut client =
         Client::new(wish.endpoint.clone(), network, realm.clock()).with_wrapping(wish.wrapping);
+    if !wish.bound {
+        warn!("challenges need not be bound to our request: the host can have the key");
+        client = client.answering_any_challenge();
+    }
     let attest = |challenge: &_| realm.attest(challenge);
     Ok(client.get_key(wish.key, &mut random, attest).await?)
 }

@@ -4,6 +4,6 @@ mod network;
 mod rmm;
 mod wall;
 
-pub use network::HostNetwork;
+pub use network::{HostNetwork, MeddlingHost};
 pub use rmm::{PERSONALIZATION, Signer, SigningRmm};
 pub use wall::WallClock;

@@ -77,3 +77,59 @@ fn again<T>(context: &Context<'_>) -> Poll<T> {
     context.waker().wake_by_ref();
     Poll::Pending
 }
+
+/// A host in the way: it puts a public key of its own into each request.
+#[derive(Clone, Debug)]
+pub struct MeddlingHost {
+    /// The modulus of its key, as the text that goes over the wire; as long as that of the client.
+    pub modulus: String,
+}
+
+impl Connector for MeddlingHost {
+    type Stream = MeddlingStream;
+
+    async fn connect(&self, host: &str, port: u16) -> Result<MeddlingStream, ConnectError> {
+        let stream = HostNetwork.connect(host, port).await?;
+        let modulus = self.modulus.clone();
+        Ok(MeddlingStream { stream, modulus })
+    }
+
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> {
+        HostNetwork.sleep(time)
+    }
+}
+
+/// A connection through a [`MeddlingHost`].
+#[derive(Debug)]
+pub struct MeddlingStream {
+    stream: HostStream,
+    modulus: String,
+}
+
+impl ErrorType for MeddlingStream {
+    type Error = io::Error;
+}
+
+impl Read for MeddlingStream {
+    async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(into).await
+    }
+}
+
+impl Write for MeddlingStream {
+    /// The client writes its body as a whole, so the modulus never comes in two parts.
+    async fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        let mut bytes = from.to_vec();
+        let name = br#""n":""#;
+        if let Some(at) = bytes.windows(name.len()).position(|part| part == name) {
+            let at = at + name.len();
+            bytes.splice(at..at + self.modulus.len(), self.modulus.bytes());
+        }
+        self.stream.write_all(&bytes).await?;
+        Ok(from.len())
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -14,7 +14,7 @@ use attest::{
 };
 use embassy_futures::block_on;
 use keybroker::{BrokerConfig, KeyStore, Limits as ServerLimits, Server, ServerConfig};
-use keyrelease::{HostNetwork, Signer, SigningRmm, WallClock};
+use keyrelease::{HostNetwork, MeddlingHost, Signer, SigningRmm, WallClock};
 use p384::ecdsa::SigningKey;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -192,6 +192,31 @@ fn a_platform_that_nobody_endorses_is_refused() {
     };
     let said = refusal(&realm(signer, ARGUMENTS));
     assert!(said.contains("not signed by an endorsed key"), "{said}");
+}
+
+#[test]
+fn a_host_that_asks_with_a_key_of_its_own_gets_no_proof_for_it() {
+    let rmm = realm(Signer::default(), ARGUMENTS);
+    let server = broker();
+    let url = format!("http://127.0.0.1:{}", server.address().port());
+    let clock = WallClock::start();
+    // The modulus 2^2048 - 1 in base64url.
+    let modulus = "_".repeat(341) + "w";
+    let client = || {
+        let endpoint = Endpoint::parse(&url).unwrap();
+        let network = MeddlingHost {
+            modulus: modulus.clone(),
+        };
+        Client::new(endpoint, network, &clock)
+    };
+    let mut rng = ChaCha20Rng::from_seed([3; 32]);
+    let careful = client();
+    let proved = careful.get_key("skywalker", &mut rng, |_| panic!("it was proved"));
+    assert_eq!(block_on(proved).unwrap_err(), Error::OtherRequest);
+    // Who does not look earns the key for the host: the broker wraps it, and not for us.
+    let careless = client().answering_any_challenge();
+    let earned = careless.get_key("skywalker", &mut rng, |challenge| rmm.attest(challenge));
+    assert_eq!(block_on(earned).unwrap_err(), Error::NotForUs);
 }
 
 #[test]

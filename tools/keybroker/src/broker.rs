@@ -9,6 +9,7 @@ use rand_core::{Rng, UnwrapErr};
 use token::verify::{Appraisal, PlatformKey, Policy, appraise};
 use token::{CHALLENGE_SIZE, Token};
 
+use crate::binding::bound_challenge;
 use crate::challenge::{Challenges, MOCK_CHALLENGE, Open};
 use crate::protocol::{KeyRequest, read_evidence};
 use crate::wrapping::WrappingKey;
@@ -85,14 +86,17 @@ impl Broker {
     /// [`Refusal`] says why there is no challenge.
     pub fn request(&self, name: &str, body: &[u8], now: Instant) -> Result<Issued, Refusal> {
         let key = self.config.keys.get(name).ok_or(Refusal::UnknownKey)?;
-        let wrapping = WrappingKey::read(&KeyRequest::read(body)?.pubkey)?;
+        let request = KeyRequest::read(body)?;
+        let wrapping = WrappingKey::read(&request.pubkey)?;
         if key.secret.len() > wrapping.capacity() {
             return Err(Refusal::SecretTooLong);
         }
         let mut rng = UnwrapErr(SysRng);
         let mut nonce = MOCK_CHALLENGE;
         if !self.config.mock_challenge {
-            rng.fill_bytes(&mut nonce);
+            let mut random = [0; 32];
+            rng.fill_bytes(&mut random);
+            nonce = bound_challenge(random, name, &request.pubkey);
         }
         let purpose = Purpose {
             key: key.name.clone(),

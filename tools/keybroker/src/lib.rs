@@ -9,6 +9,7 @@
 //! keeps strangers from wearing it out. [`command`] is the command line.
 #![forbid(unsafe_code)]
 
+mod binding;
 mod broker;
 mod challenge;
 pub mod command;

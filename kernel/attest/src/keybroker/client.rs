@@ -9,6 +9,7 @@ use rand_core::CryptoRng;
 
 use crate::{
     keybroker::{
+        binding::is_bound,
         connector::Connector,
         endpoint::{Endpoint, path_of},
         error::{Error, Step},
@@ -65,6 +66,8 @@ pub struct Client<'a, N> {
     clock: &'a dyn Clock,
     wrapping: Wrapping,
     limits: Limits,
+    /// Whether a challenge must be bound to our request.
+    bound: bool,
 }
 
 impl<'a, N: Connector> Client<'a, N> {
@@ -76,6 +79,7 @@ impl<'a, N: Connector> Client<'a, N> {
             clock,
             wrapping: Wrapping::default(),
             limits: Limits::default(),
+            bound: true,
         }
     }
 
@@ -83,6 +87,17 @@ impl<'a, N: Connector> Client<'a, N> {
     #[must_use]
     pub fn with_wrapping(self, wrapping: Wrapping) -> Self {
         Self { wrapping, ..self }
+    }
+
+    /// The same client, which answers any challenge, as the demonstration's server gives them.
+    ///
+    /// Whoever stands between us and the broker can then have the key wrapped for himself.
+    #[must_use]
+    pub fn answering_any_challenge(self) -> Self {
+        Self {
+            bound: false,
+            ..self
+        }
     }
 
     /// The same client, with other limits.
@@ -112,6 +127,9 @@ impl<'a, N: Connector> Client<'a, N> {
         let pair = KeyPair::make(self.wrapping, rng).map_err(|_| Error::KeyGeneration)?;
         let key_generation = self.clock.now().since(begun);
         let (challenge, location) = self.ask(&path, &pair).await?;
+        if self.bound && !is_bound(&challenge, name, self.wrapping, &pair) {
+            return Err(Error::OtherRequest);
+        }
         let asked = self.clock.now();
         let token = attest(&challenge)?;
         token.check_form()?;

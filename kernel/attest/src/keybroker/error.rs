@@ -67,6 +67,9 @@ pub enum Error {
     },
     /// The broker says no.
     Refused(Refusal),
+    /// The challenge is not bound to our request: somebody changed that on its way, or the broker binds
+    /// none.
+    OtherRequest,
     /// The key does not open with our ephemeral key: it was wrapped for somebody else.
     NotForUs,
 }
@@ -106,6 +109,10 @@ impl fmt::Display for Error {
                 write!(f, "the key broker answered garbage {step}: {fault}")
             }
             Self::Refused(refusal) => write!(f, "{refusal}"),
+            Self::OtherRequest => f.write_str(
+                "the challenge is not bound to our request: somebody changed it on its way, \
+                 or this broker binds none",
+            ),
             Self::NotForUs => f.write_str("the key was wrapped for somebody else"),
         }
     }
