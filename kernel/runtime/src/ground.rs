@@ -46,14 +46,21 @@ impl Ground {
     /// Whatever is wrong with the device tree or the RMM.
     pub fn find(at: u64, clock: Counter, entry: Instant) -> Result<Self, Error> {
         let memory = Memory::begin(at)?;
-        let bytes = memory.device_tree()?;
-        let tree = Tree::new(bytes)?;
-        let call = Call::of(psci(tree));
-        power::use_call(call);
-        let rmm = find_rmm(call, &memory, tree, clock)?;
-        let plain = Ok(IpaSpace::plain());
-        let space = rmm.as_ref().map_or(plain, |rmm| rmm.config.space())?;
+        // The RMM is asked first, and the tree is not: the host wrote it, and could say that there
+        // is none.
+        let found = rmm::find();
+        let space = match &found {
+            Ok(Some(rmm)) => rmm.config.space()?,
+            Ok(None) => IpaSpace::plain(),
+            Err(_) => rmm::space_of_stranger().unwrap_or(IpaSpace::plain()),
+        };
         fault::know(space);
+        let bytes = memory.device_tree(space)?;
+        let tree = Tree::new(bytes)?;
+        power::use_call(Call::of(psci(tree)));
+        let rmm = found.inspect_err(|_| {
+            open_console(&memory, space, tree.console(space).ok().flatten(), clock);
+        })?;
         let machine = find_machine(&memory, space, tree, clock)?;
         let arguments = Arguments::parse(&machine.boot_arguments);
         logger::open(clock, entry);
@@ -155,22 +162,6 @@ impl Ground {
 fn psci(tree: Tree<'_>) -> Option<PsciMethod> {
     let machine = tree.machine(IpaSpace::plain());
     machine.ok().and_then(|machine| machine.psci)
-}
-
-/// Looks for an RMM, unless the machine calls by `hvc`: in a realm that is undefined.
-fn find_rmm(
-    call: Call,
-    memory: &Memory,
-    tree: Tree<'_>,
-    clock: Counter,
-) -> Result<Option<Rmm>, Error> {
-    if call == Call::Hvc {
-        return Ok(None);
-    }
-    rmm::find().inspect_err(|_| {
-        let space = rmm::space_of_stranger().unwrap_or(IpaSpace::plain());
-        open_console(memory, space, tree.console(space).ok().flatten(), clock);
-    })
 }
 
 /// Reads the device tree, and opens the console. If the tree is wrong, this is told on the console

@@ -122,6 +122,8 @@ pub struct Options {
     pub reject: Reject,
     /// Progress of one change.
     pub progress: Progress,
+    /// Whether the realm is told that PSCI is called by `hvc`, which no realm can.
+    pub hvc: bool,
     /// Whether a token is never finished.
     pub incomplete: bool,
     /// Versions of the RSI.
@@ -152,6 +154,7 @@ impl Default for Options {
             content: Content::Zero,
             reject: Reject::Never,
             progress: Progress::Full,
+            hvc: false,
             incomplete: false,
             rsi: Rsi::Versions {
                 lowest: VERSION_1_0,
@@ -231,6 +234,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         }
         "reject" => options.reject = reject(value)?,
         "progress" => options.progress = progress(value)?,
+        "psci" => options.hvc = pick(value, &[("smc", false), ("hvc", true)])?,
         "incomplete" => options.incomplete = pick(value, &[("forever", true), ("no", false)])?,
         "rsi" => options.rsi = versions(value)?,
         "smmu" => {
@@ -370,7 +374,7 @@ mod tests {
                     monitor.progress=page monitor.incomplete=forever monitor.rsi=2.0 \
                     monitor.smmu=low-only monitor.stage2=open monitor.unsafe-device=allow \
                     monitor.ram=image monitor.hash=sha512 monitor.token=907 monitor.profile=2.0.0 \
-                    monitor.lifecycle=0x5001";
+                    monitor.lifecycle=0x5001 monitor.psci=hvc";
         let (options, _) = parse(line).unwrap();
         assert_eq!(options.width, Some(33));
         assert_eq!(options.ipa, Some(48));
@@ -378,6 +382,7 @@ mod tests {
         assert_eq!(options.reject, Reject::Always);
         assert_eq!(options.progress, Progress::Page);
         assert!(options.incomplete);
+        assert!(options.hvc);
         assert_eq!(
             options.rsi,
             Rsi::Versions {

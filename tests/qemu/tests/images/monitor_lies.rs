@@ -36,6 +36,12 @@ fn a_newer_minor_version_is_good() {
 }
 
 #[test]
+fn a_tree_of_an_ordinary_machine_does_not_talk_the_realm_out_of_being_one() {
+    let outcome = lied_to("psci=hvc").run_ok();
+    assert!(outcome.console.find(" in a realm: ").is_some());
+}
+
+#[test]
 fn another_major_version_ends_the_realm() {
     lied_to("rsi=2.0").fails_with("RSI 2.0");
 }

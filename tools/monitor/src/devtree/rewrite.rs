@@ -11,6 +11,8 @@ pub struct Guest<'a> {
     pub memory: GuestMemory,
     /// Its boot arguments.
     pub arguments: &'a str,
+    /// Whether it is told that PSCI is called by `hvc`, as a host says that wants no realm to be one.
+    pub hvc: bool,
 }
 
 /// Nodes under the root that a realm must not see: each can reach memory without the SMMU, or is
@@ -71,7 +73,7 @@ pub fn rewrite(tree: &[u8], guest: &Guest<'_>, out: &mut [u8]) -> Result<usize, 
                 place = Place::Other;
             }
             Item::Property(name, value) if hidden_at.is_none() => {
-                writer.copy(place, name, value, guest.memory)?;
+                writer.copy(place, name, value, guest)?;
             }
             Item::Property(..) => {}
         }
@@ -85,6 +87,7 @@ enum Place {
     Memory,
     Pci,
     Chosen,
+    Psci,
     Other,
 }
 
@@ -92,6 +95,7 @@ impl Place {
     fn of(name: &[u8]) -> Self {
         match name {
             b"chosen" => Self::Chosen,
+            b"psci" => Self::Psci,
             name if name.starts_with(b"memory@") => Self::Memory,
             name if name.starts_with(b"pcie@") => Self::Pci,
             _ => Self::Other,
@@ -134,7 +138,7 @@ impl Writer<'_> {
         place: Place,
         name: &[u8],
         value: &[u8],
-        memory: GuestMemory,
+        guest: &Guest<'_>,
     ) -> Result<(), Error> {
         match (place, name) {
             (Place::Chosen, b"bootargs") | (Place::Pci, b"iommu-map") => Ok(()),
@@ -142,9 +146,10 @@ impl Writer<'_> {
                 let mut reg = [0; 16];
                 let (base, size) = reg.split_at_mut(8);
                 base.copy_from_slice(&GUEST_RAM.to_be_bytes());
-                size.copy_from_slice(&memory.size().to_be_bytes());
+                size.copy_from_slice(&guest.memory.size().to_be_bytes());
                 self.property(name, &reg)
             }
+            (Place::Psci, b"method") if guest.hvc => self.property(name, b"hvc\0"),
             _ => self.property(name, value),
         }
     }

@@ -175,6 +175,7 @@ fn the_guest_does_not_see_what_could_go_round_the_smmu() {
         &Guest {
             memory,
             arguments: "hello",
+            hvc: false,
         },
         &mut out,
     )
@@ -210,6 +211,7 @@ fn a_guest_without_arguments_gets_no_bootargs() {
         &Guest {
             memory,
             arguments: "",
+            hvc: false,
         },
         &mut out,
     )
@@ -228,6 +230,7 @@ fn a_tree_that_does_not_fit_is_an_error() {
     let guest = Guest {
         memory,
         arguments: "hello",
+        hvc: false,
     };
     for room in 0..600 {
         let mut out = vec![0; room];
@@ -256,6 +259,7 @@ fn broken_trees_are_errors_and_not_panics() {
                 &Guest {
                     memory,
                     arguments: "x",
+                    hvc: false,
                 },
                 &mut out,
             );

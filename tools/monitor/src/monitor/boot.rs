@@ -128,7 +128,12 @@ impl<M: Machine> Monitor<M> {
         let memory = guest_memory(&found.memory)?;
         let image = image(&machine, memory)?;
         let initrd = initrd(found.initrd, memory, &image)?;
-        write_tree(&machine, tree, &Guest { memory, arguments })?;
+        let guest = Guest {
+            memory,
+            arguments,
+            hvc: options.hvc,
+        };
+        write_tree(&machine, tree, &guest)?;
         let space = space(&options, found.config);
         if machine.address_bits() < space.width() {
             return Err(Refusal::Width(machine.address_bits()));
