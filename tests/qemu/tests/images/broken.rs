@@ -1,6 +1,6 @@
 //! A promise of our own that breaks is told in plain words, and ends the machine.
 
-use qemu_tests::Boot;
+use qemu_tests::{Boot, Verdict};
 
 fn broken(what: &str) -> Boot {
     let arguments = format!("break={what}");
@@ -36,6 +36,17 @@ fn nothing_is_mapped_at_address_0() {
 #[test]
 fn an_undefined_instruction_is_told_as_one() {
     broken("instruction").fails_with("undefined instruction");
+}
+
+#[test]
+fn a_fault_ends_a_realm_whose_tree_names_the_wrong_call() {
+    let outcome = Boot::realm("broken")
+        .monitor(&["psci=hvc"])
+        .with(&["--append", "break=nothing", "--net", "none"])
+        .with(&["--timeout", "20s"])
+        .run();
+    assert!(matches!(outcome.verdict, Verdict::PayloadFailed(_)));
+    assert!(outcome.report.is_some(), "it powers off by itself");
 }
 
 #[test]
