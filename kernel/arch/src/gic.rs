@@ -43,6 +43,8 @@ const WAKER_CHILDREN_ASLEEP: u32 = 1 << 2;
 const PRIORITY: u8 = 0xa0;
 /// Lets every priority through that a hypervisor implements.
 const PRIORITY_MASK: u8 = 0xf0;
+/// Most redistributors of a region that are looked at: the host says how long it is.
+const MAX_REDISTRIBUTORS: usize = 512;
 /// How long the host may take to carry out a write.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -206,7 +208,10 @@ fn own_redistributor<R: Registers>(region: &R) -> Option<u64> {
     let [low, high] = affinity();
     let wanted = low | high << 24;
     let mut at = 0;
-    while at + REDISTRIBUTOR <= region.len() {
+    for _ in 0..MAX_REDISTRIBUTORS {
+        if at + REDISTRIBUTOR > region.len() {
+            return None;
+        }
         let kind = region.read32(at + GICR_TYPER);
         if region.read32(at + GICR_TYPER + 4) == wanted {
             return Some(at);
