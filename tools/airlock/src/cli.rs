@@ -130,6 +130,9 @@ pub struct RunOptions {
     /// The boot arguments that the key broker is to know, if not those of this run.
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub reference_append: Option<String>,
+    /// Keeps the tokens that the key broker is sent there, for `keybroker verify` (payload keybroker).
+    #[arg(long, value_name = "DIR")]
+    pub dump_evidence: Option<PathBuf>,
     /// Shows the commands and the whole report.
     #[arg(short, long)]
     pub verbose: bool,

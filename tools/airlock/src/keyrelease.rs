@@ -44,7 +44,7 @@ impl KeyRelease {
         let server = Server::start(ServerConfig {
             address,
             endpoint: Some(url.clone()),
-            broker: broker(&rim, &rem1),
+            broker: broker(options, &rim, &rem1),
             limits: Limits::default(),
         });
         Ok(Self {
@@ -89,12 +89,13 @@ fn boot_arguments(given: &str, url: &str) -> String {
     text.trim().to_owned()
 }
 
-fn broker(rim: &Digest, rem1: &Digest) -> BrokerConfig {
+fn broker(options: &RunOptions, rim: &Digest, rem1: &Digest) -> BrokerConfig {
     let mut keys = KeyStore::demonstration();
     keys.require_rem1(rem1.as_bytes());
     BrokerConfig {
         reference_values: vec![rim.as_bytes().to_vec()],
         platform_keys: vec![test_platform_key()],
+        evidence_folder: options.dump_evidence.clone(),
         ..BrokerConfig::new(keys)
     }
 }

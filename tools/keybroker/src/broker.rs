@@ -1,5 +1,6 @@
 //! Who gets which key. No HTTP here.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub struct BrokerConfig {
     pub platform_keys: Vec<PlatformKey>,
     /// Gives every client the challenge of the demonstration: for replaying its tokens, never in use.
     pub mock_challenge: bool,
+    /// Where evidence is kept as it came, for a closer look: `evidence-ID.cbor`.
+    pub evidence_folder: Option<PathBuf>,
     /// How long a challenge can be answered.
     pub challenge_lifetime: Duration,
     /// How many challenges can be open.
@@ -40,6 +43,7 @@ impl BrokerConfig {
             reference_values: Vec::new(),
             platform_keys: Vec::new(),
             mock_challenge: false,
+            evidence_folder: None,
             challenge_lifetime: Duration::from_secs(120),
             most_challenges: 4096,
         }
@@ -118,6 +122,7 @@ impl Broker {
         let key = self.config.keys.get(&open.purpose.key);
         let key = key.ok_or(Refusal::UnknownKey)?;
         let evidence = read_evidence(body)?;
+        self.keep(id, &evidence);
         let token = Token::decode(&evidence).map_err(Refusal::Evidence)?;
         let appraisal = appraise(&token, &self.policy(key, &open));
         self.tell(id, key, &appraisal);
@@ -133,6 +138,18 @@ impl Broker {
             challenge: Some(&open.nonce),
             rims: Some(&self.config.reference_values),
             ..key.policy.verifier()
+        }
+    }
+
+    /// Keeps evidence, if that was asked for. A full disk costs the copy, not the key.
+    fn keep(&self, id: u32, evidence: &[u8]) {
+        let Some(folder) = &self.config.evidence_folder else {
+            return;
+        };
+        let path = folder.join(format!("evidence-{id}.cbor"));
+        match std::fs::write(&path, evidence) {
+            Ok(()) => info!("Evidence for challenge {id} is in {}", path.display()),
+            Err(error) => warn!("cannot write {}: {error}", path.display()),
         }
     }
 

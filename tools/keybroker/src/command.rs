@@ -77,6 +77,9 @@ pub struct ServeOptions {
     /// Gives every client the same, known challenge: to try recorded tokens, never in use.
     #[arg(short, long)]
     pub mock_challenge: bool,
+    /// Keeps the evidence that clients send there: evidence-ID.cbor.
+    #[arg(long, value_name = "DIR")]
+    pub dump_evidence_cbor: Option<PathBuf>,
     /// Logs each request.
     #[arg(short, long)]
     pub verbose: bool,
@@ -122,6 +125,7 @@ impl ServeOptions {
             reference_values: self.trust.references()?.unwrap_or_default(),
             platform_keys: self.trust.platform_keys()?,
             mock_challenge: self.mock_challenge,
+            evidence_folder: self.dump_evidence_cbor.clone(),
             ..BrokerConfig::new(keys)
         };
         self.warn(&broker);

@@ -1,5 +1,6 @@
 //! Attested key release: a realm proves to the real broker what it is, and gets its key, or does not.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -104,6 +105,50 @@ fn each_kind_of_token_is_accepted() {
     ] {
         let outcome = release(&monitor, measure);
         assert_eq!(outcome.verdict, Verdict::Ok, "{monitor:?}");
+    }
+}
+
+/// What `keybroker verify` says of the one token in `folder`, after `change`.
+fn verify(folder: &Path, change: impl Fn(&mut Vec<u8>)) -> bool {
+    let file = std::fs::read_dir(folder)
+        .expect("the folder is ours")
+        .next();
+    let file = file
+        .expect("there is a token")
+        .expect("it can be seen")
+        .path();
+    let mut token = std::fs::read(&file).expect("it can be read");
+    change(&mut token);
+    let changed = folder.with_extension("cbor");
+    std::fs::write(&changed, token).expect("there is room");
+    let words = ["keybroker", "verify", "--allow-test-platform"].map(OsString::from);
+    let words = words.into_iter().chain([changed.into_os_string()]);
+    match keybroker::command::Arguments::try_parse_from(words).map(|arguments| arguments.command) {
+        Ok(Some(keybroker::command::Command::Verify(options))) => {
+            options.verify().expect("it is still a token")
+        }
+        _ => panic!("these are the arguments of `verify`"),
+    }
+}
+
+#[test]
+fn a_token_of_each_kind_can_be_verified_by_hand() {
+    for monitor in [
+        ["token=399", "profile=1.0.0"],
+        ["token=907", "profile=2.0.0"],
+    ] {
+        let folder = tempfile::tempdir().expect("there is room");
+        let path = folder.path().join("evidence");
+        std::fs::create_dir(&path).expect("there is room");
+        let boot = Boot::realm("keybroker").monitor(&monitor);
+        let _outcome = boot
+            .with(&["--dump-evidence", &path.to_string_lossy()])
+            .run_ok();
+        assert!(verify(&path, |_| ()), "{monitor:?}");
+        // The last byte is the end of the realm token's signature.
+        assert!(!verify(&path, |token| {
+            token.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+        }));
     }
 }
 
