@@ -2,8 +2,9 @@
 //!
 //! One request, one response, one connection: [`send`] writes a [`Request`] and reads the head of
 //! the answer; the [`Response`] is then a stream of the body. The server is not trusted: heads,
-//! chunk lines and trailers are bounded, and a body that ends early is an error and not a short
-//! body.
+//! chunk lines and trailers are bounded, and a body that ends before its length is an error and not a
+//! short body. A body without a length ends with the connection, which anybody on the way can end:
+//! [`Response::content_length`] and the caller's own check of the content are what counts there.
 //!
 //! There is no timer here. Streams have deadlines of their own (`net::TcpSocket::set_deadline`
 //! ends a whole exchange).

@@ -139,7 +139,7 @@ impl<S: ErrorType> ErrorType for Response<S> {
 }
 
 impl<S: Read> Read for Response<S> {
-    /// Reads a part of the body. 0 is its end, and it was whole.
+    /// Reads a part of the body. 0 is its end, and it was whole, as far as the head says where it ends.
     async fn read(&mut self, into: &mut [u8]) -> Result<usize, Self::Error> {
         if into.is_empty() {
             return Ok(0);

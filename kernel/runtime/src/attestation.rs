@@ -29,7 +29,7 @@ struct Parts {
 }
 
 impl Attestation {
-    /// Measures the boot arguments into REM 1, before anything acts on them.
+    /// Measures the boot arguments into REM 1, before devices and the payload act on them.
     ///
     /// # Errors
     ///
