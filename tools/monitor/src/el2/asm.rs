@@ -211,7 +211,8 @@ pub(super) fn write(address: u64, bytes: &[u8]) {
 pub(super) fn fill(range: Range<u64>, word: fn(u64) -> u64) {
     let base = guest(&range).cast::<u64>();
     for n in 0..(range.end - range.start) / 8 {
+        let at = base.wrapping_add(n as usize);
         // SAFETY: inside `range`, which is guest memory; its start is aligned to a page.
-        unsafe { base.add(n as usize).write(word(range.start + 8 * n)) }
+        unsafe { at.write(word(range.start + 8 * n)) }
     }
 }
