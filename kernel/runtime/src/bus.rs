@@ -71,11 +71,7 @@ fn find_on(
     let mut placement = Placement::new(&windows(host), &reserved(machine, host));
     placement.note_assigned(ecam, &scan.functions);
     let mut bus = Bus::default();
-    let kinds = scan
-        .functions
-        .iter()
-        .map(|identity| (identity, Kind::of(identity)));
-    for (identity, kind) in kinds.filter_map(|(identity, kind)| Some((identity, kind?))) {
+    for (identity, kind) in scan.functions.iter().filter_map(driven) {
         let name = format!("{}", identity.bdf).into();
         let function = Function::new(ecam, *identity);
         match Transport::open(&function, &mut placement, devices, Rc::clone(clock)) {
@@ -88,6 +84,18 @@ fn find_on(
         }
     }
     bus
+}
+
+/// A virtio function, if there is a driver for it. Any other is left as it was found: nobody would turn
+/// it off again.
+fn driven(identity: &Identity) -> Option<(&Identity, Kind)> {
+    match Kind::of(identity)? {
+        Kind::Other(number) => {
+            log::info!("{}: no driver for virtio kind {number}", identity.bdf);
+            None
+        }
+        kind => Some((identity, kind)),
+    }
 }
 
 fn interrupt(function: &Function<'_, Mmio>, identity: &Identity, host: &PciHost) -> Option<u32> {
