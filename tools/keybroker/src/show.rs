@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use token::verify::{Appraisal, Verdict};
+use token::verify::{Appraisal, Check, Verdict};
 use token::{Component, Form, PlatformClaims, RealmClaims, Token};
 
 use crate::encoding::{to_base64, to_hex};
@@ -129,10 +129,23 @@ pub fn show_verdicts(appraisal: &Appraisal) -> String {
             },
         );
     }
-    let verdict = match appraisal.refusal() {
-        None => "accepted".to_owned(),
-        Some(_) => format!("refused: {appraisal}"),
-    };
-    table.row("verdict", verdict);
+    table.row("verdict", verdict(appraisal));
     table.print()
+}
+
+/// Tells an acceptance that rests on every check that matters to everybody from one that does not.
+fn verdict(appraisal: &Appraisal) -> String {
+    let asked = |wanted| {
+        let mut verdicts = appraisal.verdicts();
+        verdicts.any(|(check, verdict)| check == wanted && verdict != Verdict::NotAsked)
+    };
+    match (asked(Check::Challenge), asked(Check::Rim)) {
+        _ if appraisal.refusal().is_some() => format!("refused: {appraisal}"),
+        (true, true) => "accepted".to_owned(),
+        (true, false) => "accepted, for any RIM (--reference-values names good ones)".to_owned(),
+        (false, true) => "accepted, for any challenge (--challenge names the one asked)".to_owned(),
+        (false, false) => "accepted, for any challenge (--challenge) and any RIM \
+             (--reference-values)"
+            .to_owned(),
+    }
 }
