@@ -8,13 +8,9 @@ use plan::Diagnosis;
 
 use crate::Error;
 
-/// The steps of boot that depend on somebody else, in their order.
-const STEPS: [&str; 4] = [
-    "device tree",
-    "RSI version",
-    "realm configuration",
-    "RIPAS changes",
-];
+/// The steps of boot that depend on the RMM, in their order. What stops elsewhere tells nothing about
+/// them: there may be no RMM.
+const STEPS: [&str; 3] = ["RSI version", "realm configuration", "RIPAS changes"];
 
 /// Where boot stopped: the step, and what is likely to be wrong.
 struct Stop {
