@@ -16,6 +16,8 @@ endif
 CARGO ?= cargo
 AIRLOCK := $(CARGO) run --quiet --package airlock-cli --bin airlock --
 XTASK := $(CARGO) run --quiet --package xtask --
+# Tools are built aloud before they run quietly: a first build takes minutes.
+TOOL := $(or $(CARGO_TARGET_DIR),target)/debug/airlock
 # Crates that have no meaning without the target's instructions.
 TARGET := aarch64-unknown-none
 MONITOR_TARGET := aarch64-unknown-none-softfloat
@@ -29,16 +31,21 @@ help: ## lists the targets
 setup: ## installs what is missing: toolchain, targets, QEMU
 	@scripts/setup
 
+.PHONY: tool
+tool: setup
+	@[[ -x $(TOOL) ]] || echo 'make: builds the command `airlock` (once, some minutes)'
+	@$(CARGO) build --package airlock-cli
+
 .PHONY: run
-run: setup ## the main job: boots a realm under the test monitor (PAYLOAD=, MODE=vm, ARGS=)
+run: tool ## the main job: boots a realm under the test monitor (PAYLOAD=, MODE=vm, ARGS=)
 	@$(AIRLOCK) run --mode $(MODE) $(if $(PAYLOAD),--payload $(PAYLOAD)) $(ARGS)
 
 .PHONY: doctor
-doctor: setup ## probes every feature of the machine, one row each
+doctor: tool ## probes every feature of the machine, one row each
 	@$(AIRLOCK) run --mode $(MODE) --payload doctor $(ARGS)
 
 .PHONY: image
-image: setup ## builds all payloads as raw images into target/airlock
+image: tool ## builds all payloads as raw images into target/airlock
 	@$(AIRLOCK) image --monitor $(PAYLOAD)
 
 .PHONY: test
@@ -53,16 +60,16 @@ check: setup ## format, clippy and docs for host and target, and what no compile
 	@echo 'make: format'
 	@$(CARGO) fmt --all --check
 	@echo 'make: clippy for the host'
-	@$(CARGO) clippy --quiet $$($(XTASK) packages host) --all-targets -- -D warnings
+	@$(CARGO) clippy $$($(XTASK) packages host) --all-targets -- -D warnings
 	@for group in image:$(TARGET) monitor:$(MONITOR_TARGET); do \
 	    packages=$$($(XTASK) packages $${group%%:*}); \
 	    [[ -n $$packages ]] || continue; \
 	    echo "make: clippy and documentation for $${group#*:}"; \
-	    $(CARGO) clippy --quiet --profile image --target $${group#*:} $$packages -- -D warnings; \
-	    RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --no-deps --target $${group#*:} $$packages; \
+	    $(CARGO) clippy --profile image --target $${group#*:} $$packages -- -D warnings; \
+	    RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --target $${group#*:} $$packages; \
 	done
 	@echo 'make: documentation for the host'
-	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --no-deps $$($(XTASK) packages host)
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps $$($(XTASK) packages host)
 	@$(XTASK) check
 
 NIGHTLY := nightly
@@ -100,6 +107,7 @@ fuzz: setup ## each fuzz target for SECONDS (20) seconds (nightly, cargo-fuzz)
 
 .PHONY: test-linux
 test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages)
+	@$(CARGO) build --package linux-guest
 	@$(CARGO) run --quiet --package linux-guest
 
 .PHONY: reproducible
