@@ -136,7 +136,9 @@ impl ServeOptions {
             broker,
             limits: Limits::default(),
         };
-        Server::start(config).with_context(|| format!("cannot listen on {address}"))
+        Server::start(config).with_context(|| {
+            format!("cannot listen on {address}; --port takes another, and 0 any free one")
+        })
     }
 
     fn warn(&self, broker: &BrokerConfig) {
@@ -181,7 +183,7 @@ impl VerifyOptions {
     /// A file is not as it should be, or the token is none.
     pub fn verify(&self) -> Result<bool> {
         let bytes = read_token(&self.token)?;
-        let token = Token::decode(&bytes)?;
+        let token = decode(&self.token, &bytes)?;
         let challenge = self.challenge.as_deref().map(challenge).transpose()?;
         let (references, keys) = (self.trust.references()?, self.trust.platform_keys()?);
         let key_policy = self.key_policy()?;
@@ -213,8 +215,12 @@ impl VerifyOptions {
 /// The file cannot be read, or is not a token.
 pub fn inspect(file: &Path) -> Result<()> {
     let bytes = read_token(file)?;
-    print!("{}", show_token(&Token::decode(&bytes)?));
+    print!("{}", show_token(&decode(file, &bytes)?));
     Ok(())
+}
+
+fn decode<'a>(file: &Path, bytes: &'a [u8]) -> Result<Token<'a>> {
+    Token::decode(bytes).with_context(|| format!("{} is no CCA token", file.display()))
 }
 
 /// Reads a token, as CBOR or as the text that goes over the wire.
