@@ -83,7 +83,8 @@ pub struct RunOptions {
     /// Forwards tcp:HOST:GUEST or udp:HOST:GUEST from a port of this host's loopback (with --net user).
     #[arg(long, value_name = "PROTOCOL:HOST:GUEST")]
     pub forward: Vec<crate::network::Forward>,
-    /// Boot arguments for the payload.
+    /// Boot arguments for the runtime (README.md lists them) and for the payload (the top of its
+    /// src/main.rs).
     #[arg(
         long,
         default_value = "",
@@ -91,7 +92,8 @@ pub struct RunOptions {
         value_name = "ARGS"
     )]
     pub append: String,
-    /// An option of the monitor, such as reject=always; can be given more than once.
+    /// An option of the monitor, such as reject=always; can be given more than once. The list is in
+    /// tools/monitor/README.md.
     #[arg(long, value_name = "KEY=VALUE", value_parser = monitor_option)]
     pub monitor: Vec<String>,
     /// Ends QEMU after this time (60s, 500ms, 2m).
@@ -118,16 +120,16 @@ pub struct RunOptions {
     /// Gives the kernel these bytes as its device tree (--mode vm only).
     #[arg(long, value_name = "FILE")]
     pub device_tree: Option<PathBuf>,
-    /// How the server of the main job behaves.
+    /// How the file server behaves (payload fetch).
     #[arg(long, value_enum, default_value = "honest")]
     pub serve: Behaviour,
-    /// Seed of the file that the server of the main job has; without it, a new one each time.
+    /// Seed of the file that the server has; without it, a new one each time (payload fetch).
     #[arg(long)]
     pub seed: Option<u64>,
     /// The image that the key broker is to know, if not the one that boots (payload keybroker).
     #[arg(long, value_name = "FILE")]
     pub reference_image: Option<PathBuf>,
-    /// The boot arguments that the key broker is to know, if not those of this run.
+    /// The boot arguments that the key broker is to know, if not those of this run (payload keybroker).
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub reference_append: Option<String>,
     /// Keeps the tokens that the key broker is sent there, for `keybroker verify` (payload keybroker).

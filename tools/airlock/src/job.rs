@@ -8,11 +8,13 @@ use crate::machine::Machine;
 use crate::network::Network;
 use crate::report::Report;
 use crate::units::MIB;
-use anyhow::Result;
+use crate::verdict::WrongArguments;
+use anyhow::{Result, ensure};
 use std::path::Path;
 
 /// Bytes of the disk that `doctor` is lent.
 const DISK: u64 = 16 * MIB;
+const NO_BROKER: &str = "the payload keybroker has nobody to ask with --net none; leave it out";
 
 /// The host's side of a run.
 pub enum Job {
@@ -34,7 +36,8 @@ impl Job {
         let online = options.net != Network::None;
         match options.payload_name() {
             "fetch" if online && !given("fetch.url=") => Self::fetch(options, folder, machine),
-            "keybroker" if online && !given("keybroker.url=") => {
+            "keybroker" if !given("keybroker.url=") => {
+                ensure!(online, WrongArguments(String::from(NO_BROKER)));
                 let job = KeyRelease::prepare(options, &machine.image)?;
                 machine.append = job.boot_arguments(&machine.append);
                 Ok(Self::KeyRelease(job))

@@ -3,6 +3,7 @@
 use crate::cli::Mode;
 use crate::network::{Forward, Network};
 use crate::units::MIB;
+use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,10 @@ const BARE_IMAGE: u64 = 0x4020_0000;
 const BARE_ENTRY: u64 = 0x401f_f000;
 /// Smallest memory of the guest: what its image and its device tree need in QEMU.
 const SMALLEST: u64 = 16 * MIB;
-/// Largest: all below the monitor's tables' reach, and below 4 GiB with 33 address bits.
+/// Largest, in a plain machine: below 4 GiB, where `highmem=off` leaves room for it.
 const LARGEST: u64 = 2048 * MIB;
+/// Largest, in a realm: what the monitor's tables reach.
+const LARGEST_REALM: u64 = 1024 * MIB;
 
 /// Everything that QEMU is told.
 #[derive(Clone, Debug)]
@@ -68,20 +71,36 @@ impl Machine {
     /// # Errors
     /// A sentence that says what is possible.
     pub fn check(&self) -> Result<()> {
-        ensure!(
-            (SMALLEST..=LARGEST).contains(&self.memory) && self.memory.is_multiple_of(2 * MIB),
-            "--memory must be an even number of MiB from {}M to {}M",
-            SMALLEST / MIB,
-            LARGEST / MIB
-        );
+        self.check_memory()?;
         ensure!(
             self.bare.is_none() || self.mode == Mode::Vm,
-            "--device-tree needs --mode vm; in a realm the monitor hands out the tree"
+            wrong("--device-tree needs --mode vm; in a realm the monitor hands out the tree")
+        );
+        ensure!(
+            self.monitor_options.is_empty() || self.mode == Mode::Realm,
+            wrong("--monitor needs --mode realm; a plain machine has no monitor")
         );
         self.disks
             .iter()
             .try_for_each(|disk| crate::disk::check(disk))?;
         self.net.check(&self.forwards)
+    }
+
+    fn check_memory(&self) -> Result<()> {
+        let largest = match self.mode {
+            Mode::Realm => LARGEST_REALM,
+            Mode::Vm => LARGEST,
+        };
+        let possible = (SMALLEST..=largest).contains(&self.memory);
+        ensure!(
+            possible && self.memory.is_multiple_of(2 * MIB),
+            WrongArguments(format!(
+                "--memory must be an even number of MiB from {}M to {}M",
+                SMALLEST / MIB,
+                largest / MIB
+            ))
+        );
+        Ok(())
     }
 
     /// All arguments.
@@ -181,6 +200,10 @@ impl Machine {
             line.option("-device", device);
         }
     }
+}
+
+fn wrong(text: &str) -> WrongArguments {
+    WrongArguments(text.to_owned())
 }
 
 /// A command line that grows.
@@ -325,19 +348,31 @@ mod tests {
 
     #[test]
     fn memory_out_of_range_is_told_with_the_range() {
-        for memory in [0, 8 * MIB, 17 * MIB, 4096 * MIB] {
+        for (mode, memory, range) in [
+            (Mode::Vm, 8 * MIB, "16M to 2048M"),
+            (Mode::Vm, 17 * MIB, "16M to 2048M"),
+            (Mode::Vm, 4096 * MIB, "16M to 2048M"),
+            (Mode::Realm, 0, "16M to 1024M"),
+            (Mode::Realm, 2048 * MIB, "16M to 1024M"),
+        ] {
             let machine = Machine {
                 memory,
-                disks: Vec::new(),
-                ..machine(Mode::Vm)
+                ..machine(mode)
             };
-            assert!(
-                machine
-                    .check()
-                    .unwrap_err()
-                    .to_string()
-                    .contains("16M to 2048M")
-            );
+            let error = machine.check().unwrap_err();
+            assert!(error.is::<WrongArguments>(), "{error}");
+            assert!(error.to_string().contains(range), "{error}");
         }
+    }
+
+    #[test]
+    fn options_of_the_monitor_are_refused_where_there_is_none() {
+        let machine = Machine {
+            monitor_options: vec![String::from("monitor.rsi=2.0")],
+            disks: Vec::new(),
+            ..machine(Mode::Vm)
+        };
+        let error = machine.check().unwrap_err().to_string();
+        assert!(error.contains("--mode realm"), "{error}");
     }
 }

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use airlock_cli::cli::{Arguments, Command};
-use airlock_cli::verdict::Verdict;
-use airlock_cli::{measure, run, workspace};
+use airlock_cli::verdict::{Verdict, WrongArguments};
+use airlock_cli::{measure, qemu, run, workspace};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -16,7 +16,11 @@ fn main() -> ExitCode {
     };
     let verdict = done.unwrap_or_else(|error| {
         eprintln!("airlock: {error:#}");
-        Verdict::SetUp
+        match error.is::<WrongArguments>() {
+            true => Verdict::WrongArguments,
+            false if qemu::interrupted() => Verdict::Interrupted,
+            false => Verdict::SetUp,
+        }
     });
     ExitCode::from(verdict.exit_code())
 }

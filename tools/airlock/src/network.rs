@@ -1,5 +1,6 @@
 //! The other end of the guest's network card.
 
+use crate::verdict::WrongArguments;
 use anyhow::{Result, bail, ensure};
 use std::fmt;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -84,7 +85,9 @@ impl Network {
     pub fn check(&self, forwards: &[Forward]) -> Result<()> {
         ensure!(
             forwards.is_empty() || *self == Self::User,
-            "--forward needs --net user; with another network, reach the guest at its address"
+            WrongArguments(String::from(
+                "--forward needs --net user; with another network, reach the guest at its address"
+            ))
         );
         forwards.iter().try_for_each(Forward::check)?;
         match self {

@@ -29,6 +29,12 @@ pub fn catch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")
 }
 
+/// Whether the user has asked for the end.
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
 /// Finds the QEMU to use: the one that was asked for, or the one on PATH.
 ///
 /// # Errors
@@ -129,9 +135,13 @@ pub fn run(
             }
             Ok(Said::Complaint(line)) => session.complaints.push(line),
             Err(RecvTimeoutError::Timeout) => {}
+            // Ctrl-C reaches QEMU too, and it may be the first to react.
+            Err(RecvTimeoutError::Disconnected) if ended_by_signal(&session.complaints) => {
+                break End::Interrupted;
+            }
             Err(RecvTimeoutError::Disconnected) => break running.wait()?,
         }
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if interrupted() {
             break End::Interrupted;
         }
         if started.elapsed() >= limit {
@@ -140,6 +150,12 @@ pub fn run(
     };
     session.elapsed = started.elapsed();
     Ok(session)
+}
+
+/// QEMU ends in good order when it gets a signal, and says so.
+fn ended_by_signal(complaints: &[String]) -> bool {
+    let signal = |line: &String| line.contains(": terminating on signal ");
+    complaints.iter().any(signal)
 }
 
 enum Said {
@@ -223,6 +239,13 @@ mod tests {
         assert_eq!(session.console.lines(), ["one", "two"]);
         assert_eq!(session.complaints, ["bad"]);
         assert!(matches!(session.end, End::PoweredOff(status) if status.code() == Some(3)));
+    }
+
+    #[test]
+    fn a_signal_that_qemu_got_first_is_an_interrupt_too() {
+        let script = "echo 'qemu-system-aarch64: terminating on signal 2' >&2";
+        let session = shell(script, Duration::from_secs(20));
+        assert!(matches!(session.end, End::Interrupted));
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub fn run(options: &RunOptions) -> Result<Outcome> {
 pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     let prepared = Prepared::new(options)?;
     prepared.announce(options);
+    if let Some(folder) = &options.keep_logs {
+        make_folder(folder)?;
+    }
     let arguments = prepared.machine.arguments();
     if options.verbose {
         eprintln!("airlock: {}", shell_line(&prepared.qemu, &arguments));
@@ -189,8 +192,15 @@ fn images(options: &RunOptions, folder: &Path) -> Result<(PathBuf, Option<PathBu
             let workspace = Workspace::find()?;
             let name = options.payload_name();
             let program = workspace.program(name)?;
-            eprintln!("airlock: builds `{name}` (a first build takes a minute or two)");
-            workspace.write_image(&program, &workspace.out(), options.verbose)?
+            let folder = workspace.out();
+            let known = folder.join(format!("{name}.img")).is_file();
+            let note = if known {
+                ""
+            } else {
+                " (a first build takes some minutes)"
+            };
+            eprintln!("airlock: builds `{name}`{note}");
+            workspace.write_image(&program, &folder, options.verbose)?
         }
     };
     let monitor = match (options.mode, &options.monitor_image) {
@@ -226,12 +236,16 @@ fn shell_line(qemu: &Path, arguments: &[OsString]) -> String {
     line
 }
 
+/// Before the boot: logs of a run that cannot be kept are lost.
+fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+}
+
 fn keep_logs(folder: &Path, command: &str, session: &Session) -> Result<()> {
     let write = |name: &str, text: String| {
         let path = folder.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let lines = session.console.lines();
     write("console.log", lines.join("\n") + "\n")?;
     write("qemu.log", session.complaints.join("\n"))?;

@@ -21,6 +21,8 @@ pub enum Verdict {
     HostCheckFailed(String),
     /// The realm ended, and the monitor gave no report.
     NoReport,
+    /// The arguments do not go together, or ask for what is not possible.
+    WrongArguments,
     /// Something that the run needs is not there.
     SetUp,
     /// The user ended it.
@@ -41,6 +43,18 @@ Exit status:
   8    the realm ended without the monitor's report
   130  interrupted";
 
+/// Arguments that are well formed each, and wrong together or for this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongArguments(pub String);
+
+impl fmt::Display for WrongArguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongArguments {}
+
 impl Verdict {
     /// The exit status, as [`EXIT_CODES`] lists it.
     #[must_use]
@@ -48,6 +62,7 @@ impl Verdict {
         match self {
             Self::Ok => 0,
             Self::PayloadFailed(_) => 1,
+            Self::WrongArguments => 2,
             Self::Violations(_) => 3,
             Self::TimedOut => 4,
             Self::NoVerdict(_) => 5,
@@ -93,7 +108,7 @@ impl fmt::Display for Verdict {
             Self::Ok => write!(f, "ok"),
             Self::PayloadFailed(reason) => write!(f, "payload failed: {reason}"),
             Self::Violations(list) => write!(f, "{} violations: {}", list.len(), list.join("; ")),
-            Self::TimedOut => write!(f, "time limit passed, QEMU was ended"),
+            Self::TimedOut => write!(f, "time limit passed, QEMU was ended; --timeout sets it"),
             Self::NoVerdict(last) => {
                 write!(
                     f,
@@ -102,7 +117,8 @@ impl fmt::Display for Verdict {
             }
             Self::HostCheckFailed(what) => write!(f, "the host's check failed: {what}"),
             Self::NoReport => write!(f, "the monitor gave no report"),
-            Self::SetUp => write!(f, "set-up failed"),
+            Self::WrongArguments => write!(f, "wrong arguments"),
+            Self::SetUp => write!(f, "set-up failed: QEMU ended with an error"),
             Self::Interrupted => write!(f, "interrupted"),
         }
     }

@@ -96,12 +96,13 @@ fn what_qemu_complains_of_is_shown() {
 }
 
 #[test]
-fn what_is_missing_is_told_in_one_line() {
+fn what_is_missing_or_wrong_is_told_in_one_line() {
     let stage = Stage::new("echo 'payload: ok'");
-    for (option, value, what_to_do) in [
-        ("--disk", "/no/such/disk.img", "truncate -s 64M"),
-        ("--net", "tap:nosuchtap9", "ip tuntap add"),
-        ("--memory", "17M", "even number of MiB"),
+    for (option, value, what_to_do, status) in [
+        ("--disk", "/no/such/disk.img", "truncate -s 64M", 6),
+        ("--net", "tap:nosuchtap9", "ip tuntap add", 6),
+        ("--memory", "17M", "even number of MiB", 2),
+        ("--monitor", "rsi=2.0", "--mode realm", 2),
     ] {
         let output = stage
             .command("vm")
@@ -109,7 +110,7 @@ fn what_is_missing_is_told_in_one_line() {
             .output()
             .expect("it starts");
         let said = text(&output.stderr);
-        assert_eq!(code(&output), 6, "{said}");
+        assert_eq!(code(&output), status, "{said}");
         assert!(
             said.contains(what_to_do) && said.lines().count() == 1,
             "{said}"

@@ -4,6 +4,7 @@ use super::{Program, Target, Workspace, cargo};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -34,6 +35,7 @@ impl Workspace {
         let messages = BufReader::new(child.stdout.take().context("cargo says nothing")?);
         let executable = executable(messages, &program.binary);
         let status = child.wait().context("cannot wait for cargo")?;
+        ensure!(status.signal().is_none(), "the build was interrupted");
         ensure!(
             status.success(),
             "`{}` does not build; cargo says why above",
