@@ -3,7 +3,7 @@
 //! | boot argument | what it says |
 //! | --- | --- |
 //! | `fetch.url=` | where the file is: `http://HOST[:PORT]/PATH` |
-//! | `fetch.deadline=` | seconds that all of it may take; 60 without it |
+//! | `fetch.deadline=` | seconds that all of it may take; 45 without it |
 //!
 //! The server announces the SHA-256 of the file in a field `X-Content-Sha256`. The digest of what
 //! came, and of what the disk gives back, must be the same.
@@ -30,7 +30,7 @@ use crate::url::Url;
 const LEASE_PATIENCE: Duration = Duration::from_secs(10);
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 const NAME_PATIENCE: Duration = Duration::from_secs(5);
-const DEADLINE_SECONDS: u64 = 60;
+const DEADLINE_SECONDS: u64 = 45;
 const DIGEST_FIELD: &str = "X-Content-Sha256";
 
 #[airlock::main]
