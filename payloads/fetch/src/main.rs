@@ -40,6 +40,7 @@ async fn main(realm: Realm) -> Result<(), Error> {
         None => DEADLINE_SECONDS,
     };
     let network = realm.network()?;
+    println!("fetch: {}; gives up after {seconds} s", realm.facts());
     let job = job(&realm, &network);
     let done = network.within(Duration::from_secs(seconds), job).await;
     print_boundary(&realm);
@@ -50,7 +51,6 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
     let url = realm.args().get("fetch.url").ok_or(Error::NoUrl)?;
     let url = Url::parse(url).ok_or(Error::BadUrl)?;
     let disk = realm.disk()?;
-    println!("fetch: {}", realm.facts());
     if let Some(gateway) = configure(realm, network).await? {
         let time = network.ping(gateway, PING_PATIENCE).await?.as_micros();
         println!("fetch: gateway {gateway} answers in {time} us");
