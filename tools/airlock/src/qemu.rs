@@ -45,7 +45,7 @@ pub fn find(wanted: Option<&Path>) -> Result<PathBuf> {
         Some(path) => match on_path(path) {
             Some(found) => found,
             None => bail!(
-                "there is no QEMU at `{}`; leave out --qemu to use the one on PATH",
+                "there is no QEMU at `{}`; leave out --qemu or QEMU= to use the one on PATH",
                 path.display()
             ),
         },
