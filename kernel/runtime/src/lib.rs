@@ -40,7 +40,6 @@ mod trace;
 pub use airlock_macros::main;
 pub use block::{BlockDevice, Error as DiskError, SECTOR_SIZE};
 pub use counters::{Counters, DeviceCounters, Work};
-pub use embassy_time::{Duration, Instant, Timer};
 pub use error::Error;
 pub use interrupts::Taken;
 pub use net::{Error as NetworkError, Lease, Network, TcpBuffers, TcpSocket, UdpSocket};

@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use arch::Accesses;
 use arch::counter::Counter;
@@ -119,6 +120,12 @@ impl Realm {
     /// The time, by the CPU's counter. The host cannot change it; it can only stop us.
     pub fn now(&self) -> clock::Instant {
         self.0.clock.now()
+    }
+
+    /// Lets `time` pass while other tasks run.
+    pub async fn sleep(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        embassy_time::Timer::after_micros(micros).await;
     }
 
     /// When the image was entered.

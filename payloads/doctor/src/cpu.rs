@@ -2,13 +2,14 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::time::Duration;
 
-use airlock::{Diagnosis, Duration, Realm, Timer};
+use airlock::{Diagnosis, Realm};
 
 /// How long the timer is tried.
 const NAP: Duration = Duration::from_millis(20);
 /// How late a nap may end on a loaded machine.
-const LATE: core::time::Duration = core::time::Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(1);
 
 /// Probes the CPU.
 pub async fn probe(realm: &Realm, diagnosis: &mut Diagnosis) {
@@ -36,7 +37,7 @@ fn probe_entropy(realm: &Realm, diagnosis: &mut Diagnosis) {
 
 async fn probe_timer(realm: &Realm, diagnosis: &mut Diagnosis) {
     let began = realm.now();
-    Timer::after(NAP).await;
+    realm.sleep(NAP).await;
     let took = realm.now().since(began);
     let alarms = realm.counters().interrupts.alarms;
     let found = format!("20 ms took {} us, {alarms} alarms", took.as_micros());

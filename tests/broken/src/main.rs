@@ -7,7 +7,9 @@
 #![no_std]
 #![no_main]
 
-use airlock::{Duration, Realm, Timer};
+use core::time::Duration;
+
+use airlock::Realm;
 
 /// What cannot be written: it is among the constants.
 static CONSTANT: u64 = 42;
@@ -29,7 +31,7 @@ async fn main(realm: Realm) -> Result<(), &'static str> {
         Some("instruction") => undefined_instruction(),
         Some("sleep") => {
             // Nobody wakes us but the timer.
-            Timer::after(Duration::from_millis(120)).await;
+            realm.sleep(Duration::from_millis(120)).await;
             Ok(())
         }
         _ => Err("break= says nothing that can be broken"),
