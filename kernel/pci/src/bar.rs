@@ -86,11 +86,6 @@ impl<R: Registers> Function<'_, R> {
         Ok(bars)
     }
 
-    /// Turns bus mastering off: a function that was given up shall not reach memory.
-    pub fn disable(&self) {
-        self.write16(COMMAND, self.read16(COMMAND) & !COMMAND_MASTER);
-    }
-
     /// Memory that BARs of a decoding function begin at, as the bus has it.
     pub(crate) fn decoded_addresses(&self) -> [Option<u64>; BAR_COUNT] {
         let mut addresses = [None; BAR_COUNT];
