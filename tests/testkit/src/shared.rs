@@ -4,6 +4,7 @@
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bounce::Window;
 
@@ -23,17 +24,34 @@ pub struct HostMemory {
     told: u64,
 }
 
+/// Pages that were given back. A window is for ever, so pages are never freed; a fuzzer, which makes
+/// thousands of machines, would run out of memory.
+static SPARE: Mutex<Vec<&'static [Page]>> = Mutex::new(Vec::new());
+
 /// Shares `pages` pages of 4096 bytes, which devices are told as `told` onwards; they are full of
 /// what the host left there. Like a realm's, they are shared for ever.
 pub fn shared_memory(pages: usize, told: u64) -> (Window, HostMemory) {
-    let page = || Page([const { AtomicU64::new(LEFTOVER) }; 512]);
-    let pages: &'static [Page] = Vec::leak((0..pages).map(|_| page()).collect());
+    let pages = spare(pages).unwrap_or_else(|| {
+        let page = || Page([const { AtomicU64::new(LEFTOVER) }; 512]);
+        Vec::leak((0..pages).map(|_| page()).collect())
+    });
     let host = HostMemory { pages, told };
     let base = NonNull::from(pages).cast();
     // SAFETY: the pages were leaked, so they live as long as the program; they are atomics, and
-    // only the window and the host's view touch them, by atomics; a page is aligned to 4096.
+    // only windows and the host's view touch them, by atomics; a page is aligned to 4096.
     let window = unsafe { Window::new(base, host.len(), told) };
     (window, host)
+}
+
+/// Pages that were given back, as many as asked for, and as the host leaves them.
+fn spare(pages: usize) -> Option<&'static [Page]> {
+    let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = spare.iter().position(|run| run.len() == pages)?;
+    let run = spare.swap_remove(found);
+    for word in run.iter().flat_map(|page| &page.0) {
+        word.store(LEFTOVER, Ordering::Relaxed);
+    }
+    Some(run)
 }
 
 macro_rules! words {
@@ -81,6 +99,13 @@ impl HostMemory {
     pub fn holds(&self, address: u64, len: usize) -> bool {
         let end = address.checked_add(len as u64);
         address >= self.told && end.is_some_and(|end| end <= self.told + self.len() as u64)
+    }
+
+    /// Gives the pages back for the next machine. Whoever still uses the window over them shares
+    /// them with that machine.
+    pub fn give_back(&self) {
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(self.pages);
     }
 
     /// Copies `len` bytes at `address`.

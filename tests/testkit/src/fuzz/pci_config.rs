@@ -55,6 +55,7 @@ pub fn pci_config(bytes: &[u8]) {
     let faults: u64 = devices.iter().map(|d| d.faults()).sum();
     assert_eq!(faults, 0, "only shared addresses were lent");
     assert!(rig.pci.accesses() < EXITS, "{}", rig.pci.accesses());
+    rig.memory.host().give_back();
 }
 
 /// A function made of the input alone, BARs and registers too.

@@ -201,7 +201,7 @@ impl World {
         for failure in [self.card.failure(), self.disk.failure()] {
             assert!(failure.is_none_or(|e| !e.to_string().is_empty()));
         }
-        let region = self.rig.region;
+        let (region, memory) = (self.rig.region, self.rig.memory);
         drop((self.card, self.disk));
         for (_, counters) in region.counters() {
             assert_eq!(
@@ -209,5 +209,6 @@ impl World {
                 "devices that reset give everything back"
             );
         }
+        memory.host().give_back();
     }
 }
