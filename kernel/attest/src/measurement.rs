@@ -127,13 +127,10 @@ pub enum MeasureError {
 
 impl From<rsi::Error> for MeasureError {
     fn from(error: rsi::Error) -> Self {
-        match error {
-            rsi::Error::NotARealm
-            | rsi::Error::Call {
-                status: rsi::Status::NotSupported,
-                ..
-            } => Self::NotSupported,
-            error => Self::Rsi(error),
+        if error.is_unsupported() {
+            Self::NotSupported
+        } else {
+            Self::Rsi(error)
         }
     }
 }

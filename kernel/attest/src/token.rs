@@ -116,11 +116,7 @@ pub enum TokenError {
 impl From<rsi::Error> for TokenError {
     fn from(error: rsi::Error) -> Self {
         match error {
-            rsi::Error::NotARealm
-            | rsi::Error::Call {
-                status: rsi::Status::NotSupported,
-                ..
-            } => Self::NotSupported,
+            error if error.is_unsupported() => Self::NotSupported,
             rsi::Error::Call {
                 status: rsi::Status::State,
                 ..

@@ -206,6 +206,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether nobody here knows the call: this is no realm, or its RMM leaves that service out.
+    pub const fn is_unsupported(&self) -> bool {
+        matches!(
+            self,
+            Self::NotARealm
+                | Self::Call {
+                    status: Status::NotSupported,
+                    ..
+                }
+        )
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
