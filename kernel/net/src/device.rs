@@ -6,7 +6,7 @@ use clock::Instant;
 use smoltcp::phy::{self, Checksum, DeviceCapabilities, Medium};
 
 use crate::{
-    Counters, FramePort, checksum,
+    Counters, FramePort, Offload, Received, checksum,
     gate::{Gate, Refusal},
     time,
 };
@@ -50,7 +50,7 @@ impl Device {
     /// Takes the buffers that `port` needs: one received frame, one frame to send.
     pub fn new(port: Box<dyn FramePort>) -> Self {
         let max_sent = port.max_frame().min(MAX_SENT_FRAME);
-        let partial_checksums = port.checksums_sent();
+        let partial_checksums = port.offloads().checksums;
         Self {
             received: vec![0; MAX_RECEIVED_FRAME],
             injected: None,
@@ -117,7 +117,7 @@ impl Device {
             return Some(frame.len());
         }
         while self.link.to_receive > 0 {
-            let len = self.link.port.receive(&mut self.received)?;
+            let Received { len, .. } = self.link.port.receive(&mut self.received)?;
             self.link.to_receive -= 1;
             self.link.moved = true;
             self.link.counters.received += 1;
@@ -168,10 +168,12 @@ impl Link {
             self.counters.replies_dropped += 1;
             return;
         }
-        if self.partial_checksums {
-            checksum::fill_partial(frame);
-        }
-        self.port.send(frame);
+        let checksum = match self.partial_checksums {
+            true => checksum::fill_partial(frame),
+            false => None,
+        };
+        let segments = None;
+        self.port.send(frame, Offload { checksum, segments });
         self.moved = true;
         self.to_send = self.to_send.saturating_sub(1);
         self.counters.sent += 1;

@@ -38,7 +38,7 @@ pub use counters::Counters;
 pub use error::{Error, StartError};
 pub use lease::{Lease, MAX_NAME_SERVERS};
 pub use network::Network;
-pub use port::FramePort;
+pub use port::{FramePort, Offload, Offloads, OpenChecksum, Received, Segments, Version};
 pub use resolve::Addresses;
 pub use stack::Stack;
 pub use tcp::{DEFAULT_TIMEOUT, TcpBuffers, TcpReader, TcpSocket, TcpWriter};

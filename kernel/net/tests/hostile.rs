@@ -16,7 +16,7 @@ use std::{
 use clock::{Clock, Instant};
 use embassy_futures::join::join;
 use embedded_io_async::{Read, Write};
-use net::{Config, Error, FramePort, Stack, StartError, TcpBuffers};
+use net::{Config, Error, FramePort, Offload, Received, Stack, StartError, TcpBuffers};
 use testkit::wire::{FakeClock, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -65,18 +65,18 @@ impl FramePort for Port {
         !self.line.full.get()
     }
 
-    fn send(&mut self, frame: &[u8]) {
+    fn send(&mut self, frame: &[u8], _: Offload) {
         assert!(!self.line.full.get(), "a frame without room");
         self.line.outgoing.borrow_mut().push(frame.to_vec());
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
         let frame = self.line.incoming.borrow_mut().pop_front();
         let frame = frame.or_else(|| self.line.flood.borrow().clone())?;
         self.line.taken.set(self.line.taken.get() + 1);
         let len = frame.len().min(into.len());
         into[..len].copy_from_slice(&frame[..len]);
-        Some(self.line.claimed.get().unwrap_or(frame.len()))
+        Some(self.line.claimed.get().unwrap_or(frame.len()).into())
     }
 
     fn flush(&mut self) {

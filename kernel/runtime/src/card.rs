@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
-use net::FramePort;
+use net::{FramePort, Offload, Offloads, Received};
 use virtio::{Interrupt, Net, NetCounters};
 
 /// A network card that the stack and the counters share.
@@ -41,20 +41,24 @@ impl FramePort for Card {
         self.0.borrow().max_frame()
     }
 
-    fn checksums_sent(&self) -> bool {
-        self.0.borrow().checksums_sent()
+    fn offloads(&self) -> Offloads {
+        Offloads {
+            checksums: self.0.borrow().checksums_sent(),
+            ..Offloads::default()
+        }
     }
 
     fn can_send(&mut self) -> bool {
         self.0.borrow_mut().can_send()
     }
 
-    fn send(&mut self, frame: &[u8]) {
+    /// The card finds open checksums by itself, and cuts nothing.
+    fn send(&mut self, frame: &[u8], _: Offload) {
         self.0.borrow_mut().send(frame);
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
-        self.0.borrow_mut().receive(into)
+    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
+        self.0.borrow_mut().receive(into).map(Received::from)
     }
 
     fn flush(&mut self) {

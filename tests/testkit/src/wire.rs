@@ -7,7 +7,7 @@ mod world;
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
 use clock::{Clock, Instant};
-use net::FramePort;
+use net::{FramePort, Offload, Offloads, Received};
 
 pub use dhcp::{DhcpServer, Offer, Refuses};
 pub use router::Advertisement;
@@ -141,15 +141,18 @@ impl FramePort for HubPort {
         MAX_FRAME
     }
 
-    fn checksums_sent(&self) -> bool {
-        self.checksums_sent
+    fn offloads(&self) -> Offloads {
+        Offloads {
+            checksums: self.checksums_sent,
+            ..Offloads::default()
+        }
     }
 
     fn can_send(&mut self) -> bool {
         true
     }
 
-    fn send(&mut self, frame: &[u8]) {
+    fn send(&mut self, frame: &[u8], _: Offload) {
         assert!(frame.len() <= MAX_FRAME, "{} bytes", frame.len());
         let mut frame = frame.to_vec();
         if self.checksums_sent {
@@ -158,14 +161,14 @@ impl FramePort for HubPort {
         self.hub.0.borrow_mut().carry(self.end, &frame);
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
         let mut state = self.hub.0.borrow_mut();
         let now = state.clock.now();
         let queue = &mut state.ends[self.end];
         let at = queue.iter().position(|(at, _)| *at <= now)?;
         let (_, frame) = queue.remove(at)?;
         into[..frame.len()].copy_from_slice(&frame);
-        Some(frame.len())
+        Some(frame.len().into())
     }
 
     fn flush(&mut self) {}

@@ -15,7 +15,7 @@ use std::{
 use clock::{Clock, Instant};
 use embassy_futures::join::join4;
 use embedded_io_async::{Read, Write};
-use net::{Config, FramePort, Network, Stack, TcpBuffers};
+use net::{Config, FramePort, Network, Offload, Received, Stack, TcpBuffers};
 
 use self::forge::{Seen, forge};
 use crate::wire::FakeClock;
@@ -224,17 +224,17 @@ impl FramePort for Port {
         self.0.borrow().outgoing.len() < 128
     }
 
-    fn send(&mut self, frame: &[u8]) {
+    fn send(&mut self, frame: &[u8], _: Offload) {
         self.0.borrow_mut().outgoing.push(frame.to_vec());
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
         let mut line = self.0.borrow_mut();
         let frame = line.incoming.pop_front()?;
         line.taken += 1;
         let len = frame.len().min(into.len());
         into[..len].copy_from_slice(&frame[..len]);
-        Some(len)
+        Some(len.into())
     }
 
     fn flush(&mut self) {}

@@ -13,7 +13,7 @@ use std::{
 };
 
 use clock::{Clock, Instant};
-use net::{Config, FramePort, Network, Stack};
+use net::{Config, FramePort, Network, Offload, Received, Stack};
 
 use super::{Hub, HubPort};
 
@@ -179,10 +179,10 @@ impl World {
         let mut frame = [0; super::MAX_FRAME];
         let mut moved = false;
         for (port, responder) in self.responders.borrow_mut().iter_mut() {
-            while let Some(len) = port.receive(&mut frame) {
+            while let Some(Received { len, .. }) = port.receive(&mut frame) {
                 moved = true;
                 for answer in responder.answer(&frame[..len]) {
-                    port.send(&answer);
+                    port.send(&answer, Offload::default());
                 }
             }
         }
