@@ -1,0 +1,139 @@
+//! LPIs of a redistributor: the tables that say which are enabled and which are pending.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use clock::Clock;
+
+use crate::FIRST_LPI;
+use crate::error::Error;
+use crate::layout::{ID_BITS, Layout};
+use crate::probe::PATIENCE;
+use crate::traits::{Memory, Registers, read64, write64};
+
+const CTLR: u64 = 0x0;
+const TYPER: u64 = 0x8;
+const PROPBASER: u64 = 0x70;
+const PENDBASER: u64 = 0x78;
+
+const CTLR_ENABLE_LPIS: u32 = 1 << 0;
+const TYPER_PHYSICAL_LPIS: u64 = 1 << 0;
+/// The pending table is all zeros.
+const PENDING_ZERO: u64 = 1 << 62;
+/// Shareable among the processors, and cached for reads and writes: what the memory is here.
+pub(crate) const SHAREABLE: u64 = 1 << 10;
+pub(crate) const SHAREABILITY: u64 = 3 << 10;
+const CACHED: u64 = 7 << 7;
+
+/// Any one priority does: nothing preempts anything. Bit 1 is reserved as one.
+const CONFIGURED: u8 = 0xa0 | 1 << 1;
+const ENABLED: u8 = 1 << 0;
+
+/// The redistributor that all LPIs go to.
+#[derive(Clone, Debug)]
+pub struct Redistributor<R> {
+    registers: R,
+    at: u64,
+    address: u64,
+}
+
+impl<R: Registers> Redistributor<R> {
+    /// Takes the redistributor whose first frame begins at offset `at` of `registers`, and at
+    /// `address`, as the ITS is told it.
+    pub const fn new(registers: R, at: u64, address: u64) -> Self {
+        Self {
+            registers,
+            at,
+            address,
+        }
+    }
+
+    /// How commands name it.
+    pub(crate) fn target(&self, by_address: bool) -> u64 {
+        if by_address {
+            self.address >> 16
+        } else {
+            self.kind() >> 8 & 0xffff
+        }
+    }
+
+    fn kind(&self) -> u64 {
+        read64(&self.registers, self.at + TYPER)
+    }
+
+    fn are_lpis_on(&self) -> bool {
+        self.registers.read32(self.at + CTLR) & CTLR_ENABLE_LPIS != 0
+    }
+
+    /// Tells it of the tables, and turns its LPIs on.
+    pub(crate) fn enable(
+        &self,
+        memory: &impl Memory,
+        layout: &Layout,
+        clock: &dyn Clock,
+    ) -> Result<(), Error> {
+        if self.kind() & TYPER_PHYSICAL_LPIS == 0 {
+            return Err(Error::NoLpis);
+        }
+        let control = self.registers.read32(self.at + CTLR);
+        self.registers
+            .write32(self.at + CTLR, control & !CTLR_ENABLE_LPIS);
+        if !clock.wait(PATIENCE, &mut || !self.are_lpis_on()) {
+            return Err(Error::LpisStuck);
+        }
+        let configuration = memory.address() + layout.configuration.start;
+        let pending = memory.address() + layout.pending.start;
+        let bits = u64::from(ID_BITS - 1);
+        self.tell(PROPBASER, configuration | bits)?;
+        self.tell(PENDBASER, pending | PENDING_ZERO)?;
+        self.registers
+            .write32(self.at + CTLR, control | CTLR_ENABLE_LPIS);
+        if clock.wait(PATIENCE, &mut || self.are_lpis_on()) {
+            Ok(())
+        } else {
+            Err(Error::LpisStuck)
+        }
+    }
+
+    fn tell(&self, register: u64, value: u64) -> Result<(), Error> {
+        const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+        let at = self.at + register;
+        write64(&self.registers, at, value | SHAREABLE | CACHED);
+        let kept = read64(&self.registers, at);
+        if kept & ADDRESS != value & ADDRESS {
+            return Err(Error::NotKept { register });
+        }
+        if kept & SHAREABILITY == 0 {
+            return Err(Error::NotCoherent { register });
+        }
+        Ok(())
+    }
+}
+
+/// What the configuration table holds, eight LPIs a word: a word is stored whole, and never read.
+pub(crate) struct Configuration(Vec<[u8; 8]>);
+
+impl Configuration {
+    /// As many LPIs as are given out at most, none enabled.
+    pub(crate) fn new(lpis: u32) -> Self {
+        Self(vec![[0; 8]; lpis.div_ceil(8) as usize])
+    }
+
+    /// Enables or disables `lpi`.
+    pub(crate) fn set(
+        &mut self,
+        lpi: u32,
+        enabled: bool,
+        memory: &impl Memory,
+        layout: &Layout,
+    ) -> Result<(), Error> {
+        let unknown = Error::NoSuchLpi { lpi };
+        let number = lpi.checked_sub(FIRST_LPI).ok_or(unknown)?;
+        let word = self.0.get_mut(number as usize / 8).ok_or(unknown)?;
+        let byte = word.get_mut(number as usize % 8).ok_or(unknown)?;
+        *byte = CONFIGURED | if enabled { ENABLED } else { 0 };
+        let at = layout.configuration.start + u64::from(number / 8) * 8;
+        memory.store(at, u64::from_le_bytes(*word));
+        Ok(())
+    }
+}

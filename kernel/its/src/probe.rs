@@ -1,0 +1,138 @@
+//! What an ITS says of itself, checked.
+
+use core::time::Duration;
+
+use clock::Clock;
+
+use crate::error::{Error, Table};
+use crate::layout::{Capacity, Layout, Shape};
+use crate::traits::{Registers, read64, write64};
+
+const CTLR: u64 = 0x0;
+const TYPER: u64 = 0x8;
+const BASER: u64 = 0x100;
+const BASERS: u64 = 8;
+
+const CTLR_ENABLED: u32 = 1 << 0;
+const CTLR_QUIESCENT: u32 = 1 << 31;
+const TYPER_PHYSICAL: u64 = 1 << 0;
+const TYPER_PTA: u64 = 1 << 19;
+const BASER_PAGE: u64 = 3 << 8;
+
+/// How long the host may take to carry out a write or a batch of commands.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A register that tells the ITS of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base {
+    /// Its offset.
+    pub(crate) register: u64,
+    /// Its bits for the size of a page.
+    pub(crate) page: u64,
+    pub(crate) shape: Shape,
+}
+
+/// An ITS that is stopped, and what it needs.
+#[derive(Debug)]
+pub struct Probe<R> {
+    pub(crate) registers: R,
+    pub(crate) capacity: Capacity,
+    pub(crate) devices: Base,
+    pub(crate) collections: Base,
+    pub(crate) layout: Layout,
+    /// Whether redistributors are named by address, else by number.
+    pub(crate) by_address: bool,
+}
+
+impl<R: Registers> Probe<R> {
+    /// Stops the ITS with the frame `registers`, and looks whether it can serve `capacity`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what it lacks, or did not do.
+    pub fn new(registers: R, capacity: Capacity, clock: &dyn Clock) -> Result<Self, Error> {
+        let capacity = capacity.check()?;
+        let kind = read64(&registers, TYPER);
+        if kind & TYPER_PHYSICAL == 0 {
+            return Err(Error::NoLpis);
+        }
+        let field = |at: u32| 1 + (kind >> at & 0x1f) as u32;
+        enough(field(8), capacity.event_bits())?;
+        enough(field(13), capacity.device_bits())?;
+        stop(&registers, clock)?;
+        let devices = base(&registers, Table::Devices)?;
+        let collections = base(&registers, Table::Collections)?;
+        let event_entry = 1 + (kind >> 4 & 0xf);
+        let layout = Layout::new(capacity, event_entry, devices.shape, collections.shape)?;
+        Ok(Self {
+            registers,
+            capacity,
+            devices,
+            collections,
+            layout,
+            by_address: kind & TYPER_PTA != 0,
+        })
+    }
+
+    /// Bytes of the memory that [`crate::Its::start`] wants: under 1 MiB for PCI functions of one
+    /// bus, whatever the host says.
+    pub const fn bytes(&self) -> u64 {
+        self.layout.bytes()
+    }
+}
+
+/// Lets the ITS carry out commands.
+pub(crate) fn enable(registers: &impl Registers) -> Result<(), Error> {
+    registers.write32(CTLR, CTLR_ENABLED);
+    if registers.read32(CTLR) & CTLR_ENABLED == 0 {
+        return Err(Error::NotKept { register: CTLR });
+    }
+    Ok(())
+}
+
+/// Stops the ITS, without waiting for it.
+pub(crate) fn disable(registers: &impl Registers) {
+    registers.write32(CTLR, 0);
+}
+
+fn stop(registers: &impl Registers, clock: &dyn Clock) -> Result<(), Error> {
+    disable(registers);
+    let mut stopped = || registers.read32(CTLR) & (CTLR_QUIESCENT | CTLR_ENABLED) == CTLR_QUIESCENT;
+    if clock.wait(PATIENCE, &mut stopped) {
+        Ok(())
+    } else {
+        Err(Error::Busy)
+    }
+}
+
+fn enough(has: u32, needed: u32) -> Result<(), Error> {
+    if has >= needed {
+        Ok(())
+    } else {
+        Err(Error::TooFewBits { has, needed })
+    }
+}
+
+/// Finds the register for `table`. Small pages are asked for; some hosts have but one size.
+fn base(registers: &impl Registers, table: Table) -> Result<Base, Error> {
+    let wanted = match table {
+        Table::Devices => 1,
+        Table::Collections => 4,
+    };
+    let mut bases = (0..BASERS).map(|n| BASER + 8 * n);
+    let register = bases.find(|at| read64(registers, *at) >> 56 & 7 == wanted);
+    let register = register.ok_or(Error::NoTable(table))?;
+    write64(registers, register, 0);
+    let said = read64(registers, register);
+    let page = match said & BASER_PAGE {
+        0 => 0x1000,
+        0x100 => 0x4000,
+        _ => 0x1_0000,
+    };
+    let entry = 1 + (said >> 48 & 0x1f);
+    Ok(Base {
+        register,
+        page: said & BASER_PAGE,
+        shape: Shape { entry, page },
+    })
+}
