@@ -12,6 +12,10 @@ SECONDS ?= 20
 ifdef QEMU
 export QEMU
 endif
+# test-linux and bench with the newest Linux that Debian has, or with that of one release: LINUX=7.2.
+ifdef LINUX
+export LINUX
+endif
 
 CARGO ?= cargo
 AIRLOCK := $(CARGO) run --quiet --package airlock-cli --bin airlock --
@@ -106,7 +110,7 @@ fuzz: setup ## each fuzz target for SECONDS (20) seconds (nightly, cargo-fuzz)
 	done
 
 .PHONY: test-linux
-test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages)
+test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages; LINUX=7.2)
 	@$(CARGO) build --package linux-guest
 	@$(CARGO) run --quiet --package linux-guest
 

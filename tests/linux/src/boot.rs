@@ -1,6 +1,7 @@
 //! The machine: QEMU with the monitor, the guest beside it, a network card and a disk.
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +9,41 @@ use airlock_cli::qemu::{self, Session};
 use airlock_cli::serve::Content;
 use anyhow::{Context, Result};
 
+use crate::checks;
+
 /// Where the monitor expects the guest's image.
 const GUEST_IMAGE: &str = "0x44200000";
 /// Memory of the guest, with the monitor's 64 MiB.
 const MEMORY: &str = "1024M";
 /// The guest sees the console in the shared half, from its first line on.
 const ARGUMENTS: &str = "console=ttyAMA0 earlycon=pl011,mmio32,0x10009000000 panic=-1";
+
+/// 128 MiB of bounce buffers, whatever the kernel thinks of the machine. Without it, a kernel since 7.3
+/// takes 1 MiB for each GiB where all memory lies below 4 GiB, and waits for ever when that is used up.
+/// A number equal to the kernel's own choice would count as not given.
+const ENOUGH: &str = "swiotlb=65536,force";
+/// After so many complaints that the pool is full there is nothing to wait for: it never gets emptier.
+const PATIENCE: usize = 20;
+
+/// How large the guest's own bounce pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// As large as it needs.
+    Enough,
+    /// What the kernel chooses by itself.
+    Default,
+}
+
+/// What a boot is to be like.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Names the log and the lines on the console.
+    pub name: &'static str,
+    /// Options of the monitor.
+    pub monitor: &'static str,
+    /// The guest's bounce pool.
+    pub pool: Pool,
+}
 
 /// Everything that a boot needs.
 pub struct Guest {
@@ -34,23 +64,26 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Boots it with `options` for the monitor; the console goes to `NAME.log` in `logs`.
+    /// Boots it as `plan` says; the console goes to `NAME.log` in `logs`. It ends when it is done, when
+    /// its time is over, or when its bounce pool ran dry.
     ///
     /// # Errors
     /// QEMU cannot be started, or the log cannot be written.
-    pub fn boot(&self, options: &[&str], logs: Option<&Path>, name: &str) -> Result<Session> {
-        let session = qemu::run(
-            &self.qemu,
-            &self.arguments(options),
-            self.limit,
-            |at, line| {
-                if is_telling(line) {
-                    println!("{:8.3} {line}", at.as_secs_f64());
-                }
-            },
-        )?;
+    pub fn boot(&self, plan: Plan, logs: Option<&Path>) -> Result<Session> {
+        let mut full = 0;
+        let watch = |at: Duration, line: &str| {
+            full += usize::from(checks::tells_full_pool(line));
+            if is_telling(line) {
+                println!("{:8.3} {line}", at.as_secs_f64());
+            }
+            match full {
+                PATIENCE.. => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        };
+        let session = qemu::run_while(&self.qemu, &self.arguments(plan), self.limit, watch)?;
         if let Some(folder) = logs {
-            let path = folder.join(format!("{name}.log"));
+            let path = folder.join(format!("{}.log", plan.name));
             let text = session.console.lines().join("\n");
             std::fs::write(&path, text)
                 .with_context(|| format!("cannot write {}", path.display()))?;
@@ -58,7 +91,7 @@ impl Guest {
         Ok(session)
     }
 
-    fn arguments(&self, options: &[&str]) -> Vec<OsString> {
+    fn arguments(&self, plan: Plan) -> Vec<OsString> {
         let mut words: Vec<OsString> = [
             "-machine",
             "virt,virtualization=on,gic-version=3,iommu=smmuv3",
@@ -83,10 +116,13 @@ impl Guest {
         ]
         .map(OsString::from)
         .to_vec();
+        let pool = match plan.pool {
+            Pool::Enough => ENOUGH,
+            Pool::Default => "",
+        };
         let line = format!(
-            "{} -- {ARGUMENTS} guest.url={}",
-            options.join(" "),
-            self.url
+            "{} -- {ARGUMENTS} {pool} guest.url={}",
+            plan.monitor, self.url
         );
         let mut option = |name: &str, value: OsString| words.extend([name.into(), value]);
         option("-kernel", self.monitor.clone().into());

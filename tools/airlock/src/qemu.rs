@@ -3,6 +3,7 @@
 use crate::console::{self, Transcript};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,6 +95,8 @@ pub enum End {
     TimedOut,
     /// We ended it: the user asked.
     Interrupted,
+    /// We ended it: whoever watches the console had seen enough.
+    Stopped,
 }
 
 /// What came of a run.
@@ -119,6 +122,22 @@ pub fn run(
     limit: Duration,
     mut show: impl FnMut(Duration, &str),
 ) -> Result<Session> {
+    run_while(qemu, arguments, limit, |at, line| {
+        show(at, line);
+        ControlFlow::Continue(())
+    })
+}
+
+/// As [`run`], and ends QEMU when `watch` breaks.
+///
+/// # Errors
+/// QEMU cannot be started.
+pub fn run_while(
+    qemu: &Path,
+    arguments: &[OsString],
+    limit: Duration,
+    mut watch: impl FnMut(Duration, &str) -> ControlFlow<()>,
+) -> Result<Session> {
     let started = Instant::now();
     let mut running = Running::start(qemu, arguments)?;
     let mut session = Session {
@@ -130,8 +149,11 @@ pub fn run(
     session.end = loop {
         match running.said.recv_timeout(TICK) {
             Ok(Said::Console(line)) => {
-                show(started.elapsed(), &line);
+                let seen = watch(started.elapsed(), &line);
                 session.console.push(&line);
+                if seen.is_break() {
+                    break End::Stopped;
+                }
             }
             Ok(Said::Complaint(line)) => session.complaints.push(line),
             Err(RecvTimeoutError::Timeout) => {}
@@ -256,6 +278,22 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(20));
         let process = format!("/proc/{}", session.console.lines()[0]);
         assert!(!Path::new(&process).exists(), "{process} is still there");
+    }
+
+    #[test]
+    fn whoever_watches_can_end_what_was_started() {
+        let session = run_while(
+            Path::new("/bin/sh"),
+            &["-c".into(), "echo one; echo two; exec sleep 60".into()],
+            Duration::from_secs(20),
+            |_, line| match line {
+                "two" => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            },
+        )
+        .unwrap();
+        assert!(matches!(session.end, End::Stopped));
+        assert_eq!(session.console.lines(), ["one", "two"]);
     }
 
     #[test]

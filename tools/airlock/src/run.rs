@@ -152,7 +152,8 @@ impl Prepared {
 fn verdict(options: &RunOptions, session: &Session, report: Option<&Report>) -> Verdict {
     match session.end {
         End::Interrupted => Verdict::Interrupted,
-        End::TimedOut => Verdict::of_late(&session.console, report),
+        // Nobody stops it here; whoever did would have seen too little for more.
+        End::TimedOut | End::Stopped => Verdict::of_late(&session.console, report),
         End::PoweredOff(status) if !status.success() => {
             session
                 .complaints
