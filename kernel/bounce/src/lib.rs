@@ -1,9 +1,11 @@
-//! The bounce region: the only memory that the host and the realm share.
+//! The memory that devices reach, and above all the bounce region: the only memory that the host and
+//! the realm share.
 //!
-//! [`Window`] does every load and store of shared pages. [`Region`] carves it into a [`Pool`] for
-//! each device; a driver leases [`Slot`]s from its pool when it starts and keeps them for life. All
-//! bookkeeping is in private memory: nothing here is ever read back from a shared page to decide
-//! where the next access goes.
+//! Memory is of a [`World`]: [`Shared`] with the host, or [`Private`] to the realm and the devices that
+//! it trusts. [`Window`] does every load and store of it. [`Region`] carves a window into a [`Pool`]
+//! for each device; a driver leases [`Slot`]s from its pool when it starts and keeps them for life. All
+//! bookkeeping is in memory of our own: nothing here is ever read back from where a device writes to
+//! decide where the next access goes.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -12,14 +14,18 @@ extern crate alloc;
 mod pool;
 mod region;
 mod slot;
+mod spacing;
 mod trace;
 mod window;
+mod world;
 
 pub use pool::{Counters, Pool};
 pub use region::Region;
 pub use slot::Slot;
+pub use spacing::Spacing;
 pub use trace::{Direction, Event, Trace};
-pub use window::{SharedIpa, Window};
+pub use window::Window;
+pub use world::{DeviceAddress, Private, PrivateIpa, Shared, SharedIpa, World};
 
 /// Why the bounce region did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,14 +7,14 @@ use core::ops::Range;
 
 use clock::Clock;
 
-use crate::{Direction, Error, Event, SharedIpa, Slot, Trace, Window};
+use crate::{DeviceAddress, Direction, Error, Event, Shared, Slot, Spacing, Trace, Window, World};
 
 /// What went through a pool. Bytes are payload and headers; words of rings are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Bytes copied from the realm to the host.
+    /// Bytes copied from the caller to the device.
     pub bytes_out: u64,
-    /// Bytes copied from the host to the realm.
+    /// Bytes copied from the device to the caller.
     pub bytes_in: u64,
     /// Copies, either way.
     pub copies: u64,
@@ -32,11 +32,11 @@ pub struct Counters {
 
 /// The share of the region that one device has. Clones are the same pool.
 #[derive(Clone)]
-pub struct Pool(Rc<Shared>);
+pub struct Pool<W: World = Shared>(Rc<Owner<W>>);
 
-impl Pool {
-    pub(crate) fn new(shared: Rc<Shared>) -> Self {
-        Self(shared)
+impl<W: World> Pool<W> {
+    pub(crate) fn new(owner: Rc<Owner<W>>) -> Self {
+        Self(owner)
     }
 
     /// Leases `len` bytes, not 0, cleared. What a device is told for the first of them is a multiple
@@ -45,10 +45,10 @@ impl Pool {
     /// # Errors
     ///
     /// [`Error::Exhausted`], which is counted.
-    pub fn lease(&self, len: usize, align: usize) -> Result<Slot, Error> {
+    pub fn lease(&self, len: usize, align: usize) -> Result<Slot<W>, Error> {
         let run = self.0.take(len, align);
         let run = run.inspect_err(|_| self.note_exhausted())?;
-        let slot = Slot::new(Rc::clone(&self.0), run);
+        let slot = Slot::new(Rc::clone(&self.0), run, len);
         slot.clear();
         Ok(slot)
     }
@@ -56,6 +56,22 @@ impl Pool {
     /// Counts a moment in which the device had no free slot for what its user wanted to send.
     pub fn note_exhausted(&self) {
         self.0.count(|c| c.exhausted += 1);
+    }
+
+    /// Bytes of the pool, leased or not.
+    pub fn size(&self) -> usize {
+        self.0.size
+    }
+
+    /// Bytes that nobody leases now.
+    pub fn left(&self) -> usize {
+        let leased = usize::try_from(self.0.counters().leased).unwrap_or(usize::MAX);
+        self.0.size.saturating_sub(leased)
+    }
+
+    /// How close slots lie to one another.
+    pub fn spacing(&self) -> Spacing {
+        self.0.spacing
     }
 
     /// The device that the pool belongs to.
@@ -69,35 +85,41 @@ impl Pool {
     }
 }
 
-/// What a pool and its slots have in common.
-pub(crate) struct Shared {
-    pub(crate) window: Rc<Window>,
+/// What a pool and its slots have in common: the owner of a run of the window.
+pub(crate) struct Owner<W: World> {
+    pub(crate) window: Rc<Window<W>>,
+    pub(crate) spacing: Spacing,
     clock: Rc<dyn Clock>,
     trace: Rc<Trace>,
     device: Rc<str>,
+    size: usize,
     /// Runs nobody leases, sorted, neighbours merged.
     free: RefCell<Vec<Range<usize>>>,
     counters: Cell<Counters>,
 }
 
-impl Shared {
+impl<W: World> Owner<W> {
     pub(crate) fn new(
-        window: Rc<Window>,
+        window: Rc<Window<W>>,
+        spacing: Spacing,
         clock: Rc<dyn Clock>,
         trace: Rc<Trace>,
         device: Rc<str>,
         run: Range<usize>,
     ) -> Self {
+        let size = run.len();
         let counters = Counters {
-            size: run.len() as u64,
+            size: size as u64,
             ..Counters::default()
         };
         let free = RefCell::new(Vec::from([run]));
         Self {
             window,
+            spacing,
             clock,
             trace,
             device,
+            size,
             free,
             counters: Cell::new(counters),
         }
@@ -118,7 +140,7 @@ impl Shared {
     }
 
     /// Notes a copy of `size` bytes at `address`.
-    pub(crate) fn crossed(&self, address: SharedIpa, size: usize, direction: Direction) {
+    pub(crate) fn crossed(&self, address: DeviceAddress<W>, size: usize, direction: Direction) {
         self.count(|c| {
             c.copies += 1;
             match direction {
@@ -126,12 +148,12 @@ impl Shared {
                 Direction::In => c.bytes_in += size as u64,
             }
         });
-        if self.trace.enabled() {
+        if W::CROSSES && self.trace.enabled() {
             let (at, device) = (self.clock.now(), self.device());
             self.trace.push(Event {
                 at,
                 device,
-                address,
+                address: address.get(),
                 size,
                 direction,
             });
@@ -144,6 +166,7 @@ impl Shared {
         if len == 0 || !align.is_power_of_two() {
             return Err(exhausted);
         }
+        let (len, align) = self.spacing.footprint(len, align).ok_or(exhausted)?;
         let mut free = self.free.borrow_mut();
         let fits = |run: &Range<usize>| {
             let start = self.window.next_aligned(run.start, align)?;

@@ -1,4 +1,4 @@
-//! The whole shared window, and its division among devices.
+//! A whole window, and its division among devices.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -6,31 +6,46 @@ use core::cell::{Cell, RefCell};
 
 use clock::Clock;
 
-use crate::pool::Shared;
-use crate::{Counters, Error, Pool, Trace, Window};
+use crate::pool::Owner;
+use crate::spacing::GRANULE;
+use crate::{Counters, Error, Pool, Shared, Spacing, Trace, Window, World};
 
-/// Pools begin on a granule, so that no page carries bytes of two devices.
-const POOL_ALIGN: usize = 4096;
-
-/// The bounce region: one window, carved into pools.
-pub struct Region {
-    window: Rc<Window>,
+/// A region: one window, carved into pools. Pools begin on a granule, so that no page carries bytes
+/// of two devices.
+pub struct Region<W: World = Shared> {
+    window: Rc<Window<W>>,
+    spacing: Spacing,
     clock: Rc<dyn Clock>,
     trace: Rc<Trace>,
     carved: Cell<usize>,
-    pools: RefCell<Vec<Rc<Shared>>>,
+    pools: RefCell<Vec<Rc<Owner<W>>>>,
 }
 
-impl Region {
-    /// Takes the window and clears all of it: what the host left there is not ours to keep.
+impl<W: World> Region<W> {
+    /// Takes the window, whose slots will lie close, and clears all of it: what the host left there
+    /// is not ours to keep.
     ///
     /// # Errors
     ///
     /// None that a window can cause; the signature is that of the copies it is made of.
-    pub fn new(window: Window, clock: Rc<dyn Clock>) -> Result<Self, Error> {
+    pub fn new(window: Window<W>, clock: Rc<dyn Clock>) -> Result<Self, Error> {
+        Self::spaced(window, clock, Spacing::Packed)
+    }
+
+    /// The same, with slots as close to one another as `spacing` says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub fn spaced(
+        window: Window<W>,
+        clock: Rc<dyn Clock>,
+        spacing: Spacing,
+    ) -> Result<Self, Error> {
         window.clear(0, window.len())?;
         Ok(Self {
             window: Rc::new(window),
+            spacing,
             clock,
             trace: Rc::new(Trace::new()),
             carved: Cell::new(0),
@@ -43,24 +58,30 @@ impl Region {
     /// # Errors
     ///
     /// [`Error::Exhausted`] if the region has no such run left.
-    pub fn pool(&self, device: &str, len: usize) -> Result<Pool, Error> {
+    pub fn pool(&self, device: &str, len: usize) -> Result<Pool<W>, Error> {
         let exhausted = Error::Exhausted { wanted: len };
-        let len = len.checked_next_multiple_of(POOL_ALIGN).ok_or(exhausted)?;
+        let len = len.checked_next_multiple_of(GRANULE).ok_or(exhausted)?;
         let at = self.carved.get();
         let end = at
             .checked_add(len)
             .filter(|end| *end <= self.window.len())
             .ok_or(exhausted)?;
         self.carved.set(end);
-        let shared = Rc::new(Shared::new(
+        let owner = Rc::new(Owner::new(
             Rc::clone(&self.window),
+            self.spacing,
             Rc::clone(&self.clock),
             Rc::clone(&self.trace),
             device.into(),
             at..end,
         ));
-        self.pools.borrow_mut().push(Rc::clone(&shared));
-        Ok(Pool::new(shared))
+        self.pools.borrow_mut().push(Rc::clone(&owner));
+        Ok(Pool::new(owner))
+    }
+
+    /// How close slots lie to one another.
+    pub fn spacing(&self) -> Spacing {
+        self.spacing
     }
 
     /// Bytes of the region.

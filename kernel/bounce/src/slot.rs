@@ -1,17 +1,22 @@
-//! A leased run of shared bytes.
+//! A leased run of bytes that a device reaches.
 
 use alloc::rc::Rc;
+use core::cell::Cell;
 use core::ops::Range;
 
-use crate::pool::Shared;
-use crate::{Direction, Error, SharedIpa};
+use crate::pool::Owner;
+use crate::{DeviceAddress, Direction, Error, Shared, Spacing, World};
 
-/// A leased run of shared bytes. Dropping it gives it back; the next owner finds it cleared.
+/// A leased run of bytes that a device reaches. Dropping it gives it back; the next owner finds it cleared.
 ///
 /// A slot that a device may still write must not be dropped: keep it until the device was reset.
-pub struct Slot {
-    shared: Rc<Shared>,
+pub struct Slot<W: World = Shared> {
+    owner: Rc<Owner<W>>,
+    /// Everything that was leased; the slot may be shorter.
     run: Range<usize>,
+    len: usize,
+    /// Bytes from the start that may hold what was copied out and not cleared since.
+    filled: Cell<usize>,
 }
 
 macro_rules! words {
@@ -22,7 +27,7 @@ macro_rules! words {
         ///
         /// [`Error::OutOfBounds`], [`Error::Unaligned`].
         pub fn $load(&self, at: usize) -> Result<$word, Error> {
-            self.shared
+            self.owner
                 .window
                 .$load(self.inside(at, size_of::<$word>())?)
         }
@@ -33,26 +38,31 @@ macro_rules! words {
         ///
         /// [`Error::OutOfBounds`], [`Error::Unaligned`].
         pub fn $store(&self, at: usize, value: $word) -> Result<(), Error> {
-            self.shared
+            self.owner
                 .window
                 .$store(self.inside(at, size_of::<$word>())?, value)
         }
     };
 }
 
-impl Slot {
-    pub(crate) fn new(shared: Rc<Shared>, run: Range<usize>) -> Self {
-        Self { shared, run }
+impl<W: World> Slot<W> {
+    pub(crate) fn new(owner: Rc<Owner<W>>, run: Range<usize>, len: usize) -> Self {
+        Self {
+            owner,
+            run,
+            len,
+            filled: Cell::new(0),
+        }
     }
 
     /// Bytes of the slot.
     pub fn len(&self) -> usize {
-        self.run.len()
+        self.len
     }
 
     /// Whether the slot has no bytes; it always has some.
     pub fn is_empty(&self) -> bool {
-        self.run.is_empty()
+        self.len == 0
     }
 
     /// What a device is told for the byte at offset `at`.
@@ -60,36 +70,55 @@ impl Slot {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`].
-    pub fn address(&self, at: usize) -> Result<SharedIpa, Error> {
-        self.shared.window.address(self.inside(at, 1)?)
+    pub fn address(&self, at: usize) -> Result<DeviceAddress<W>, Error> {
+        self.owner.window.address(self.inside(at, 1)?)
     }
 
-    /// Copies `bytes` out to the host, counted and traced.
+    /// Copies `bytes` out to the device, counted and traced.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`]; then nothing was copied.
     pub fn copy_out(&self, at: usize, bytes: &[u8]) -> Result<(), Error> {
         let start = self.inside(at, bytes.len())?;
-        self.shared.window.copy_out(start, bytes)?;
+        self.owner.window.copy_out(start, bytes)?;
+        self.filled.set(self.filled.get().max(at + bytes.len()));
         self.cross(start, bytes.len(), Direction::Out)
     }
 
-    /// Copies bytes in from the host, counted and traced. They are a snapshot: check, then use.
+    /// Makes the slot ready to be lent with `len` bytes of content: what was copied out behind them,
+    /// for an earlier loan, is cleared where slots are kept apart ([`crate::Spacing::Strict`]).
+    /// Elsewhere it stays: the device has seen it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] if the slot has no `len` bytes.
+    pub fn seal(&self, len: usize) -> Result<(), Error> {
+        self.inside(0, len)?;
+        let behind = self.filled.get().saturating_sub(len);
+        if behind != 0 && self.owner.spacing == Spacing::Strict {
+            self.clear_range(len, behind)?;
+            self.filled.set(len);
+        }
+        Ok(())
+    }
+
+    /// Copies bytes in from the device, counted and traced. They are a snapshot: check, then use.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`]; then nothing was copied.
     pub fn copy_in(&self, at: usize, into: &mut [u8]) -> Result<(), Error> {
         let start = self.inside(at, into.len())?;
-        self.shared.window.copy_in(start, into)?;
+        self.owner.window.copy_in(start, into)?;
         self.cross(start, into.len(), Direction::In)
     }
 
     /// Sets the whole slot to zero.
     pub fn clear(&self) {
-        let cleared = self.shared.window.clear(self.run.start, self.run.len());
+        let cleared = self.owner.window.clear(self.run.start, self.run.len());
         debug_assert_eq!(cleared, Ok(()), "a slot lies inside its window");
+        self.filled.set(0);
     }
 
     /// Sets `len` bytes at `at` to zero: what a device may write next.
@@ -99,7 +128,7 @@ impl Slot {
     /// [`Error::OutOfBounds`]; then nothing was cleared.
     pub fn clear_range(&self, at: usize, len: usize) -> Result<(), Error> {
         let start = self.inside(at, len)?;
-        self.shared.window.clear(start, len)
+        self.owner.window.clear(start, len)
     }
 
     words!(load_u16, store_u16, u16);
@@ -108,8 +137,8 @@ impl Slot {
 
     fn cross(&self, start: usize, size: usize, direction: Direction) -> Result<(), Error> {
         if size != 0 {
-            self.shared
-                .crossed(self.shared.window.address(start)?, size, direction);
+            self.owner
+                .crossed(self.owner.window.address(start)?, size, direction);
         }
         Ok(())
     }
@@ -117,14 +146,14 @@ impl Slot {
     /// The offset in the window of `len` bytes at `at` of the slot.
     fn inside(&self, at: usize, len: usize) -> Result<usize, Error> {
         match at.checked_add(len) {
-            Some(end) if end <= self.run.len() => Ok(self.run.start + at),
+            Some(end) if end <= self.len => Ok(self.run.start + at),
             _ => Err(Error::OutOfBounds { at, len }),
         }
     }
 }
 
-impl Drop for Slot {
+impl<W: World> Drop for Slot<W> {
     fn drop(&mut self) {
-        self.shared.give_back(self.run.clone());
+        self.owner.give_back(self.run.clone());
     }
 }

@@ -6,8 +6,6 @@ use core::cell::{Cell, RefCell};
 
 use clock::Instant;
 
-use crate::SharedIpa;
-
 /// Which way bytes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -24,8 +22,8 @@ pub struct Event {
     pub at: Instant,
     /// The device whose pool it was, such as `0000:00:01.0`.
     pub device: Rc<str>,
-    /// Where in shared memory.
-    pub address: SharedIpa,
+    /// Where in shared memory, as the device was told.
+    pub address: u64,
     /// Bytes copied.
     pub size: usize,
     /// Which way.

@@ -1,6 +1,6 @@
-//! The only loads and stores of shared pages.
+//! The only loads and stores of memory that devices reach.
 //!
-//! The host may change every byte here at any moment, so there is never a reference to it: words
+//! The host, or a device, may change every byte here at any moment, so there is never a reference to it: words
 //! are relaxed atomics, and bytes are copied once, out or in. Relaxed accesses are in no order of
 //! their own: whoever speaks with a device puts barriers between them.
 // UNSAFETY: raw access to memory that the host reads and writes.
@@ -8,34 +8,19 @@
 
 mod copy;
 
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
-use crate::Error;
+use crate::{DeviceAddress, Error, Shared, World};
 
-/// An address of a shared page as a device is told it. Only this crate makes one, and only for
-/// bytes inside a window: a driver that puts nothing else into descriptors cannot lend private
-/// memory.
-///
-/// ```compile_fail
-/// let forged = bounce::SharedIpa(0x8000_0000);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SharedIpa(u64);
-
-impl SharedIpa {
-    /// The number that goes into a descriptor or a queue register.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-/// One contiguous run of shared memory.
+/// One contiguous run of memory of one world.
 #[derive(Debug)]
-pub struct Window {
+pub struct Window<W: World = Shared> {
     base: NonNull<u8>,
     len: usize,
     told: u64,
+    world: PhantomData<W>,
 }
 
 macro_rules! words {
@@ -68,7 +53,7 @@ macro_rules! words {
     };
 }
 
-impl Window {
+impl<W: World> Window<W> {
     /// Takes `len` bytes at `base`, which devices are told as `told` onwards.
     ///
     /// # Panics
@@ -77,13 +62,21 @@ impl Window {
     ///
     /// # Safety
     ///
-    /// For the life of the program the bytes are mapped as Normal memory, readable and writable,
-    /// are shared with the host (in a realm), are accessed through this window only, or by atomics,
-    /// as far as this program is concerned, and `base` is aligned to 8.
+    /// For the life of the program the bytes are mapped as Normal memory, readable and writable, are
+    /// of the window's world (in a realm: shared with the host, or not), are accessed through this
+    /// window only, or by atomics, as far as this program is concerned, and `base` is aligned to 8.
     pub unsafe fn new(base: NonNull<u8>, len: usize, told: u64) -> Self {
         let top = told.checked_add(len as u64);
-        assert!(top.is_some(), "addresses of shared memory must not wrap");
-        Self { base, len, told }
+        assert!(
+            top.is_some(),
+            "addresses that devices are told must not wrap"
+        );
+        Self {
+            base,
+            len,
+            told,
+            world: PhantomData,
+        }
     }
 
     /// Bytes in the window.
@@ -101,9 +94,9 @@ impl Window {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`].
-    pub fn address(&self, at: usize) -> Result<SharedIpa, Error> {
+    pub fn address(&self, at: usize) -> Result<DeviceAddress<W>, Error> {
         self.check(at, 1)?;
-        Ok(SharedIpa(self.told + at as u64))
+        Ok(DeviceAddress::new(self.told + at as u64))
     }
 
     /// The first offset from `at` on that devices are told as a multiple of `align`.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use arch::counter::Counter;
-use bounce::{Pool, Region};
+use bounce::{Pool, Region, Spacing};
 use clock::Clock;
 use net::{Config, Stack};
 use plan::{Arguments, BLOCK};
@@ -128,12 +128,12 @@ impl Running {
     }
 }
 
-/// Shared bytes that a device needs, in whole granules.
+/// Shared bytes that a device would like, in whole granules.
 pub fn shared_bytes(found: &Found) -> usize {
     let bytes = match found.transport.kind() {
-        Kind::Net => Net::shared_bytes(),
-        Kind::Block => Block::shared_bytes(),
-        Kind::Rng => Rng::shared_bytes(),
+        Kind::Net => <Net>::needs(Spacing::Packed).wanted,
+        Kind::Block => <Block>::needs(Spacing::Packed).wanted,
+        Kind::Rng => <Rng>::needs(Spacing::Packed).wanted,
         Kind::Other(_) => 0,
     };
     bytes.next_multiple_of(4096)

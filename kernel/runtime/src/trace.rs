@@ -41,8 +41,6 @@ fn print(event: &Event, entry: Instant) {
     };
     console::print_line(format_args!(
         "[{seconds:5}.{micros:06}] swiotlb_bounced: dev_name: {} dev_addr={:x} size={} {direction}",
-        event.device,
-        event.address.get(),
-        event.size,
+        event.device, event.address, event.size,
     ));
 }

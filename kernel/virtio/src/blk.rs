@@ -18,14 +18,16 @@ use core::task::Waker;
 use core::time::Duration;
 
 use block::BlockDevice;
-use bounce::Pool;
+use bounce::{Pool, Spacing, World};
 use clock::Instant;
 
 use crate::blk::request::Requests;
 use crate::blk::transfer::{Transfer, Work};
 use crate::device::Device;
-use crate::queue::{Interrupts, Queue, ring_bytes};
-use crate::{Environment, Error, Features, Interrupt, Kind, Transport};
+use crate::needs;
+use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
+use crate::transport::MAX_QUEUE_SIZE;
+use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path, Transport};
 
 const REQUEST_QUEUE: u16 = 0;
 /// How long a request may take.
@@ -48,26 +50,27 @@ pub struct BlkCounters {
 ///
 /// A device that breaks the rules is reset, and every request ends with an error;
 /// [`Self::take_failure`] says why, once.
-pub struct Block {
-    state: RefCell<State>,
+pub struct Block<P: Path = Bounced> {
+    state: RefCell<State<P::World>>,
     capacity: u64,
     read_only: bool,
     has_flush: bool,
-    device: Device,
+    device: Device<P::World>,
 }
 
 /// What requests change.
-struct State {
-    queue: Queue,
-    requests: Requests,
+struct State<W: World> {
+    queue: Queue<W>,
+    requests: Requests<W>,
     /// Tasks to be woken once the state is no longer borrowed.
     woken: Vec<Waker>,
 }
 
-impl Block {
-    /// Shared bytes that a device leases, at most.
-    pub const fn shared_bytes() -> usize {
-        ring_bytes() + request::shared_bytes()
+impl<P: Path> Block<P> {
+    /// Bytes that a device leases.
+    pub fn needs(spacing: Spacing) -> Needs {
+        let rings = spacing.bytes(1, ring_bytes(), RING_ALIGN);
+        Needs::of(rings, &request::slots(MAX_QUEUE_SIZE), spacing)
     }
 
     /// Resets the device, agrees on features, and latches its configuration.
@@ -77,7 +80,7 @@ impl Block {
     /// Any [`Error`]; the device is then reset.
     pub fn start(
         transport: Transport,
-        pool: &Pool,
+        pool: &Pool<P::World>,
         environment: Environment,
     ) -> Result<Self, Error> {
         if transport.kind() != Kind::Block {
@@ -90,7 +93,8 @@ impl Block {
         let capacity = read_capacity(device.transport())?;
         let least = request::CHAIN;
         let queue = Queue::start(&device, REQUEST_QUEUE, least, features, Interrupts::Wanted)?;
-        let requests = Requests::lease(&device, queue.size())?;
+        let [heads, data] = needs::divide(pool, request::slots(queue.size()))?;
+        let requests = Requests::lease(&device, heads.min(data))?;
         device.transport().driver_ok()?;
         let state = State {
             queue,
@@ -140,7 +144,7 @@ impl Block {
     }
 
     /// Runs `work` on the state, then wakes the tasks that it found.
-    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut State<P::World>) -> T) -> T {
         let mut state = self.state.borrow_mut();
         let result = work(&mut state);
         let woken = core::mem::take(&mut state.woken);
@@ -150,7 +154,7 @@ impl Block {
     }
 
     /// Brings the state up to date with what the device did and with the time.
-    fn drive(&self, state: &mut State) {
+    fn drive(&self, state: &mut State<P::World>) {
         self.device.check();
         if self.device.failure().is_none() {
             let now = self.device.transport().clock().now();
@@ -172,7 +176,7 @@ impl Block {
     }
 }
 
-impl State {
+impl<W: World> State<W> {
     /// Takes what the device completed: at most as much as is in flight.
     fn take_completions(&mut self) -> Result<(), Error> {
         while let Some(done) = self.queue.take()? {
@@ -189,7 +193,7 @@ impl State {
     }
 }
 
-impl BlockDevice for Block {
+impl<P: Path> BlockDevice for Block<P> {
     fn capacity(&self) -> u64 {
         self.capacity
     }

@@ -1,27 +1,27 @@
-//! What every driver has: a transport, the shared memory that it lent, and the error that ended it.
+//! What every driver has: a transport, the memory that it lent, and the error that ended it.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use bounce::{Pool, Slot};
+use bounce::{Pool, Slot, World};
 
 use crate::{Error, Transport};
 
 /// A device while it is driven.
 ///
-/// Dropping it resets the device. Shared memory goes back to its pool only when the device has
+/// Dropping it resets the device. Memory goes back to its pool only when the device has
 /// confirmed the reset; otherwise it may still write there, and the memory stays leased for ever.
-pub(crate) struct Device {
+pub(crate) struct Device<W: World> {
     transport: Transport,
-    pool: Pool,
-    lent: RefCell<Vec<Rc<Slot>>>,
+    pool: Pool<W>,
+    lent: RefCell<Vec<Rc<Slot<W>>>>,
     failure: Cell<Option<Error>>,
     told: Cell<bool>,
 }
 
-impl Device {
-    pub(crate) fn new(transport: Transport, pool: &Pool) -> Self {
+impl<W: World> Device<W> {
+    pub(crate) fn new(transport: Transport, pool: &Pool<W>) -> Self {
         Self {
             transport,
             pool: pool.clone(),
@@ -35,12 +35,12 @@ impl Device {
         &self.transport
     }
 
-    pub(crate) fn pool(&self) -> &Pool {
+    pub(crate) fn pool(&self) -> &Pool<W> {
         &self.pool
     }
 
-    /// Leases shared memory for the life of the device.
-    pub(crate) fn lease(&self, len: usize, align: usize) -> Result<Rc<Slot>, Error> {
+    /// Leases memory for the life of the device.
+    pub(crate) fn lease(&self, len: usize, align: usize) -> Result<Rc<Slot<W>>, Error> {
         let slot = Rc::new(self.pool.lease(len, align)?);
         self.lent.borrow_mut().push(Rc::clone(&slot));
         Ok(slot)
@@ -77,7 +77,7 @@ impl Device {
     }
 }
 
-impl Drop for Device {
+impl<W: World> Drop for Device<W> {
     fn drop(&mut self) {
         if self.transport.reset().is_err() {
             core::mem::forget(self.lent.take());

@@ -37,8 +37,15 @@ pub enum Error {
     MissingPart(Part),
     /// The function could not be enabled.
     Pci(pci::Error),
-    /// The pool of the device is too small.
+    /// The pool of the device did not do what was asked.
     Bounce(bounce::Error),
+    /// The pool of the device is smaller than the least that its driver works with.
+    PoolTooSmall {
+        /// Bytes of the pool.
+        size: usize,
+        /// Bytes that would do.
+        least: usize,
+    },
     /// The device did not reset within its deadline.
     ResetTimedOut,
     /// The device does not offer a feature without which it is not driven.
@@ -137,6 +144,10 @@ impl fmt::Display for Error {
             Self::MissingPart(part) => write!(f, "no usable {part} structure"),
             Self::Pci(error) => error.fmt(f),
             Self::Bounce(error) => error.fmt(f),
+            Self::PoolTooSmall { size, least } => write!(
+                f,
+                "has {size} bytes of memory to itself; it takes {least} at least"
+            ),
             Self::ResetTimedOut => f.write_str("does not reset"),
             Self::MissingFeature { bit: 32 } => {
                 f.write_str("does not offer VERSION_1; give the device disable-legacy=on")

@@ -18,13 +18,15 @@ mod transmit;
 
 use alloc::rc::Rc;
 
-use bounce::Pool;
+use bounce::{Pool, Spacing};
 
 use crate::device::Device;
+use crate::needs;
 use crate::net::receive::{Outcome, Receive};
 use crate::net::transmit::Transmit;
-use crate::queue::ring_bytes;
-use crate::{Environment, Error, Features, Interrupt, Kind, Transport};
+use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
+use crate::transport::MAX_QUEUE_SIZE;
+use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path, Transport};
 
 /// Most bytes of a frame that is sent: 1500 and the Ethernet header. The device's own MTU is not
 /// asked for.
@@ -51,19 +53,24 @@ pub struct NetCounters {
 /// A network card that is running. Its methods are those of `net::FramePort`.
 ///
 /// A card that breaks the rules is reset and stays silent; [`Self::take_failure`] says why, once.
-pub struct Net {
-    receive: Receive,
-    transmit: Transmit,
+pub struct Net<P: Path = Bounced> {
+    receive: Receive<P::World>,
+    transmit: Transmit<P::World>,
     mac: [u8; 6],
     checksums: bool,
     counters: NetCounters,
-    device: Device,
+    device: Device<P::World>,
 }
 
-impl Net {
-    /// Shared bytes that a card leases, at most.
-    pub const fn shared_bytes() -> usize {
-        2 * ring_bytes() + receive::shared_bytes() + transmit::shared_bytes()
+impl<P: Path> Net<P> {
+    /// Bytes that a card leases.
+    pub fn needs(spacing: Spacing) -> Needs {
+        let rings = spacing.bytes(2, ring_bytes(), RING_ALIGN);
+        let slots = [
+            receive::buffers(MAX_QUEUE_SIZE),
+            transmit::slots(MAX_QUEUE_SIZE),
+        ];
+        Needs::of(rings, &slots, spacing)
     }
 
     /// Resets the card, agrees on features, and gives it its receive buffers.
@@ -73,7 +80,7 @@ impl Net {
     /// Any [`Error`]; the device is then reset.
     pub fn start(
         transport: Transport,
-        pool: &Pool,
+        pool: &Pool<P::World>,
         environment: Environment,
     ) -> Result<Self, Error> {
         if transport.kind() != Kind::Net {
@@ -83,8 +90,16 @@ impl Net {
         let wanted = Features::NET_CSUM | Features::NET_MAC | Features::NET_MRG_RXBUF;
         let features = device.transport().negotiate(wanted, environment)?;
         let mac = read_mac(device.transport(), features)?;
-        let mut receive = Receive::start(&device, RECEIVE_QUEUE, features)?;
-        let transmit = Transmit::start(&device, TRANSMIT_QUEUE, features)?;
+        let queue = |index, interrupts| Queue::start(&device, index, 1, features, interrupts);
+        let receive = queue(RECEIVE_QUEUE, Interrupts::Wanted)?;
+        let transmit = queue(TRANSMIT_QUEUE, Interrupts::Silent)?;
+        let slots = [
+            receive::buffers(receive.size()),
+            transmit::slots(transmit.size()),
+        ];
+        let [buffers, slots] = needs::divide(pool, slots)?;
+        let mut receive = Receive::start(&device, receive, buffers, features)?;
+        let transmit = Transmit::start(&device, transmit, slots)?;
         device.transport().driver_ok()?;
         receive.notify()?;
         Ok(Self {

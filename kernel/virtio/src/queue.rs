@@ -1,6 +1,6 @@
 //! One split virtqueue.
 //!
-//! The rings lie in shared memory and are written, never read back: which descriptors are free,
+//! The rings lie in memory that the device reaches and are written, never read back: which descriptors are free,
 //! how they are chained, what is in flight and how many bytes were lent is kept in private memory.
 //! From the device come three numbers, each loaded once and checked: how far its used index went,
 //! and the id and the length of a completion. A number that breaks the rules is an error, after
@@ -16,7 +16,7 @@ mod shadow;
 use alloc::rc::Rc;
 use core::sync::atomic::{Ordering, fence};
 
-use bounce::{SharedIpa, Slot};
+use bounce::{DeviceAddress, Slot, World};
 
 use crate::device::Device;
 use crate::queue::layout::Layout;
@@ -28,12 +28,12 @@ const DESCRIPTOR_NEXT: u16 = 1;
 const DESCRIPTOR_WRITE: u16 = 2;
 const NO_INTERRUPT: u16 = 1;
 const NO_NOTIFY: u16 = 1;
-const RING_ALIGN: usize = 64;
+pub(crate) const RING_ALIGN: usize = 64;
 
-/// A run of shared memory that a descriptor lends.
+/// A run of memory that a descriptor lends.
 #[derive(Clone, Copy)]
-pub(crate) struct Lend {
-    pub(crate) address: SharedIpa,
+pub(crate) struct Lend<W: World> {
+    pub(crate) address: DeviceAddress<W>,
     pub(crate) len: u32,
     /// Whether the device may write there; else it may read.
     pub(crate) writable: bool,
@@ -56,8 +56,8 @@ pub(crate) enum Interrupts {
 }
 
 /// One split virtqueue.
-pub(crate) struct Queue {
-    rings: Rc<Slot>,
+pub(crate) struct Queue<W: World> {
+    rings: Rc<Slot<W>>,
     layout: Layout,
     shadow: Shadow,
     doorbell: Doorbell,
@@ -78,17 +78,17 @@ pub(crate) struct Queue {
     rung: u64,
 }
 
-/// Shared bytes of the rings of one queue, at most.
+/// Bytes of the rings of one queue, at most.
 pub(crate) const fn ring_bytes() -> usize {
     Layout::new(MAX_QUEUE_SIZE)
         .len()
         .next_multiple_of(RING_ALIGN)
 }
 
-impl Queue {
+impl<W: World> Queue<W> {
     /// Sets queue `index` of the device up. `least` is the longest chain that the driver adds.
     pub(crate) fn start(
-        device: &Device,
+        device: &Device<W>,
         index: u16,
         least: u16,
         features: Features,
@@ -138,7 +138,7 @@ impl Queue {
     /// # Errors
     ///
     /// [`Error::QueueFull`] if there are fewer descriptors than runs.
-    pub(crate) fn add(&mut self, runs: &[Lend], limit: u32, tag: u16) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, runs: &[Lend<W>], limit: u32, tag: u16) -> Result<(), Error> {
         let head = self.shadow.lend(runs.len(), limit, tag)?;
         let mut id = head;
         for run in runs {
@@ -261,7 +261,7 @@ impl Queue {
         }
     }
 
-    fn write_descriptor(&self, id: u16, run: &Lend, next: Option<u16>) -> Result<(), Error> {
+    fn write_descriptor(&self, id: u16, run: &Lend<W>, next: Option<u16>) -> Result<(), Error> {
         let mut flags = 0;
         if run.writable {
             flags |= DESCRIPTOR_WRITE;

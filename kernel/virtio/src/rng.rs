@@ -6,11 +6,11 @@
 use alloc::rc::Rc;
 use core::time::Duration;
 
-use bounce::{Pool, Slot};
+use bounce::{Pool, Shared, Slot, Spacing, World};
 
 use crate::device::Device;
-use crate::queue::{Completion, Interrupts, Lend, Queue, ring_bytes};
-use crate::{Environment, Error, Features, Kind, Transport};
+use crate::queue::{Completion, Interrupts, Lend, Queue, RING_ALIGN, ring_bytes};
+use crate::{Environment, Error, Features, Kind, Needs, Transport};
 
 const REQUEST_QUEUE: u16 = 0;
 const BYTES: usize = 64;
@@ -18,16 +18,21 @@ const BYTES: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// A source of random bytes that is running. Waiting is busy, so it is for boot alone.
-pub struct Rng {
-    queue: Queue,
-    slot: Rc<Slot>,
-    device: Device,
+pub struct Rng<W: World = Shared> {
+    queue: Queue<W>,
+    slot: Rc<Slot<W>>,
+    device: Device<W>,
 }
 
-impl Rng {
-    /// Shared bytes that a device leases, at most.
-    pub const fn shared_bytes() -> usize {
-        ring_bytes() + BYTES
+impl<W: World> Rng<W> {
+    /// Bytes that a device leases.
+    pub fn needs(spacing: Spacing) -> Needs {
+        let rings = spacing.bytes(1, ring_bytes(), RING_ALIGN);
+        let wanted = rings + spacing.bytes(1, BYTES, BYTES);
+        Needs {
+            least: wanted,
+            wanted,
+        }
     }
 
     /// Resets the device and agrees on features.
@@ -37,7 +42,7 @@ impl Rng {
     /// Any [`Error`]; the device is then reset.
     pub fn start(
         transport: Transport,
-        pool: &Pool,
+        pool: &Pool<W>,
         environment: Environment,
     ) -> Result<Self, Error> {
         if transport.kind() != Kind::Rng {

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::time::Duration;
 
-use bounce::SharedIpa;
+use bounce::{DeviceAddress, World};
 use clock::Clock;
 use pci::{Function, Mapper, Placement, Registers};
 
@@ -62,10 +62,10 @@ pub struct Transport {
 }
 
 /// Addresses of the three parts of a queue.
-pub(crate) struct QueueAddresses {
-    pub(crate) descriptors: SharedIpa,
-    pub(crate) available: SharedIpa,
-    pub(crate) used: SharedIpa,
+pub(crate) struct QueueAddresses<W: World> {
+    pub(crate) descriptors: DeviceAddress<W>,
+    pub(crate) available: DeviceAddress<W>,
+    pub(crate) used: DeviceAddress<W>,
 }
 
 /// The doorbell of one queue.
@@ -205,10 +205,10 @@ impl Transport {
 
     /// Tells the device where queue `queue` lies, and starts it. Addresses go in halves: a host
     /// exists that takes only the low half of a 64-bit store.
-    pub(crate) fn enable_queue(
+    pub(crate) fn enable_queue<W: World>(
         &self,
         queue: u16,
-        addresses: &QueueAddresses,
+        addresses: &QueueAddresses<W>,
     ) -> Result<Doorbell, Error> {
         let common = &self.structures.common;
         common.write16(common::QUEUE_SELECT, queue);

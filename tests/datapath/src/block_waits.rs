@@ -10,7 +10,7 @@ use block::{BlockDevice, Error};
 use testkit::executor::{CountingWaker, block_on};
 use testkit::fake_virtio::{FakeBlock, Style};
 
-use crate::setup::{DISK_POOL, WithDisk, disk};
+use crate::setup::{WithDisk, disk, disk_pool};
 
 const TASKS: usize = 40;
 
@@ -128,7 +128,7 @@ fn memory_goes_back_only_when_the_device_confirms_its_reset() {
             rig, device, disk, ..
         } = disk(Style::Qemu, FakeBlock::new(8));
         let leased = rig.region.counters()[0].1.leased;
-        assert!(leased > 0 && leased <= DISK_POOL as u64);
+        assert!(leased > 0 && leased <= disk_pool() as u64);
         device.lie(|l| l.never_resets = stubborn);
         drop(disk);
         assert_eq!(rig.region.counters()[0].1.leased, leased * left);

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bounce::Spacing;
 use testkit::fake_virtio::{FakeRng, Style, Used};
 use virtio::{Error, Rng};
 
@@ -11,7 +12,7 @@ use crate::setup::{STYLES, rig_of};
 #[test]
 fn bytes_come_from_the_device() {
     for &style in STYLES {
-        let rig = rig_of(style, Rng::shared_bytes());
+        let rig = rig_of(style, <Rng>::needs(Spacing::Packed).wanted);
         let device = rig.plug(1, Rc::new(RefCell::new(FakeRng::default())));
         let mut rng = rig.rng(1).unwrap();
         let mut into = [0xee; 10];
@@ -28,7 +29,7 @@ fn bytes_come_from_the_device() {
 /// Case 9.
 #[test]
 fn a_source_that_says_nothing_ends_at_its_deadline() {
-    let rig = rig_of(Style::Qemu, Rng::shared_bytes());
+    let rig = rig_of(Style::Qemu, <Rng>::needs(Spacing::Packed).wanted);
     let device = rig.plug(1, Rc::new(RefCell::new(FakeRng::default())));
     let mut rng = rig.rng(1).unwrap();
     device.pause(true);
@@ -41,7 +42,7 @@ fn a_source_that_says_nothing_ends_at_its_deadline() {
 /// Cases 4 and 6.
 #[test]
 fn a_source_that_claims_more_than_it_was_asked_for_ends() {
-    let rig = rig_of(Style::Qemu, Rng::shared_bytes());
+    let rig = rig_of(Style::Qemu, <Rng>::needs(Spacing::Packed).wanted);
     let device = rig.plug(1, Rc::new(RefCell::new(FakeRng::default())));
     let mut rng = rig.rng(1).unwrap();
     device.lie(|l| l.completions = Some(Box::new(|used| vec![Used { len: 9, ..used }])));
@@ -51,7 +52,7 @@ fn a_source_that_claims_more_than_it_was_asked_for_ends() {
 
 #[test]
 fn a_source_that_gives_less_says_so() {
-    let rig = rig_of(Style::Qemu, Rng::shared_bytes());
+    let rig = rig_of(Style::Qemu, <Rng>::needs(Spacing::Packed).wanted);
     let device = rig.plug(1, Rc::new(RefCell::new(FakeRng::default())));
     let mut rng = rig.rng(1).unwrap();
     device.lie(|l| l.completions = Some(Box::new(|used| vec![Used { len: 3, ..used }])));

@@ -30,6 +30,8 @@ mod pci_function;
 #[cfg(not(miri))]
 mod pci_lies;
 #[cfg(not(miri))]
+mod pool_sizes;
+#[cfg(not(miri))]
 mod probe_lies;
 #[cfg(not(miri))]
 mod queue_lies;

@@ -1,9 +1,8 @@
 //! A network card that is honest.
 
 use testkit::fake_virtio::{FakeNet, Style, feature};
-use virtio::Net;
 
-use crate::setup::{QUEUE, STYLES, WithCard, card, frame, receive};
+use crate::setup::{QUEUE, STYLES, WithCard, card, card_pool, frame, receive};
 
 #[test]
 fn frames_go_out_and_come_back() {
@@ -65,7 +64,7 @@ fn nothing_is_leased_after_the_start() {
         assert!(receive(&mut card).is_some());
     }
     assert_eq!(rig.region.counters()[0].1.leases, leases);
-    assert!(rig.region.counters()[0].1.size <= Net::shared_bytes().next_multiple_of(4096) as u64);
+    assert!(rig.region.counters()[0].1.size <= card_pool().next_multiple_of(4096) as u64);
 }
 
 #[test]
@@ -114,7 +113,7 @@ fn a_device_that_has_not_looked_yet_is_not_rung_again() {
 
 #[test]
 fn a_device_without_event_indexes_is_rung_for_each_batch() {
-    let rig = crate::setup::rig_of(Style::Qemu, crate::setup::CARD_POOL);
+    let rig = crate::setup::rig_of(Style::Qemu, crate::setup::card_pool());
     let fake = std::rc::Rc::new(std::cell::RefCell::new(FakeNet::default()));
     let device = rig.plug(1, std::rc::Rc::<std::cell::RefCell<FakeNet>>::clone(&fake));
     device.lie(|l| {
@@ -123,7 +122,7 @@ fn a_device_without_event_indexes_is_rung_for_each_batch() {
             _ => value,
         }));
     });
-    let mut card = rig.net(1, crate::setup::CARD_POOL).unwrap();
+    let mut card = rig.net(1, crate::setup::card_pool()).unwrap();
     assert_eq!(device.accepted() & feature::EVENT_IDX, 0);
     let before = device.doorbells();
     for tag in 0..3 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use testkit::fake_virtio::{FakeNet, Style, Used};
 use virtio::Error;
 
-use crate::setup::{CARD, CARD_POOL, QUEUE, WithCard, card, frame, receive, rig_of};
+use crate::setup::{CARD, QUEUE, WithCard, card, card_pool, frame, receive, rig_of};
 
 /// Case 5: a frame shorter than its header.
 #[test]
@@ -206,21 +206,21 @@ fn a_frame_that_is_too_long_to_send_is_not_sent() {
 #[test]
 fn a_group_address_or_none_is_refused() {
     for mac in [[0; 6], [1, 2, 3, 4, 5, 6], [0xff; 6]] {
-        let rig = rig_of(Style::Qemu, CARD_POOL);
+        let rig = rig_of(Style::Qemu, card_pool());
         let fake = FakeNet {
             mac,
             ..FakeNet::default()
         };
         rig.plug(CARD, Rc::new(RefCell::new(fake)));
-        assert_eq!(rig.net(CARD, CARD_POOL).err(), Some(Error::BadMac));
+        assert_eq!(rig.net(CARD, card_pool()).err(), Some(Error::BadMac));
     }
-    let rig = rig_of(Style::Qemu, CARD_POOL);
+    let rig = rig_of(Style::Qemu, card_pool());
     let nameless = FakeNet {
         features: 0,
         ..FakeNet::default()
     };
     rig.plug(CARD, Rc::new(RefCell::new(nameless)));
-    let refused = rig.net(CARD, CARD_POOL).err();
+    let refused = rig.net(CARD, card_pool()).err();
     assert_eq!(refused, Some(Error::MissingFeature { bit: 5 }));
 }
 

@@ -8,7 +8,7 @@ use testkit::fake_pci::{BarModel, ConfigSpace, FakePci};
 use testkit::fake_virtio::{FakeBlock, FakeNet, Style};
 use virtio::Kind;
 
-use crate::setup::{CARD, CARD_POOL, DISK, DISK_POOL, STYLES, rig};
+use crate::setup::{CARD, DISK, STYLES, card_pool, disk_pool, rig};
 
 /// Nothing behind the BARs.
 struct Empty;
@@ -81,8 +81,8 @@ fn bars_without_addresses_are_placed_apart_and_bars_with_are_kept() {
         let rig = rig(style);
         rig.plug(CARD, Rc::new(RefCell::new(FakeNet::default())));
         rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
-        let _card = rig.net(CARD, CARD_POOL).unwrap();
-        let _disk = rig.block(DISK, DISK_POOL).unwrap();
+        let _card = rig.net(CARD, card_pool()).unwrap();
+        let _disk = rig.block(DISK, disk_pool()).unwrap();
         assert_eq!(rig.pci.died(), None);
         let mut bars = Vec::new();
         for slot in [CARD, DISK] {
@@ -118,7 +118,7 @@ fn starting_a_device_takes_few_exits() {
     for &style in STYLES {
         let rig = rig(style);
         rig.plug(CARD, Rc::new(RefCell::new(FakeNet::default())));
-        let _card = rig.net(CARD, CARD_POOL).unwrap();
+        let _card = rig.net(CARD, card_pool()).unwrap();
         assert!(rig.pci.accesses() < 200, "{} accesses", rig.pci.accesses());
     }
 }

@@ -8,7 +8,7 @@ use testkit::fake_pci::ConfigSpace;
 use testkit::fake_virtio::{FakeBlock, FakeVirtio, Style, feature};
 use virtio::{Block, Environment, Error, Features, Part};
 
-use crate::setup::{DISK, DISK_POOL, QUEUE, rig, start_lying_disk};
+use crate::setup::{DISK, QUEUE, disk_pool, rig, start_lying_disk};
 
 const FEATURE: u64 = 4;
 const NUM_QUEUES: u64 = 18;
@@ -32,7 +32,7 @@ fn start_changed(style: Style, change: impl FnOnce(&mut ConfigSpace)) -> Result<
     let rig = rig(style);
     rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
     rig.pci.change(Bdf::new(0, DISK, 0).unwrap(), change);
-    let started = rig.block(DISK, DISK_POOL);
+    let started = rig.block(DISK, disk_pool());
     assert_eq!(rig.pci.died(), None);
     started
 }
@@ -57,7 +57,7 @@ fn a_queue_larger_than_ours_is_made_smaller() {
         rig.queue_size = size;
         let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
         if !cfg!(miri) {
-            let disk = rig.block(DISK, DISK_POOL).unwrap();
+            let disk = rig.block(DISK, disk_pool()).unwrap();
             assert_eq!(device.queue(0).size, 256);
             drop(disk);
         }
@@ -69,7 +69,7 @@ fn a_queue_larger_than_ours_is_made_smaller() {
 fn a_queue_that_cannot_be_changed_is_used_as_it_is() {
     let rig = rig(Style::Lkvm);
     let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
-    let _disk = rig.block(DISK, DISK_POOL).unwrap();
+    let _disk = rig.block(DISK, disk_pool()).unwrap();
     assert_eq!(device.queue(0).size, QUEUE);
 }
 
@@ -100,7 +100,7 @@ fn a_doorbell_that_overflows_is_refused() {
     });
     let at = 0xffff * u64::from(u32::MAX);
     let refused = Error::Doorbell { queue: 0, at };
-    assert_eq!(rig.block(DISK, DISK_POOL).err(), Some(refused));
+    assert_eq!(rig.block(DISK, disk_pool()).err(), Some(refused));
 }
 
 /// Case 15.
@@ -124,7 +124,7 @@ fn start_without(environment: Environment, without: u64) -> Result<Block, Error>
     rig.environment = environment;
     let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
     device.lie(|l| l.registers = Some(Box::new(hide(without))));
-    rig.block(DISK, DISK_POOL)
+    rig.block(DISK, disk_pool())
 }
 
 /// Hides the features in `without`: the driver reads word 0, then word 1.
@@ -183,7 +183,7 @@ fn features_that_we_do_not_know_are_not_accepted() {
             _ => honest,
         }));
     });
-    let disk = rig.block(DISK, DISK_POOL).unwrap();
+    let disk = rig.block(DISK, disk_pool()).unwrap();
     let common = Features::VERSION_1 | Features::ACCESS_PLATFORM | Features::EVENT_IDX;
     let known = common | Features::BLK_RO | Features::BLK_FLUSH;
     assert_eq!(device.accepted(), known.bits());

@@ -9,7 +9,7 @@ use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style, Used};
 use virtio::Error;
 
 use crate::setup::{
-    CARD, CARD_POOL, DISK, DISK_POOL, QUEUE, WithCard, WithDisk, card, disk, frame,
+    CARD, DISK, QUEUE, WithCard, WithDisk, card, card_pool, disk, disk_pool, frame,
 };
 use crate::setup::{receive, rig};
 
@@ -222,8 +222,8 @@ fn a_broken_card_leaves_the_disk_alone() {
     let net = Rc::new(RefCell::new(FakeNet::default()));
     let liar = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&net));
     let honest = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(64))));
-    let mut card = rig.net(CARD, CARD_POOL).unwrap();
-    let disk = rig.block(DISK, DISK_POOL).unwrap();
+    let mut card = rig.net(CARD, card_pool()).unwrap();
+    let disk = rig.block(DISK, disk_pool()).unwrap();
 
     liar.lie(|l| l.completions = Some(Box::new(|used| vec![Used { id: 999, ..used }])));
     net.borrow_mut().incoming.push_back(frame(1, 100));
@@ -245,8 +245,8 @@ fn a_disk_that_completes_nothing_does_not_starve_the_card() {
     let net = Rc::new(RefCell::new(FakeNet::default()));
     rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&net));
     let idle = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(4096))));
-    let mut card = rig.net(CARD, CARD_POOL).unwrap();
-    let disk = rig.block(DISK, DISK_POOL).unwrap();
+    let mut card = rig.net(CARD, card_pool()).unwrap();
+    let disk = rig.block(DISK, disk_pool()).unwrap();
     idle.pause(true);
     let mut turns = 0;
     block_on(disk.read(0, &mut vec![0; 2 << 20]), || {

@@ -17,7 +17,7 @@ use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::random::Seeded;
 use testkit::shared_memory::SharedMemory;
 
-use crate::setup::{CARD, CARD_POOL, WithDisk, disk, frame, receive, rig_of};
+use crate::setup::{CARD, WithDisk, card_pool, disk, frame, receive, rig_of};
 
 /// Words of one size that are scribbled over. The size is that of the driver's accesses: Miri
 /// cannot judge a race between sizes.
@@ -111,11 +111,11 @@ fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
 fn a_host_that_scribbles_over_frames_and_completions_is_survived() {
     let mut ends = 0;
     for _ in 0..if cfg!(miri) { 1 } else { 50 } {
-        let rig = rig_of(Style::Qemu, CARD_POOL);
+        let rig = rig_of(Style::Qemu, card_pool());
         let fake = Rc::new(RefCell::new(FakeNet::default()));
         fake.borrow_mut().echo = true;
         let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));
-        let mut card = rig.net(CARD, CARD_POOL).unwrap();
+        let mut card = rig.net(CARD, card_pool()).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let buffers = rig.memory.host().told() + 16 * 1024;
         let frames = Target {

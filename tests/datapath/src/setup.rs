@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bounce::Spacing;
 use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::rig::Rig;
 use virtio::{Block, Net};
@@ -15,17 +16,21 @@ const DISK_QUEUE: u16 = if cfg!(miri) { 4 } else { QUEUE };
 #[cfg(not(miri))]
 const MEMORY: usize = 2 << 20;
 /// Shared memory of a disk.
-pub(crate) const DISK_POOL: usize = if cfg!(miri) {
-    80 << 10
-} else {
-    Block::shared_bytes()
-};
+pub(crate) fn disk_pool() -> usize {
+    if cfg!(miri) {
+        80 << 10
+    } else {
+        <Block>::needs(Spacing::Packed).wanted
+    }
+}
 /// Shared memory of a network card.
-pub(crate) const CARD_POOL: usize = if cfg!(miri) {
-    32 << 10
-} else {
-    Net::shared_bytes()
-};
+pub(crate) fn card_pool() -> usize {
+    if cfg!(miri) {
+        32 << 10
+    } else {
+        <Net>::needs(Spacing::Packed).wanted
+    }
+}
 
 /// Both styles; Miri gets the one with more to it.
 pub(crate) const STYLES: &[Style] = if cfg!(miri) {
@@ -68,11 +73,11 @@ pub(crate) fn rig_of(style: Style, len: usize) -> Rig {
 pub(crate) fn disk(style: Style, mut fake: FakeBlock) -> WithDisk {
     fake.counts_like_lkvm = style == Style::Lkvm;
     fake.shy = style == Style::Lkvm;
-    let mut rig = rig_of(style, DISK_POOL);
+    let mut rig = rig_of(style, disk_pool());
     rig.queue_size = DISK_QUEUE;
     let fake = Rc::new(RefCell::new(fake));
     let device = rig.plug(DISK, Rc::<RefCell<FakeBlock>>::clone(&fake));
-    let disk = rig.block(DISK, DISK_POOL).unwrap();
+    let disk = rig.block(DISK, disk_pool()).unwrap();
     WithDisk {
         rig,
         device,
@@ -84,10 +89,10 @@ pub(crate) fn disk(style: Style, mut fake: FakeBlock) -> WithDisk {
 /// Plugs `fake` in and starts it; lkvm's ways are added in its style.
 pub(crate) fn card(style: Style, mut fake: FakeNet) -> WithCard {
     fake.counts_reads = style == Style::Lkvm;
-    let rig = rig_of(style, CARD_POOL);
+    let rig = rig_of(style, card_pool());
     let fake = Rc::new(RefCell::new(fake));
     let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));
-    let card = rig.net(CARD, CARD_POOL).unwrap();
+    let card = rig.net(CARD, card_pool()).unwrap();
     WithCard {
         rig,
         device,
@@ -101,10 +106,10 @@ pub(crate) fn card(style: Style, mut fake: FakeNet) -> WithCard {
 pub(crate) fn start_lying_disk(
     lie: impl FnMut(u64, u32) -> u32 + 'static,
 ) -> Result<Block, virtio::Error> {
-    let rig = rig_of(Style::Qemu, DISK_POOL);
+    let rig = rig_of(Style::Qemu, disk_pool());
     let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
     device.lie(|l| l.registers = Some(Box::new(lie)));
-    rig.block(DISK, DISK_POOL)
+    rig.block(DISK, disk_pool())
 }
 
 /// A frame of `len` bytes that is different for each `tag`.

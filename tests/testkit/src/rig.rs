@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bounce::{Pool, Region};
+use bounce::{Pool, Region, Spacing};
 use clock::Clock;
 use pci::{Function, Placement};
 use virtio::{Block, Environment, Error, Net, Rng, Transport};
@@ -57,6 +57,16 @@ impl Rig {
             environment,
             placement,
         }
+    }
+
+    /// The same machine with another region, whose slots are as close as `spacing` says.
+    #[must_use]
+    pub fn spaced(mut self, spacing: Spacing) -> Self {
+        let (window, memory) = SharedMemory::new(self.region.len());
+        let clock: Rc<dyn Clock> = Rc::<FakeClock>::clone(&self.clock);
+        self.region = Region::spaced(window, clock, spacing).expect("a window can be cleared");
+        self.memory = memory;
+        self
     }
 
     /// Plugs a device in.
@@ -113,6 +123,7 @@ impl Rig {
     /// What opening and starting find.
     pub fn rng(&self, device: u8) -> Result<Rng, Error> {
         let transport = self.open(device)?;
-        Rng::start(transport, &self.pool(Rng::shared_bytes()), self.environment)
+        let needs = <Rng>::needs(self.region.spacing());
+        Rng::start(transport, &self.pool(needs.wanted), self.environment)
     }
 }

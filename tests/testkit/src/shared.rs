@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use bounce::Window;
+use bounce::{Private, Window, World};
 
 /// What the host left in the pages before they were shared.
 const LEFTOVER: u64 = u64::from_ne_bytes([0xa5; 8]);
@@ -31,6 +31,16 @@ static SPARE: Mutex<Vec<&'static [Page]>> = Mutex::new(Vec::new());
 /// Shares `pages` pages of 4096 bytes, which devices are told as `told` onwards; they are full of
 /// what the host left there. Like a realm's, they are shared for ever.
 pub fn shared_memory(pages: usize, told: u64) -> (Window, HostMemory) {
+    memory(pages, told)
+}
+
+/// The same for pages that a realm shares with nobody but a device that it trusts, whose view this
+/// is.
+pub fn private_memory(pages: usize, told: u64) -> (Window<Private>, HostMemory) {
+    memory(pages, told)
+}
+
+fn memory<W: World>(pages: usize, told: u64) -> (Window<W>, HostMemory) {
     let pages = spare(pages).unwrap_or_else(|| {
         let page = || Page([const { AtomicU64::new(LEFTOVER) }; 512]);
         Vec::leak((0..pages).map(|_| page()).collect())

@@ -50,7 +50,7 @@ fn an_event_says_when_who_where_how_much_and_which_way() {
     slot.copy_in(8, &mut [0; 2]).unwrap();
     let out = region.trace().pop().unwrap();
     assert_eq!((out.at, &*out.device), (Instant::from_nanos(5000), NET));
-    assert_eq!((out.address.get(), out.size), (TOLD + 3, 17));
+    assert_eq!((out.address, out.size), (TOLD + 3, 17));
     assert_eq!(out.direction, Direction::Out);
     let back = region.trace().pop().unwrap();
     assert_eq!((back.direction, back.size), (Direction::In, 2));

@@ -7,7 +7,9 @@
 mod accounting;
 mod lease;
 mod scribble;
+mod spacing;
 mod window;
+mod worlds;
 
 use std::rc::Rc;
 

@@ -4,12 +4,13 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::task::Waker;
 
-use bounce::Slot;
+use bounce::{Slot, World};
 use clock::Instant;
 
 use crate::Error;
 use crate::blk::BlkCounters;
 use crate::device::Device;
+use crate::needs::Want;
 use crate::queue::{Completion, Lend, Queue};
 
 /// Descriptors of the longest request: header, data, status.
@@ -26,10 +27,16 @@ const STATUS_UNSET: u8 = 0xff;
 const HEAD_ALIGN: usize = 64;
 const DATA_ALIGN: usize = 4096;
 
-/// Shared bytes of all requests, at most.
-pub(crate) const fn shared_bytes() -> usize {
-    // The heads may leave a gap before the data.
-    REQUESTS as usize * (HEAD_ALIGN + DATA) + DATA_ALIGN
+/// Slots for a queue of `size` entries: heads, and data.
+pub(crate) fn slots(size: u16) -> [Want; 2] {
+    let wanted = (size / CHAIN).min(REQUESTS).into();
+    let slots = |len, align| Want {
+        least: 1,
+        wanted,
+        len,
+        align,
+    };
+    [slots(HEADER + STATUS, HEAD_ALIGN), slots(DATA, DATA_ALIGN)]
 }
 
 /// What a request does with its data.
@@ -54,24 +61,23 @@ enum Phase {
     Done(Result<(), block::Error>),
 }
 
-struct Request {
-    head: Rc<Slot>,
-    data: Rc<Slot>,
+struct Request<W: World> {
+    head: Rc<Slot<W>>,
+    data: Rc<Slot<W>>,
     phase: Phase,
 }
 
 /// The fixed set of requests.
-pub(crate) struct Requests {
-    requests: Vec<Request>,
+pub(crate) struct Requests<W: World> {
+    requests: Vec<Request<W>>,
     /// Tasks that found no free request.
     waiting: Vec<Waker>,
     counters: BlkCounters,
 }
 
-impl Requests {
-    /// Leases the slots of as many requests as a queue of `size` entries holds.
-    pub(crate) fn lease(device: &Device, size: u16) -> Result<Self, Error> {
-        let count = (size / CHAIN).min(REQUESTS);
+impl<W: World> Requests<W> {
+    /// Leases the slots of `count` requests.
+    pub(crate) fn lease(device: &Device<W>, count: usize) -> Result<Self, Error> {
         let heads: Vec<_> = (0..count)
             .map(|_| device.lease(HEADER + STATUS, HEAD_ALIGN))
             .collect::<Result<_, _>>()?;
@@ -94,13 +100,13 @@ impl Requests {
 
     /// A request that is free now.
     pub(crate) fn free(&self) -> Option<u16> {
-        let is_free = |r: &Request| matches!(r.phase, Phase::Free);
+        let is_free = |r: &Request<W>| matches!(r.phase, Phase::Free);
         let index = self.requests.iter().position(is_free)?;
         u16::try_from(index).ok()
     }
 
     /// The shared data of request `index`.
-    pub(crate) fn data(&self, index: u16) -> Option<&Slot> {
+    pub(crate) fn data(&self, index: u16) -> Option<&Slot<W>> {
         self.requests
             .get(usize::from(index))
             .map(|r| r.data.as_ref())
@@ -109,7 +115,7 @@ impl Requests {
     /// Queues request `index` over `len` bytes of its data, which a writer has filled.
     pub(crate) fn submit(
         &mut self,
-        queue: &mut Queue,
+        queue: &mut Queue<W>,
         index: u16,
         (operation, sector, len): (Operation, u64, usize),
         (deadline, owner): (Instant, Waker),
@@ -227,15 +233,15 @@ impl Requests {
     }
 }
 
-impl Request {
+impl<W: World> Request<W> {
     fn add(
         &self,
-        queue: &mut Queue,
+        queue: &mut Queue<W>,
         tag: u16,
         (operation, sector, len): (Operation, u64, u32),
     ) -> Result<(), Error> {
         self.head.copy_out(0, &head(operation, sector))?;
-        let lend = |slot: &Slot, at, len, writable| -> Result<Lend, Error> {
+        let lend = |slot: &Slot<W>, at, len, writable| -> Result<Lend<W>, Error> {
             let address = slot.address(at)?;
             Ok(Lend {
                 address,
@@ -285,7 +291,11 @@ fn head(operation: Operation, sector: u64) -> [u8; HEADER + STATUS] {
 /// was asked for did not do the request, whatever its status says.
 ///
 /// Ref: virtio 1.2, 5.2.6 "Device Operation", status values.
-fn outcome(head: &Slot, len: u32, expected: u32) -> Result<Result<(), block::Error>, Error> {
+fn outcome<W: World>(
+    head: &Slot<W>,
+    len: u32,
+    expected: u32,
+) -> Result<Result<(), block::Error>, Error> {
     let mut status = [STATUS_UNSET];
     head.copy_in(HEADER, &mut status)?;
     Ok(match status {

@@ -5,6 +5,7 @@ use core::task::{Context, Poll};
 
 use clock::Instant;
 
+use crate::Path;
 use crate::blk::request::{DATA, Operation};
 use crate::blk::{Block, DEADLINE, State, public};
 
@@ -24,8 +25,8 @@ struct Piece {
 }
 
 /// One call of a user. Dropping it leaves its requests to the device, and nobody waits for them.
-pub(crate) struct Transfer<'a, 'b> {
-    block: &'a Block,
+pub(crate) struct Transfer<'a, 'b, P: Path> {
+    block: &'a Block<P>,
     sector: u64,
     work: Work<'b>,
     /// Bytes for which a request was made.
@@ -54,8 +55,8 @@ impl Work<'_> {
     }
 }
 
-impl<'a, 'b> Transfer<'a, 'b> {
-    pub(crate) fn new(block: &'a Block, sector: u64, work: Work<'b>) -> Self {
+impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
+    pub(crate) fn new(block: &'a Block<P>, sector: u64, work: Work<'b>) -> Self {
         Self {
             block,
             sector,
@@ -83,7 +84,7 @@ impl<'a, 'b> Transfer<'a, 'b> {
     }
 
     /// Takes the results of requests that ended, and copies in what was read.
-    fn collect(&mut self, state: &mut State, context: &Context<'_>) {
+    fn collect(&mut self, state: &mut State<P::World>, context: &Context<'_>) {
         let mut index = 0;
         while let Some(piece) = self.pieces.get(index).copied() {
             let Some(result) = state.requests.finish(piece.request, context.waker()) else {
@@ -97,7 +98,7 @@ impl<'a, 'b> Transfer<'a, 'b> {
         }
     }
 
-    fn copy_in(&mut self, state: &State, piece: Piece) -> Result<(), block::Error> {
+    fn copy_in(&mut self, state: &State<P::World>, piece: Piece) -> Result<(), block::Error> {
         let Work::Read(into) = &mut self.work else {
             return Ok(());
         };
@@ -108,7 +109,7 @@ impl<'a, 'b> Transfer<'a, 'b> {
     }
 
     /// Submits requests while there are free ones, then rings at most one doorbell.
-    fn submit_all(&mut self, state: &mut State, context: &Context<'_>) {
+    fn submit_all(&mut self, state: &mut State<P::World>, context: &Context<'_>) {
         while !self.complete && self.result.is_ok() {
             if let Some(error) = self.block.device.failure() {
                 self.result = Err(public(error));
@@ -125,7 +126,7 @@ impl<'a, 'b> Transfer<'a, 'b> {
         self.note(notified);
     }
 
-    fn submit(&mut self, state: &mut State, request: u16, context: &Context<'_>) {
+    fn submit(&mut self, state: &mut State<P::World>, request: u16, context: &Context<'_>) {
         let at = self.submitted;
         let len = (self.work.len() - at).min(DATA);
         let operation = self.work.operation();
@@ -144,7 +145,7 @@ impl<'a, 'b> Transfer<'a, 'b> {
     }
 
     /// Makes the slot of a piece ready: what is written goes in, what will be read is cleared.
-    fn fill(&self, state: &State, piece: Piece) -> Result<(), crate::Error> {
+    fn fill(&self, state: &State<P::World>, piece: Piece) -> Result<(), crate::Error> {
         let data = state.requests.data(piece.request);
         let data = data.ok_or(crate::Error::QueueFull)?;
         match &self.work {
@@ -172,7 +173,7 @@ impl<'a, 'b> Transfer<'a, 'b> {
     }
 }
 
-impl Drop for Transfer<'_, '_> {
+impl<P: Path> Drop for Transfer<'_, '_, P> {
     fn drop(&mut self) {
         let pieces = core::mem::take(&mut self.pieces);
         self.block.with(|state| {

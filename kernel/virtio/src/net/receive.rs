@@ -3,21 +3,28 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use bounce::Slot;
+use bounce::{Slot, World};
 
 use crate::device::Device;
+use crate::needs::Want;
 use crate::net::header::{HEADER, Header};
 use crate::net::{MIN_FRAME, checksum};
-use crate::queue::{Completion, Interrupts, Lend, Queue};
-use crate::transport::MAX_QUEUE_SIZE;
+use crate::queue::{Completion, Lend, Queue};
 use crate::{Error, Features};
 
 /// Bytes of a receive buffer: header and a frame of 1514 bytes fit.
 const BUFFER: u32 = 2048;
+/// Fewest buffers to work with.
+const LEAST: usize = 4;
 
-/// Shared bytes of all buffers, at most.
-pub(crate) const fn shared_bytes() -> usize {
-    BUFFER as usize * MAX_QUEUE_SIZE as usize
+/// Buffers for a queue of `size` entries.
+pub(crate) fn buffers(size: u16) -> Want {
+    Want {
+        least: usize::from(size).min(LEAST),
+        wanted: size.into(),
+        len: BUFFER as usize,
+        align: 64,
+    }
 }
 
 /// What came of looking for a frame.
@@ -36,25 +43,30 @@ struct Assembly<'a> {
 }
 
 /// The receive side.
-pub(crate) struct Receive {
-    queue: Queue,
-    buffers: Vec<Rc<Slot>>,
+pub(crate) struct Receive<W: World> {
+    queue: Queue<W>,
+    buffers: Vec<Rc<Slot<W>>>,
     mergeable: bool,
 }
 
-impl Receive {
-    /// Leases as many buffers as the queue has entries, and lends all of them.
-    pub(crate) fn start(device: &Device, index: u16, features: Features) -> Result<Self, Error> {
-        let queue = Queue::start(device, index, 1, features, Interrupts::Wanted)?;
+impl<W: World> Receive<W> {
+    /// Leases `count` buffers, at most as many as the queue has entries, and lends all of them.
+    pub(crate) fn start(
+        device: &Device<W>,
+        queue: Queue<W>,
+        count: usize,
+        features: Features,
+    ) -> Result<Self, Error> {
         let lease = |_| device.lease(BUFFER as usize, 64);
-        let buffers = (0..queue.size()).map(lease).collect::<Result<_, _>>()?;
+        let buffers: Vec<_> = (0..count).map(lease).collect::<Result<_, _>>()?;
+        let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
         let mergeable = features.contains(Features::NET_MRG_RXBUF);
         let mut receive = Self {
             queue,
             buffers,
             mergeable,
         };
-        for tag in 0..receive.queue.size() {
+        for tag in 0..count {
             receive.lend(tag)?;
         }
         Ok(receive)
@@ -62,7 +74,7 @@ impl Receive {
 
     /// Buffers that the device has at most.
     pub(crate) fn buffers(&self) -> u16 {
-        self.queue.size()
+        u16::try_from(self.buffers.len()).unwrap_or(u16::MAX)
     }
 
     /// Doorbells rung.
@@ -139,7 +151,7 @@ impl Receive {
         self.lend(piece.tag)
     }
 
-    fn buffer(&self, tag: u16) -> Result<&Slot, Error> {
+    fn buffer(&self, tag: u16) -> Result<&Slot<W>, Error> {
         let buffer = self.buffers.get(usize::from(tag));
         buffer.map(Rc::as_ref).ok_or(Error::QueueFull)
     }

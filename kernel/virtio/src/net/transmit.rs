@@ -4,41 +4,48 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bounce::Slot;
+use bounce::{Slot, World};
 use clock::Instant;
 
+use crate::Error;
 use crate::device::Device;
+use crate::needs::Want;
 use crate::net::header::{HEADER, Header};
 use crate::net::{MAX_FRAME, checksum};
-use crate::queue::{Interrupts, Lend, Queue};
-use crate::{Error, Features};
+use crate::queue::{Lend, Queue};
 
 /// Bytes of a transmit slot.
 const SLOT: usize = 1536;
 /// Slots: enough for a full TCP window of one connection.
 const SLOTS: u16 = 128;
+/// Fewest slots to work with.
+const LEAST: usize = 2;
 /// How long all slots may be taken without a single one coming back.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Shared bytes of all slots, at most.
-pub(crate) const fn shared_bytes() -> usize {
-    SLOT * SLOTS as usize
+/// Slots for a queue of `size` entries.
+pub(crate) fn slots(size: u16) -> Want {
+    Want {
+        least: usize::from(size).min(LEAST),
+        wanted: size.min(SLOTS).into(),
+        len: SLOT,
+        align: 64,
+    }
 }
 
 /// The transmit side.
-pub(crate) struct Transmit {
-    queue: Queue,
-    slots: Vec<Rc<Slot>>,
+pub(crate) struct Transmit<W: World> {
+    queue: Queue<W>,
+    slots: Vec<Rc<Slot<W>>>,
     free: Vec<u16>,
     /// Since when there is no slot: since this moment nothing came back.
     starved: Option<Instant>,
 }
 
-impl Transmit {
-    /// Leases the slots.
-    pub(crate) fn start(device: &Device, index: u16, features: Features) -> Result<Self, Error> {
-        let queue = Queue::start(device, index, 1, features, Interrupts::Silent)?;
-        let count = queue.size().min(SLOTS);
+impl<W: World> Transmit<W> {
+    /// Leases `count` slots, at most as many as the queue has entries.
+    pub(crate) fn start(device: &Device<W>, queue: Queue<W>, count: usize) -> Result<Self, Error> {
+        let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
         let slots = (0..count)
             .map(|_| device.lease(SLOT, 64))
             .collect::<Result<_, _>>()?;
@@ -60,7 +67,7 @@ impl Transmit {
     /// # Errors
     ///
     /// [`Error::TimedOut`] if none came back for too long, and what [`Queue::take`] finds.
-    pub(crate) fn has_room(&mut self, device: &Device) -> Result<bool, Error> {
+    pub(crate) fn has_room(&mut self, device: &Device<W>) -> Result<bool, Error> {
         if self.free.is_empty() {
             self.reclaim()?;
         }
@@ -84,7 +91,7 @@ impl Transmit {
     /// Copies `frame` into a slot and queues it; says whether there was room.
     pub(crate) fn send(
         &mut self,
-        device: &Device,
+        device: &Device<W>,
         frame: &[u8],
         checksums: bool,
     ) -> Result<bool, Error> {
@@ -101,6 +108,7 @@ impl Transmit {
         };
         slot.copy_out(0, &header.to_bytes())?;
         slot.copy_out(HEADER, frame)?;
+        slot.seal(HEADER + frame.len())?;
         let len = frame_bytes(frame);
         let run = Lend {
             address: slot.address(0)?,

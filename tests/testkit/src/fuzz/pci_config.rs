@@ -123,8 +123,8 @@ fn start(rig: &Rig, transport: Transport) {
         return;
     };
     let error = match transport.kind() {
-        Kind::Net => Net::start(transport, &pool, rig.environment).err(),
-        Kind::Block => Block::start(transport, &pool, rig.environment).err(),
+        Kind::Net => <Net>::start(transport, &pool, rig.environment).err(),
+        Kind::Block => <Block>::start(transport, &pool, rig.environment).err(),
         Kind::Rng => Rng::start(transport, &pool, rig.environment)
             .and_then(|mut rng| rng.read(&mut [0; 16]))
             .err(),

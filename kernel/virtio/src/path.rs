@@ -1,0 +1,72 @@
+//! The way that data takes between its user and a device.
+
+use core::marker::PhantomData;
+
+use bounce::{Private, Shared, World};
+
+mod sealed {
+    pub trait Sealed {}
+    impl<W: bounce::World> Sealed for super::Bounced<W> {}
+    impl Sealed for super::Direct {}
+}
+
+/// The way that data takes between its user and a device. A driver is written once for both.
+///
+/// What a device is told comes from a pool of the world that its path says:
+///
+/// ```
+/// use virtio::{Direct, Environment, Error, Net, Transport};
+///
+/// fn a_shared_card(transport: Transport, pool: &bounce::Pool) -> Result<Net, Error> {
+///     Net::start(transport, pool, Environment::Realm)
+/// }
+///
+/// fn a_trusted_card(
+///     transport: Transport,
+///     pool: &bounce::Pool<bounce::Private>,
+/// ) -> Result<Net<Direct>, Error> {
+///     Net::start(transport, pool, Environment::Realm)
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// use virtio::{Direct, Environment, Error, Net, Transport};
+///
+/// fn shared_addresses_for_a_trusted_card(
+///     transport: Transport,
+///     pool: &bounce::Pool,
+/// ) -> Result<Net<Direct>, Error> {
+///     Net::start(transport, pool, Environment::Realm)
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// use virtio::{Block, Environment, Error, Transport};
+///
+/// fn private_addresses_for_a_disk_of_the_host(
+///     transport: Transport,
+///     pool: &bounce::Pool<bounce::Private>,
+/// ) -> Result<Block, Error> {
+///     Block::start(transport, pool, Environment::Realm)
+/// }
+/// ```
+pub trait Path: sealed::Sealed + 'static {
+    /// Whose half of the address space the device reaches: queues, and data.
+    type World: World;
+}
+
+/// Data is copied between the caller's memory and the driver's slots, once each way. That is the
+/// way of every device that is not trusted, and of a trusted one with slots that it can reach.
+pub struct Bounced<W: World = Shared>(PhantomData<W>);
+
+/// Data stays where it is: the caller hands a buffer to the driver and gets it back.
+/// For trusted devices.
+pub struct Direct(());
+
+impl<W: World> Path for Bounced<W> {
+    type World = W;
+}
+
+impl Path for Direct {
+    type World = Private;
+}
