@@ -9,8 +9,8 @@ use crate::{AddressRange, Error, Tree};
 pub const MAX_BOOT_ARGUMENTS: usize = 2048;
 
 /// The boot arguments, empty if there are none. Whoever started us wrote them.
-pub(crate) fn boot_arguments(tree: Tree<'_>) -> Result<String<MAX_BOOT_ARGUMENTS>, Error> {
-    let Some(node) = tree.named("chosen", "chosen")? else {
+pub(crate) fn boot_arguments(tree: &Tree<'_>) -> Result<String<MAX_BOOT_ARGUMENTS>, Error> {
+    let Some(node) = tree.chosen()? else {
         return Ok(String::new());
     };
     let (at, property) = (node.at, "bootargs");
@@ -19,8 +19,8 @@ pub(crate) fn boot_arguments(tree: Tree<'_>) -> Result<String<MAX_BOOT_ARGUMENTS
 }
 
 /// The initial RAM disk, if there is one.
-pub(crate) fn initrd(tree: Tree<'_>, space: IpaSpace) -> Result<Option<AddressRange>, Error> {
-    let Some(node) = tree.named("chosen", "chosen")? else {
+pub(crate) fn initrd(tree: &Tree<'_>, space: IpaSpace) -> Result<Option<AddressRange>, Error> {
+    let Some(node) = tree.chosen()? else {
         return Ok(None);
     };
     let (start, end) = ("linux,initrd-start", "linux,initrd-end");

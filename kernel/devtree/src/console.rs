@@ -36,7 +36,7 @@ pub struct Console {
 impl Console {
     /// Looks up `stdout-path`: a path or an alias, and options behind a colon, which are for those
     /// who set the speed. A console that is missing or of another kind is `None`.
-    pub(crate) fn parse(tree: Tree<'_>, space: IpaSpace) -> Result<Option<Self>, Error> {
+    pub(crate) fn parse(tree: &Tree<'_>, space: IpaSpace) -> Result<Option<Self>, Error> {
         let Some(node) = stdout(tree)? else {
             return Ok(None);
         };
@@ -55,8 +55,8 @@ impl Console {
     }
 }
 
-fn stdout<'a>(tree: Tree<'a>) -> Result<Option<Node<'a>>, Error> {
-    let chosen = tree.named("chosen", "chosen")?;
+fn stdout<'a>(tree: &'a Tree<'a>) -> Result<Option<Node<'a>>, Error> {
+    let chosen = tree.chosen()?;
     let path = chosen.map(|node| node.text("stdout-path")).transpose()?;
     let Some(path) = path.flatten() else {
         return Ok(None);
@@ -65,7 +65,7 @@ fn stdout<'a>(tree: Tree<'a>) -> Result<Option<Node<'a>>, Error> {
     if name.starts_with('/') {
         return tree.path(name, "console");
     }
-    let Some(aliases) = tree.named("aliases", "aliases")? else {
+    let Some(aliases) = tree.aliases()? else {
         return Ok(None);
     };
     let (at, property) = (aliases.at, "stdout-path");

@@ -4,7 +4,7 @@ use heapless::Vec;
 use ipa::IpaSpace;
 
 use crate::node::Node;
-use crate::{AddressRange, Error, Tree, interrupt};
+use crate::{AddressRange, Error, interrupt};
 
 /// Most regions of redistributors that we keep.
 pub const MAX_REDISTRIBUTOR_REGIONS: usize = 4;
@@ -34,10 +34,6 @@ pub(crate) struct Reference {
     pub(crate) phandle: u32,
     /// Cells of an address that stands before the interrupt.
     pub(crate) address_cells: u32,
-}
-
-pub(crate) fn find<'a>(tree: Tree<'a>) -> Result<Option<Node<'a>>, Error> {
-    tree.compatible(&["arm,gic-v3"], "interrupt controller")
 }
 
 impl Gic {

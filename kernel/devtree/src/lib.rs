@@ -27,6 +27,7 @@ mod psci;
 mod range;
 mod reserved;
 mod timer;
+mod tokens;
 mod tree;
 
 pub use chosen::MAX_BOOT_ARGUMENTS;
@@ -42,4 +43,5 @@ pub use psci::PsciMethod;
 pub use range::AddressRange;
 pub use reserved::{MAX_RESERVED, RestrictedPool};
 pub use timer::Timer;
+pub use tokens::MAX_TOKENS;
 pub use tree::{HEADER_SIZE, MAX_SIZE, Tree};

@@ -5,7 +5,7 @@ use ipa::{GranuleRange, IpaSpace};
 
 use crate::{
     AddressRange, Console, Error, Gic, MAX_BOOT_ARGUMENTS, MAX_MEMORY_RANGES, MAX_RESERVED,
-    PciHost, PsciMethod, RestrictedPool, Timer, Tree, chosen, gic, memory, pci, reserved,
+    PciHost, PsciMethod, RestrictedPool, Timer, Tree, chosen, gic, memory, reserved,
 };
 
 /// Most bytes of a `compatible` text that we keep.
@@ -44,14 +44,14 @@ pub struct Machine {
     pub initrd: Option<AddressRange>,
 }
 
-impl<'a> Tree<'a> {
+impl Tree<'_> {
     /// Looks for the console only: what comes later can then say what is wrong with the tree.
     ///
     /// # Errors
     ///
     /// An [`Error`] about the console. That there is none, or one of a kind that we do not know,
     /// is no error.
-    pub fn console(self, space: IpaSpace) -> Result<Option<Console>, Error> {
+    pub fn console(&self, space: IpaSpace) -> Result<Option<Console>, Error> {
         Console::parse(self, space)
     }
 
@@ -61,10 +61,10 @@ impl<'a> Tree<'a> {
     /// # Errors
     ///
     /// An [`Error`] that says what is wrong, and where.
-    pub fn machine(self, space: IpaSpace) -> Result<Machine, Error> {
-        let gic_node = gic::find(self)?;
+    pub fn machine(&self, space: IpaSpace) -> Result<Machine, Error> {
+        let gic_node = self.gic()?;
         let reference = gic_node.map(gic::Reference::parse).transpose()?.flatten();
-        let pci_node = pci::find(self)?;
+        let pci_node = self.pci()?;
         let machine = Machine {
             compatible: compatible(self),
             memory: memory::memory(self, space)?,
@@ -143,7 +143,7 @@ impl Machine {
 }
 
 /// The first text of the root's `compatible`, as far as it is one that we can keep.
-fn compatible(tree: Tree<'_>) -> String<MAX_COMPATIBLE> {
+fn compatible(tree: &Tree<'_>) -> String<MAX_COMPATIBLE> {
     let bytes = tree.root().bytes("compatible").unwrap_or_default();
     let first = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     let text = core::str::from_utf8(first).unwrap_or_default();
@@ -153,8 +153,8 @@ fn compatible(tree: Tree<'_>) -> String<MAX_COMPATIBLE> {
     String::try_from(text).unwrap_or_default()
 }
 
-fn cpus(tree: Tree<'_>) -> Result<usize, Error> {
-    let Some(parent) = tree.named("cpus", "cpus")? else {
+fn cpus(tree: &Tree<'_>) -> Result<usize, Error> {
+    let Some(parent) = tree.cpus()? else {
         return Ok(0);
     };
     let is_cpu = |node: &crate::node::Node<'_>| node.bytes("device_type") == Some(b"cpu\0");

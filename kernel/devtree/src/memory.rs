@@ -12,7 +12,7 @@ const AT: &str = "memory";
 
 /// RAM by address, neighbours merged. A granule that is only partly RAM is left out.
 pub(crate) fn memory(
-    tree: Tree<'_>,
+    tree: &Tree<'_>,
     space: IpaSpace,
 ) -> Result<Vec<GranuleRange, MAX_MEMORY_RANGES>, Error> {
     let mut ranges = Vec::new();

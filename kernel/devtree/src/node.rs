@@ -1,11 +1,9 @@
 //! A node, with the name that errors give it.
 
-use dtoolkit::Property;
-use dtoolkit::fdt::FdtNode;
-use dtoolkit::standard::NodeStandard;
 use ipa::IpaSpace;
 
 use crate::cells::Cells;
+use crate::tokens::{Token, Tokens};
 use crate::{AddressRange, Error};
 
 /// Cells of an address and of a length in `reg` of a node's children.
@@ -18,27 +16,67 @@ pub(crate) struct CellSizes {
 /// A node.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'a> {
-    node: FdtNode<'a>,
+    tokens: &'a Tokens<'a>,
+    /// Where it begins.
+    pub(crate) place: usize,
     /// What errors call it.
     pub(crate) at: &'static str,
     parent: CellSizes,
 }
 
 impl<'a> Node<'a> {
-    pub(crate) const fn new(node: FdtNode<'a>, at: &'static str, parent: CellSizes) -> Self {
-        Self { node, at, parent }
+    /// The node that begins at `place`.
+    pub(crate) const fn new(
+        tokens: &'a Tokens<'a>,
+        place: usize,
+        at: &'static str,
+        parent: CellSizes,
+    ) -> Self {
+        Self {
+            tokens,
+            place,
+            at,
+            parent,
+        }
     }
 
-    /// The children that are in use; errors call each `at`.
+    /// The children that are in use; errors call each `at`. All of them together cost one walk over the
+    /// node.
     pub(crate) fn children(
         self,
         at: &'static str,
     ) -> Result<impl Iterator<Item = Node<'a>> + use<'a>, Error> {
         let sizes = self.child_cells()?;
-        let children = dtoolkit::Node::children(&self.node);
-        Ok(children
-            .map(move |node| Node::new(node, at, sizes))
-            .filter(|node| node.is_enabled()))
+        let tokens = self.tokens;
+        let (mut next, mut depth) = (self.head().1, 0_usize);
+        let children = core::iter::from_fn(move || {
+            loop {
+                let place = next;
+                let (token, behind) = tokens.read(place).ok()?;
+                next = behind;
+                match token {
+                    Token::Begin(_) => {
+                        depth += 1;
+                        if depth == 1 {
+                            return Some(Node::new(tokens, place, at, sizes));
+                        }
+                    }
+                    Token::EndNode => depth = depth.checked_sub(1)?,
+                    Token::Property { .. } | Token::Filler => {}
+                    Token::End => return None,
+                }
+            }
+        });
+        Ok(children.filter(|node| node.is_enabled()))
+    }
+
+    /// The name, and where the properties begin.
+    fn head(self) -> (&'a [u8], usize) {
+        match self.tokens.read(self.place) {
+            Ok((Token::Begin(name), next)) => (name, next),
+            // The tree was checked, and `place` is where a node begins.
+            _ => (b"", self.place),
+        }
     }
 
     /// Whether the node is one that we may use.
@@ -46,25 +84,39 @@ impl<'a> Node<'a> {
         matches!(self.bytes("status"), None | Some(b"okay\0" | b"ok\0"))
     }
 
-    /// Whether this is the name, address included.
-    pub(crate) fn is_called(self, name: &str) -> bool {
-        dtoolkit::Node::name(&self.node) == name
+    /// The name, address included.
+    pub(crate) fn name(self) -> &'a [u8] {
+        self.head().0
     }
 
-    /// Whether this is the name, without the address behind `@`.
-    pub(crate) fn is_named(self, name: &str) -> bool {
-        dtoolkit::Node::name_without_address(&self.node) == name
+    /// The name, without the address behind `@`.
+    pub(crate) fn name_without_address(self) -> &'a [u8] {
+        let name = self.name();
+        name.split(|byte| *byte == b'@').next().unwrap_or(name)
     }
 
     pub(crate) fn is_compatible(self, with: &[&str]) -> bool {
-        with.iter().any(|name| self.node.is_compatible(name))
+        let mut names = self
+            .bytes("compatible")
+            .unwrap_or_default()
+            .split(|byte| *byte == 0);
+        names.any(|name| with.iter().any(|wanted| wanted.as_bytes() == name))
     }
 
     /// The bytes of a property.
     pub(crate) fn bytes(self, property: &str) -> Option<&'a [u8]> {
-        dtoolkit::Node::property(&self.node, property)?
-            .value_as()
-            .ok()
+        let mut next = self.head().1;
+        loop {
+            let (token, behind) = self.tokens.read(next).ok()?;
+            next = behind;
+            match token {
+                Token::Property { name, value } if self.tokens.is_name(name, property) => {
+                    return Some(value);
+                }
+                Token::Property { .. } | Token::Filler => {}
+                Token::Begin(_) | Token::EndNode | Token::End => return None,
+            }
+        }
     }
 
     /// The bytes of a property that has to be there.

@@ -63,13 +63,9 @@ pub struct PciHost {
     pub dma_coherent: bool,
 }
 
-pub(crate) fn find<'a>(tree: Tree<'a>) -> Result<Option<Node<'a>>, Error> {
-    tree.compatible(&["pci-host-ecam-generic"], "PCI host")
-}
-
 impl PciHost {
     pub(crate) fn parse(
-        tree: Tree<'_>,
+        tree: &Tree<'_>,
         node: Node<'_>,
         gic: Option<Reference>,
         space: IpaSpace,

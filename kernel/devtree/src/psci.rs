@@ -13,8 +13,8 @@ pub enum PsciMethod {
 
 impl PsciMethod {
     /// Ref: Linux, Documentation/devicetree/bindings/arm/psci.yaml.
-    pub(crate) fn parse(tree: Tree<'_>) -> Result<Option<Self>, Error> {
-        let Some(node) = tree.compatible(&["arm,psci-1.0", "arm,psci-0.2"], "psci")? else {
+    pub(crate) fn parse(tree: &Tree<'_>) -> Result<Option<Self>, Error> {
+        let Some(node) = tree.psci_node()? else {
             return Ok(None);
         };
         let (at, property) = (node.at, "method");

@@ -24,7 +24,7 @@ pub struct RestrictedPool {
 
 /// All ranges that are not ours to use as we like.
 pub(crate) fn reserved(
-    tree: Tree<'_>,
+    tree: &Tree<'_>,
     space: IpaSpace,
 ) -> Result<Vec<AddressRange, MAX_RESERVED>, Error> {
     let mut ranges = Vec::new();
@@ -35,7 +35,7 @@ pub(crate) fn reserved(
             range.ok_or(Error::Range { at: AT, base, len })?,
         )?;
     }
-    if let Some(parent) = tree.named("reserved-memory", AT)? {
+    if let Some(parent) = tree.reserved_memory()? {
         // A node with a size and no place is a wish; nobody has placed it before us.
         for node in parent.children(AT)?.filter(|node| node.has("reg")) {
             for range in node.reg(space)? {
@@ -48,41 +48,42 @@ pub(crate) fn reserved(
 
 /// The pools that functions below `host` are bound to.
 pub(crate) fn pools(
-    tree: Tree<'_>,
+    tree: &Tree<'_>,
     host: Node<'_>,
     space: IpaSpace,
 ) -> Result<Vec<RestrictedPool, MAX_RESERVED>, Error> {
+    let known = placed_pools(tree, space)?;
     let mut pools = Vec::new();
     for device in host.children("PCI function")? {
         let Some(phandle) = device.cell("memory-region")? else {
             continue;
         };
-        let Some(range) = pool(tree, phandle, space)? else {
+        let Some((_, range)) = known.iter().find(|(known, _)| *known == phandle) else {
             continue;
         };
-        push(
-            &mut pools,
-            RestrictedPool {
-                function: function(device)?,
-                range,
-            },
-        )?;
+        let (function, range) = (function(device)?, *range);
+        push(&mut pools, RestrictedPool { function, range })?;
     }
     Ok(pools)
 }
 
-/// The range of the pool that `phandle` refers to; `None` if it is no pool, or has no place.
-fn pool(tree: Tree<'_>, phandle: u32, space: IpaSpace) -> Result<Option<AddressRange>, Error> {
-    let Some(parent) = tree.named("reserved-memory", AT)? else {
-        return Ok(None);
+/// The pools that have a place and a phandle.
+fn placed_pools(
+    tree: &Tree<'_>,
+    space: IpaSpace,
+) -> Result<Vec<(u32, AddressRange), MAX_RESERVED>, Error> {
+    let mut pools = Vec::new();
+    let Some(parent) = tree.reserved_memory()? else {
+        return Ok(pools);
     };
     for node in parent.children(AT)? {
         let is_pool = node.is_compatible(&["restricted-dma-pool"]) && node.has("reg");
-        if is_pool && node.cell("phandle")? == Some(phandle) {
-            return node.first_reg(space, 1).map(Some);
-        }
+        let Some(phandle) = node.cell("phandle")?.filter(|_| is_pool) else {
+            continue;
+        };
+        push(&mut pools, (phandle, node.first_reg(space, 1)?))?;
     }
-    Ok(None)
+    Ok(pools)
 }
 
 /// The function that a node below a PCI host is for.

@@ -15,8 +15,8 @@ pub struct Timer {
 
 impl Timer {
     /// Ref: Linux, Documentation/devicetree/bindings/timer/arm,arch_timer.yaml.
-    pub(crate) fn parse(tree: Tree<'_>) -> Result<Option<Self>, Error> {
-        let Some(node) = tree.compatible(&["arm,armv8-timer"], "timer")? else {
+    pub(crate) fn parse(tree: &Tree<'_>) -> Result<Option<Self>, Error> {
+        let Some(node) = tree.timer()? else {
             return Ok(None);
         };
         let property = "interrupts";

@@ -8,7 +8,7 @@ use core::ops::Range;
 use arch::counter::Counter;
 use arch::{Devices, image};
 use clock::{Clock, Instant};
-use devtree::{Console, Machine, PsciMethod, Tree};
+use devtree::{Console, Machine, Tree};
 use ipa::IpaSpace;
 use pci::Mapper;
 use plan::{Arguments, parse_size};
@@ -57,11 +57,11 @@ impl Ground {
         fault::know(space);
         let bytes = memory.device_tree(space)?;
         let tree = Tree::new(bytes)?;
-        power::use_call(Call::of(psci(tree)));
+        power::use_call(Call::of(tree.psci()));
         let rmm = found.inspect_err(|_| {
             open_console(&memory, space, tree.console(space).ok().flatten(), clock);
         })?;
-        let machine = find_machine(&memory, space, tree, clock)?;
+        let machine = find_machine(&memory, space, &tree, clock)?;
         let arguments = Arguments::parse(&machine.boot_arguments);
         logger::open(clock, entry);
         if let Some(level) = arguments.get("log") {
@@ -157,19 +157,12 @@ impl Ground {
     }
 }
 
-/// The way to PSCI, from a tree that may be wrong elsewhere: what is wrong is told later, when
-/// there is a console.
-fn psci(tree: Tree<'_>) -> Option<PsciMethod> {
-    let machine = tree.machine(IpaSpace::plain());
-    machine.ok().and_then(|machine| machine.psci)
-}
-
 /// Reads the device tree, and opens the console. If the tree is wrong, this is told on the console
 /// that it names, unchecked as it is by then: nothing else is going to happen.
 fn find_machine(
     memory: &Memory,
     space: IpaSpace,
-    tree: Tree<'_>,
+    tree: &Tree<'_>,
     clock: Counter,
 ) -> Result<Box<Machine>, Error> {
     let machine = tree.machine(space).map(Box::new);

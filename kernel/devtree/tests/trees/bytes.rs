@@ -1,11 +1,10 @@
 //! Bytes that are no tree, or one that somebody broke.
 
 use devtree::{Error, Tree};
-use ipa::IpaSpace;
 use testkit::fuzz;
 use testkit::random::Seeded;
 
-use crate::{LKVM, QEMU, QEMU_EL2, cells, lkvm, realm};
+use crate::{LKVM, QEMU, QEMU_EL2, lkvm, realm};
 
 #[test]
 fn bytes_that_are_no_tree_are_told_from_a_tree_that_is_broken() {
@@ -32,35 +31,6 @@ fn bytes_behind_the_end_do_not_matter() {
     assert_eq!(Tree::new(&padded).unwrap().machine(realm()), Ok(lkvm()));
     let header = LKVM.first_chunk().unwrap();
     assert_eq!(Tree::size(header), Ok(LKVM.len()));
-}
-
-#[test]
-fn a_tree_of_great_depth_ends_in_bounded_time() {
-    // Well-formed but for its depth: 100,000 nodes inside each other.
-    let depth = 100_000;
-    let open = [0, 0, 0, 1, b'a', 0, 0, 0].repeat(depth);
-    let close = [0, 0, 0, 2].repeat(depth);
-    let mut structure = vec![0, 0, 0, 1, 0, 0, 0, 0];
-    structure.extend([open, close].concat());
-    structure.extend([0, 0, 0, 2, 0, 0, 0, 9]);
-    let size = u32::try_from(structure.len()).unwrap();
-    let header = [
-        0xd00d_feed,
-        56 + size,
-        56,
-        56 + size,
-        40,
-        17,
-        16,
-        0,
-        0,
-        size,
-    ];
-    let mut bytes = cells(&header);
-    bytes.extend([0; 16]);
-    bytes.extend(structure);
-    let machine = Tree::new(&bytes).unwrap().machine(IpaSpace::plain());
-    assert_eq!(machine, Err(Error::NoNode { at: "memory" }));
 }
 
 #[test]

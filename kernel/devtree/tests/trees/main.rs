@@ -5,6 +5,7 @@
 )]
 
 mod bytes;
+mod cost;
 mod devices;
 mod memory;
 mod whole;
