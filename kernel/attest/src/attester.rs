@@ -1,11 +1,10 @@
 //! What a realm can say about itself.
 
 use clock::Clock;
-use rsi::{Conduit, HashAlgorithm, RemIndex, Rsi};
+use rsi::{Conduit, Granule, HashAlgorithm, RemIndex, Rsi};
 
 use crate::{
     event_log::EventLog,
-    granule::Granule,
     measurement::{self, Digest, MeasureError, Measurements},
     retrieval::{Budget, retrieve},
     token::{Challenge, Token, TokenError},

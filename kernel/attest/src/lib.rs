@@ -16,7 +16,6 @@ extern crate alloc;
 
 mod attester;
 mod event_log;
-mod granule;
 pub mod keybroker;
 pub mod measurement;
 mod retrieval;
@@ -25,7 +24,7 @@ pub mod token;
 
 pub use attester::Attester;
 pub use event_log::{Event, EventLog};
-pub use granule::Granule;
 pub use measurement::{Digest, MeasureError, Measurements};
 pub use retrieval::{Budget, retrieve};
+pub use rsi::Granule;
 pub use token::{Challenge, Token, TokenError};

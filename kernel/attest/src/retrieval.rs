@@ -5,13 +5,10 @@ use core::time::Duration;
 
 use clock::{Clock, Instant};
 use ipa::GRANULE_SIZE;
-use rsi::{Conduit, Rsi, TokenProgress};
+use rsi::{Conduit, Granule, Rsi, TokenProgress};
 use zeroize::Zeroizing;
 
-use crate::{
-    granule::Granule,
-    token::{Challenge, LONGEST_TOKEN, Token, TokenError},
-};
+use crate::token::{Challenge, LONGEST_TOKEN, Token, TokenError};
 
 /// How much patience a token may cost.
 ///

@@ -25,6 +25,10 @@ impl Granule for Watched<'_> {
         self.page.address()
     }
 
+    fn copy_in(&mut self, offset: usize, bytes: &[u8]) {
+        self.page.copy_in(offset, bytes);
+    }
+
     fn copy_out(&self, offset: usize, into: &mut [u8]) {
         self.page.copy_out(offset, into);
     }

@@ -4,9 +4,9 @@ use core::fmt;
 
 use crate::Version;
 
-/// The calls of RSI 1.0.
+/// The calls of RSI 1.0, and those of RSI 1.1 that assign devices.
 ///
-/// Ref: DEN0137 1.0-rel0, B5.2 "RSI command summary".
+/// Ref: DEN0137 1.0-rel0, B5.2 "RSI command summary"; DEN0137 2.0, B5.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `RSI_VERSION`
@@ -29,11 +29,19 @@ pub enum Call {
     IpaStateGet,
     /// `RSI_HOST_CALL`
     HostCall,
+    /// `RSI_VDEV_DMA_ENABLE`
+    VdevDmaEnable,
+    /// `RSI_VDEV_GET_INFO`
+    VdevGetInfo,
+    /// `RSI_VDEV_VALIDATE_MAPPING`
+    VdevValidateMapping,
+    /// `RSI_VDEV_DMA_DISABLE`
+    VdevDmaDisable,
 }
 
 impl Call {
     /// All calls, in the order of their function identifiers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Version,
         Self::Features,
         Self::MeasurementRead,
@@ -44,6 +52,10 @@ impl Call {
         Self::IpaStateSet,
         Self::IpaStateGet,
         Self::HostCall,
+        Self::VdevDmaEnable,
+        Self::VdevGetInfo,
+        Self::VdevValidateMapping,
+        Self::VdevDmaDisable,
     ];
 
     /// The function identifier, for `x0`.
@@ -59,6 +71,10 @@ impl Call {
             Self::IpaStateSet => 0xc400_0197,
             Self::IpaStateGet => 0xc400_0198,
             Self::HostCall => 0xc400_0199,
+            Self::VdevDmaEnable => 0xc400_019c,
+            Self::VdevGetInfo => 0xc400_019d,
+            Self::VdevValidateMapping => 0xc400_019f,
+            Self::VdevDmaDisable => 0xc400_01a4,
         }
     }
 
@@ -75,6 +91,10 @@ impl Call {
             Self::IpaStateSet => "RSI_IPA_STATE_SET",
             Self::IpaStateGet => "RSI_IPA_STATE_GET",
             Self::HostCall => "RSI_HOST_CALL",
+            Self::VdevDmaEnable => "RSI_VDEV_DMA_ENABLE",
+            Self::VdevGetInfo => "RSI_VDEV_GET_INFO",
+            Self::VdevValidateMapping => "RSI_VDEV_VALIDATE_MAPPING",
+            Self::VdevDmaDisable => "RSI_VDEV_DMA_DISABLE",
         }
     }
 }
@@ -178,6 +198,11 @@ pub enum Error {
         /// Where it claims to be.
         claimed: u64,
     },
+    /// The RMM said «not done yet» to this call as often as we ask.
+    Unfinished {
+        /// Which.
+        call: Call,
+    },
     /// Neither accepted nor rejected.
     UnknownResponse {
         /// First address of the request.
@@ -237,6 +262,7 @@ impl fmt::Display for Error {
             Self::Misplaced { at, claimed } => {
                 write!(f, "the RMM went from {at:#x} to {claimed:#x}")
             }
+            Self::Unfinished { call } => write!(f, "{call} does not end"),
             Self::UnknownResponse { at, response } => {
                 write!(f, "unheard-of response {response:#x} at {at:#x}")
             }

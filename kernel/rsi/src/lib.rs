@@ -13,20 +13,28 @@
 mod conduit;
 mod config;
 mod error;
+mod granule;
 mod host_call;
 mod measurement;
 pub mod psci;
 mod ripas;
 mod token;
+mod vdev;
+mod vdev_info;
 mod version;
 
 pub use conduit::{Arguments, Conduit, Results};
 pub use config::{CONFIG_SIZE, HashAlgorithm, RealmConfig};
 pub use error::{Call, Error, Status};
-pub use host_call::HostCall;
+pub use granule::Granule;
+pub use host_call::{HOST_CALL_SIZE, HostCall};
 pub use measurement::{MEASUREMENT_SIZE, MeasurementIndex, RemIndex};
 pub use ripas::{Ripas, SetFlags, States};
 pub use token::{CHALLENGE_SIZE, TokenProgress};
+pub use vdev::{Nonces, VdevId};
+pub use vdev_info::{
+    DIGEST_FIELD, HashError, LayoutError, VDEV_INFO_ALIGN, VDEV_INFO_SIZE, VdevInfo, VdevState,
+};
 pub use version::Version;
 
 /// The RMM of this realm. Made by [`Rsi::negotiate`].

@@ -9,10 +9,10 @@ use crate::{Call, Conduit, Error, Rsi};
 
 /// Calls in a row that may change nothing before we give up. One is normal: the host was
 /// interrupted. The number is ours; the specification has none.
-const MAX_STALLS: u32 = 16;
+pub(crate) const MAX_STALLS: u32 = 16;
 
-const ACCEPT: u64 = 0;
-const REJECT: u64 = 1;
+pub(crate) const ACCEPT: u64 = 0;
+pub(crate) const REJECT: u64 = 1;
 
 /// Realm IPA state (RIPAS): what the realm says about a page of the protected half.
 ///

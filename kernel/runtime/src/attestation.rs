@@ -129,6 +129,15 @@ impl Granule for TokenPage {
         self.address
     }
 
+    fn copy_in(&mut self, offset: usize, bytes: &[u8]) {
+        for (at, byte) in (offset..).zip(bytes) {
+            if let Some(place) = self.byte(at) {
+                // SAFETY: as in `copy_out`; what the RMM reads has to be there when it is called.
+                unsafe { place.write_volatile(*byte) };
+            }
+        }
+    }
+
     fn copy_out(&self, offset: usize, into: &mut [u8]) {
         for (at, byte) in (offset..).zip(into) {
             // SAFETY: the byte is in the page, which nobody has a reference to. The RMM writes only

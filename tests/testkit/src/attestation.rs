@@ -31,6 +31,10 @@ impl Granule for TokenPage<'_> {
             .expect("the page is in the lower half")
     }
 
+    fn copy_in(&mut self, offset: usize, bytes: &[u8]) {
+        self.0.write(TOKEN_PAGE + offset as u64, bytes);
+    }
+
     fn copy_out(&self, offset: usize, into: &mut [u8]) {
         let page: [u8; 4096] = self.0.read(TOKEN_PAGE);
         into.copy_from_slice(&page[offset..offset + into.len()]);
@@ -41,7 +45,8 @@ impl Granule for TokenPage<'_> {
     }
 }
 
-/// A clock that moves by a millisecond whenever somebody looks.
+/// A clock that moves by a millisecond whenever somebody looks, and by a tenth of a second whenever
+/// somebody waits.
 #[derive(Debug, Default)]
 pub struct TickingClock(Cell<u64>);
 
@@ -51,7 +56,9 @@ impl Clock for TickingClock {
         Instant::from_nanos(self.0.get())
     }
 
-    fn relax(&self) {}
+    fn relax(&self) {
+        self.0.set(self.0.get() + 100_000_000);
+    }
 }
 
 /// A token of these bytes, whatever the challenge, by way of a fake RMM.

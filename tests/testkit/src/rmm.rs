@@ -4,6 +4,7 @@
 mod measure;
 mod memory;
 mod token;
+mod vdev;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use ipa::{GRANULE_SIZE, IpaSpace, ProtectedIpa};
 use rsi::{Arguments, Call, Conduit, Results, Version};
 
 pub use memory::FakeMemory;
+pub use vdev::SharedRun;
 
 const SUCCESS: u64 = 0;
 const ERROR_INPUT: u64 = 1;
@@ -48,6 +50,12 @@ pub struct Behaviour {
     pub token_piece: usize,
     /// Calls that write nothing before each one that writes some of the token.
     pub token_stalls: u32,
+    /// The layout of what is said of a device.
+    pub layout: ::vdev::Layout,
+    /// What digests of a device are made with: 0 is SHA-256, 1 is SHA-512, 2 is SHA-384.
+    pub device_hash: u8,
+    /// Calls for a device that are not done yet before each one that is.
+    pub device_stalls: u32,
 }
 
 impl Default for Behaviour {
@@ -64,6 +72,9 @@ impl Default for Behaviour {
             token: Vec::new(),
             token_piece: usize::MAX,
             token_stalls: 0,
+            layout: ::vdev::Layout::WithFormat,
+            device_hash: 0,
+            device_stalls: 0,
         }
     }
 }
@@ -78,6 +89,7 @@ struct State {
     stalled: u32,
     measurements: [[u8; 64]; 5],
     token: Option<token::Sent>,
+    device: Option<vdev::Assigned>,
     calls: Vec<Arguments>,
     lies: BTreeMap<u64, Results>,
 }
@@ -97,6 +109,7 @@ impl FakeRmm {
             stalled: 0,
             measurements: [[0; 64]; 5],
             token: None,
+            device: None,
             calls: Vec::new(),
             lies: BTreeMap::new(),
         }))
@@ -192,7 +205,7 @@ impl State {
     fn answer(&mut self, call: Call, arguments: &Arguments) -> Results {
         match call {
             Call::Version => self.version(arguments[1]),
-            Call::Features => returning(SUCCESS, &[0]),
+            Call::Features => returning(SUCCESS, &[u64::from(self.device.is_some())]),
             Call::MeasurementRead => self.measurement_read(arguments),
             Call::MeasurementExtend => self.measurement_extend(arguments),
             Call::AttestationTokenInit => self.token_init(arguments),
@@ -201,6 +214,10 @@ impl State {
             Call::IpaStateSet => self.ipa_state_set(arguments),
             Call::IpaStateGet => self.ipa_state_get(arguments),
             Call::HostCall => self.host_call(arguments[1]),
+            Call::VdevGetInfo
+            | Call::VdevValidateMapping
+            | Call::VdevDmaEnable
+            | Call::VdevDmaDisable => self.device_call(call, arguments),
         }
     }
 
@@ -247,6 +264,9 @@ impl State {
             if flags == 0 && self.destroyed.contains(&granule) {
                 return returning(SUCCESS, &[granule, 0]);
             }
+            if let Some(device) = &mut self.device {
+                device.tdi.release(granule, granule + GRANULE_SIZE);
+            }
             self.change(granule, to);
         }
         returning(SUCCESS, &[end, 0])
@@ -279,10 +299,14 @@ impl State {
         returning(SUCCESS, &[stop.unwrap_or(end), state])
     }
 
-    /// Hands the registers to a host that knows no service at all.
+    /// Hands the registers to a host, which knows no service at all but those for its device.
     fn host_call(&mut self, at: u64) -> Results {
         if !at.is_multiple_of(256) || !self.is_ram(at) {
             return status(ERROR_INPUT);
+        }
+        if self.device.is_some() {
+            self.device_host_call(at);
+            return status(SUCCESS);
         }
         self.memory.write(at + 8, &u64::MAX.to_le_bytes());
         self.memory.write(at + 16, &[0; 24]);
@@ -308,7 +332,10 @@ impl State {
     }
 
     fn state_of(&self, granule: u64) -> u64 {
-        if self.destroyed.contains(&granule) {
+        let device = self.device.as_ref();
+        if let Some(state) = device.and_then(|device| device.tdi.ripas(granule)) {
+            state
+        } else if self.destroyed.contains(&granule) {
             DESTROYED
         } else if self.ram.contains(&granule) {
             RAM

@@ -1,18 +1,21 @@
-//! The page that the RMM writes a token to.
+//! The page through which the RMM gives more than fits into registers.
 
 use ipa::ProtectedIpa;
 
 /// A private granule of RAM that the RMM may write to while we look away.
 ///
 /// On the target this is a page of the image, whose bytes are read with care; a fake of the RMM keeps
-/// the bytes itself. There is one, because a realm has one token in the making at a time.
+/// the bytes itself.
 pub trait Granule {
     /// Where it lies: 4096 bytes at a multiple of 4096, in the protected half.
     fn address(&self) -> ProtectedIpa;
 
+    /// Copies `bytes` to `offset`; what would go past the end of the granule is left out.
+    fn copy_in(&mut self, offset: usize, bytes: &[u8]);
+
     /// Copies the bytes from `offset` on to `into`; bytes past the end of the granule read as zero.
     fn copy_out(&self, offset: usize, into: &mut [u8]);
 
-    /// Clears it, so that no part of a token stays behind.
+    /// Clears it, so that nothing stays behind.
     fn clear(&mut self);
 }
