@@ -47,7 +47,13 @@ impl<R: Registers> Ecam<R> {
         self.last_bus
     }
 
-    fn at(&self, bdf: Bdf, register: u16) -> u64 {
+    /// The window itself.
+    pub(crate) fn registers(&self) -> &R {
+        &self.registers
+    }
+
+    /// Where a register of a function is in the window.
+    pub(crate) fn at(&self, bdf: Bdf, register: u16) -> u64 {
         let bus = u64::from(bdf.bus().saturating_sub(self.first_bus));
         let page = bus << 8 | u64::from(bdf.device()) << 3 | u64::from(bdf.function());
         page << 12 | u64::from(register & 0xfff)

@@ -12,8 +12,6 @@ const STATUS_CAPABILITIES: u16 = 1 << 4;
 const CAPABILITIES: u16 = 0x34;
 const FIRST_CAPABILITY: u8 = 0x40;
 const INTERRUPT_PIN: u16 = 0x3d;
-const MSI_X: u8 = 0x11;
-const MSI_X_ENABLE: u16 = 1 << 15;
 
 /// An entry of the capability list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,18 +125,5 @@ impl<'e, R: Registers> Function<'e, R> {
             at = next;
         }
         Ok(list)
-    }
-
-    /// Turns MSI-X off if the function has it and it is on: wired interrupts are used.
-    ///
-    /// Ref: PCI Express Base 6.0, 7.7.2.2 "Message Control Register for MSI-X".
-    pub fn disable_msi_x(&self, capabilities: &[Capability]) {
-        for found in capabilities.iter().filter(|c| c.id == MSI_X) {
-            let register = u16::from(found.at) + 2;
-            let control = self.read16(register);
-            if control & MSI_X_ENABLE != 0 {
-                self.write16(register, control & !MSI_X_ENABLE);
-            }
-        }
     }
 }

@@ -15,6 +15,7 @@ mod error;
 mod features;
 mod interrupt;
 mod kind;
+mod messages;
 mod needs;
 mod net;
 mod path;

@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use pci::{BAR_COUNT, Capability, Function, Mapper, Placement, Registers};
+use pci::{BAR_COUNT, Capability, Function, Mapper, MsiX, Placement, Registers};
 
 use crate::{Error, Part};
 
@@ -63,6 +63,7 @@ pub(crate) struct Structures {
     pub(crate) multiplier: u32,
     pub(crate) isr: Structure,
     pub(crate) device: Option<Structure>,
+    pub(crate) msi_x: Option<MsiX>,
 }
 
 /// A vendor capability that makes sense so far: its BAR is not known yet.
@@ -84,7 +85,7 @@ impl Location {
 
 impl Structures {
     /// Finds the parts, enables the function, and maps what the parts lie in.
-    pub(crate) fn open<R: Registers, M: Mapper>(
+    pub(crate) fn open<R: Registers + Clone + 'static, M: Mapper>(
         function: &Function<'_, R>,
         placement: &mut Placement,
         mapper: &M,
@@ -107,6 +108,12 @@ impl Structures {
                 *need = location.end().max(*need);
             }
         }
+        let table = function.msi_x_table(&capabilities);
+        if let Some(table) = &table
+            && let Some(need) = needs.get_mut(usize::from(table.bar))
+        {
+            *need = table.end().max(*need);
+        }
         let bars = Bars::map(function, &needs, placement, mapper)?;
         Ok(Self {
             common: bars.structure(common)?,
@@ -114,6 +121,7 @@ impl Structures {
             multiplier: notify.multiplier,
             isr: bars.structure(isr)?,
             device: device.map(|d| bars.structure(d)).transpose()?,
+            msi_x: table.and_then(|table| function.msi_x(table, bars.get(table.bar)?)),
         })
     }
 }
@@ -142,9 +150,14 @@ impl Bars {
         Ok(mapped)
     }
 
+    fn get(&self, bar: u8) -> Option<Rc<dyn Registers>> {
+        self.0.get(usize::from(bar)).cloned().flatten()
+    }
+
     fn structure(&self, location: Location) -> Result<Structure, Error> {
-        let bar = self.0.get(usize::from(location.bar)).cloned().flatten();
-        let registers = bar.ok_or(Error::MissingPart(location.part))?;
+        let registers = self
+            .get(location.bar)
+            .ok_or(Error::MissingPart(location.part))?;
         if registers.len() < location.end() {
             return Err(Error::MissingPart(location.part));
         }

@@ -9,6 +9,7 @@ use clock::Clock;
 use pci::{Function, Mapper, Placement, Registers};
 
 use crate::features::halves;
+use crate::messages::{Messages, NO_VECTOR};
 use crate::structures::{Structure, Structures};
 use crate::{Environment, Error, Features, Interrupt, Kind, Part};
 
@@ -20,11 +21,13 @@ mod common {
     pub(super) const DEVICE_FEATURE: u64 = 4;
     pub(super) const DRIVER_FEATURE_SELECT: u64 = 8;
     pub(super) const DRIVER_FEATURE: u64 = 12;
+    pub(super) const CONFIG_VECTOR: u64 = 16;
     pub(super) const NUM_QUEUES: u64 = 18;
     pub(super) const DEVICE_STATUS: u64 = 20;
     pub(super) const CONFIG_GENERATION: u64 = 21;
     pub(super) const QUEUE_SELECT: u64 = 22;
     pub(super) const QUEUE_SIZE: u64 = 24;
+    pub(super) const QUEUE_VECTOR: u64 = 26;
     pub(super) const QUEUE_ENABLE: u64 = 28;
     pub(super) const QUEUE_NOTIFY_OFF: u64 = 30;
     pub(super) const QUEUE_DESC: u64 = 32;
@@ -89,7 +92,7 @@ impl Transport {
     ///
     /// [`Error::WrongKind`] if it is not virtio, [`Error::LegacyOnly`], [`Error::MissingPart`], and
     /// whatever is wrong with its BARs.
-    pub fn open<R: Registers, M: Mapper>(
+    pub fn open<R: Registers + Clone + 'static, M: Mapper>(
         function: &Function<'_, R>,
         placement: &mut Placement,
         mapper: &M,
@@ -99,8 +102,9 @@ impl Transport {
         M::Registers: 'static,
     {
         let kind = Kind::of(&function.identity()).ok_or(Error::WrongKind)?;
-        let structures = Structures::open(function, placement, mapper)?;
-        let interrupt = Rc::new(Interrupt::new(structures.isr.clone()));
+        let mut structures = Structures::open(function, placement, mapper)?;
+        let messages = Messages::new(structures.msi_x.take());
+        let interrupt = Rc::new(Interrupt::new(structures.isr.clone(), messages));
         Ok(Self {
             kind,
             structures,
@@ -119,8 +123,22 @@ impl Transport {
         &self.clock
     }
 
-    pub(crate) fn interrupt(&self) -> &Rc<Interrupt> {
+    /// The interrupts of the device.
+    pub fn interrupt(&self) -> &Rc<Interrupt> {
         &self.interrupt
+    }
+
+    /// Tells the device a vector, by the register at `at`, and reads back whether it took it.
+    fn tell_vector(&self, at: u64, vector: Option<u16>) {
+        let Some(vector) = vector else {
+            return;
+        };
+        let common = &self.structures.common;
+        common.write16(at, vector);
+        if common.read16(at) != vector {
+            common.write16(at, NO_VECTOR);
+            self.interrupt.messages().give_up();
+        }
     }
 
     /// Resets the device and waits until it says so.
@@ -147,6 +165,7 @@ impl Transport {
         self.reset()?;
         self.add_status(status::ACKNOWLEDGE);
         self.add_status(status::DRIVER);
+        self.tell_vector(common::CONFIG_VECTOR, self.interrupt.messages().of_config());
         let offered = self.offered();
         let required = environment.required();
         if let Some(bit) = required.lowest_missing(offered) {
@@ -222,6 +241,10 @@ impl Transport {
             common.write32(at, low);
             common.write32(at + 4, high);
         }
+        self.tell_vector(
+            common::QUEUE_VECTOR,
+            self.interrupt.messages().of_queue(queue),
+        );
         let doorbell = self.doorbell(queue)?;
         common.write16(common::QUEUE_ENABLE, 1);
         if common.read16(common::QUEUE_ENABLE) != 1 {

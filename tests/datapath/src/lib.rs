@@ -23,6 +23,8 @@ mod block_lies;
 #[cfg(not(miri))]
 mod block_waits;
 mod entropy;
+#[cfg(not(miri))]
+mod messages;
 mod network;
 mod network_lies;
 #[cfg(not(miri))]

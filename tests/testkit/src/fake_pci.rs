@@ -138,6 +138,7 @@ macro_rules! registers {
 }
 
 /// Configuration space.
+#[derive(Clone)]
 pub struct FakeEcam {
     host: Rc<Host>,
     len: u64,

@@ -9,6 +9,7 @@ mod net;
 mod plug;
 mod ring;
 mod rng;
+mod vectors;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,6 +21,7 @@ pub use plug::{Style, plug};
 pub use ring::{Chain, Ring};
 pub use rng::FakeRng;
 
+use self::vectors::Vectors;
 use crate::fake_pci::BarModel;
 use crate::shared_memory::SharedMemory;
 
@@ -108,6 +110,7 @@ pub struct FakeVirtio {
     interrupts: Cell<u64>,
     faults: Cell<u64>,
     resets: Cell<u64>,
+    vectors: Vectors,
 }
 
 impl FakeVirtio {
@@ -133,6 +136,7 @@ impl FakeVirtio {
             interrupts: Cell::new(0),
             faults: Cell::new(0),
             resets: Cell::new(0),
+            vectors: Vectors::default(),
         };
         device.forget();
         device
@@ -176,6 +180,17 @@ impl FakeVirtio {
         let mut registers = self.registers.borrow_mut();
         registers.status |= 0x40;
         registers.isr |= 2;
+        self.vectors.send(0);
+    }
+
+    /// The vector that queue `index` sends by, if it was told one.
+    pub fn vector(&self, index: usize) -> Option<u16> {
+        Some(self.vectors.told(1 + index)).filter(|vector| *vector != vectors::NONE)
+    }
+
+    /// Messages so far: where they went, and what they said.
+    pub fn messages(&self) -> Vec<(u64, u32)> {
+        self.vectors.sent()
     }
 
     /// The features that the driver accepted.
@@ -225,13 +240,16 @@ impl FakeVirtio {
         self.faults.set(self.faults.get() + faults);
         if interrupt {
             self.interrupts.set(self.interrupts.get() + 1);
-            self.registers.borrow_mut().isr |= 1;
+            if !self.vectors.send(1 + index) {
+                self.registers.borrow_mut().isr |= 1;
+            }
         }
     }
 
     /// Forgets everything that a reset forgets.
     fn forget(&self) {
         *self.registers.borrow_mut() = Registers::default();
+        self.vectors.forget(self.queues.borrow().len());
         self.queues.borrow_mut().fill(QueueState {
             size: self.queue_size,
             ..QueueState::default()
@@ -254,11 +272,13 @@ impl FakeVirtio {
                 let shift = 32 * registers.offered_select.min(1);
                 (self.offered() >> shift) as u32
             }
+            16 => self.vectors.told(0).into(),
             18 => queues.len() as u32,
             20 => registers.status.into(),
             21 => registers.generation.into(),
             22 => registers.queue.into(),
             24 => queue.size.into(),
+            26 => self.vectors.told(1 + usize::from(registers.queue)).into(),
             28 => queue.enabled.into(),
             30 => registers.queue.into(),
             _ => 0,
@@ -275,7 +295,11 @@ impl FakeVirtio {
             0 => registers.offered_select = value,
             8 => registers.accepted_select = value,
             12 if select < 2 => registers.accepted[select] = value,
+            16 => self.vectors.tell(0, value as u16),
             22 => registers.queue = value as u16,
+            26 => self
+                .vectors
+                .tell(1 + usize::from(registers.queue), value as u16),
             _ => {
                 let index = usize::from(registers.queue);
                 if let Some(queue) = self.queues.borrow_mut().get_mut(index) {
@@ -329,7 +353,7 @@ impl BarModel for FakeVirtio {
     fn read(&self, bar: u8, at: u64, size: u8) -> u32 {
         let map = self.map;
         if bar != map.bar {
-            return 0;
+            return self.vectors.read(at);
         }
         if (map.common..map.common + 56).contains(&at) {
             let honest = self.read_common(at - map.common);
@@ -348,7 +372,7 @@ impl BarModel for FakeVirtio {
     fn write(&self, bar: u8, at: u64, size: u8, value: u32) {
         let map = self.map;
         if bar != map.bar {
-            return;
+            return self.vectors.write(at, value);
         }
         let queues = self.queues.borrow().len() as u64;
         let doorbells = map.notify..map.notify + u64::from(map.multiplier) * (queues - 1) + 2;
