@@ -9,6 +9,8 @@
 #![no_std]
 
 extern crate alloc;
+// The functions that the compiler calls to copy memory.
+extern crate copies as _;
 
 mod attestation;
 mod boot;

@@ -1,11 +1,14 @@
 //! An image that breaks promises of its own, to see that the runtime says which.
 //!
 //! The boot argument `break=` says what: `stack`, `panic`, `constants`, `data`, `nothing`,
-//! `instruction`, `sleep` (which breaks nothing).
+//! `instruction`. Two break nothing: `sleep`, and `copies`, which checks the functions that copy
+//! memory as they are on the target.
 // UNSAFETY: breaking rules is the point.
 #![expect(unsafe_code, reason = "breaking rules is the point")]
 #![no_std]
 #![no_main]
+
+mod copying;
 
 use core::time::Duration;
 
@@ -28,6 +31,7 @@ async fn main(realm: Realm) -> Result<(), &'static str> {
         Some("constants") => write_constant(),
         Some("data") => run_data(),
         Some("nothing") => read_nothing(),
+        Some("copies") => copying::check(),
         Some("instruction") => undefined_instruction(),
         Some("sleep") => {
             // Nobody wakes us but the timer.

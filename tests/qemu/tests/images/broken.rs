@@ -50,6 +50,15 @@ fn a_fault_ends_a_realm_whose_tree_names_the_wrong_call() {
 }
 
 #[test]
+fn memory_is_copied_set_and_compared_right_with_the_mmu_on_and_off() {
+    let outcome = broken("copies").run_ok();
+    for state in ["on", "off"] {
+        let line = format!("cases right with the MMU {state}");
+        assert!(outcome.console.find(&line).is_some(), "{line}");
+    }
+}
+
+#[test]
 fn a_payload_that_only_waits_is_woken_by_the_timer() {
     let _ = broken("sleep").run_ok();
 }

@@ -42,20 +42,31 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // there is no `nomem`, so for it this is one opaque access and not a data race.
     unsafe {
         asm!(
-            // 64 bytes at a time.
-            "   cmp  {len}, #64",
+            // 128 bytes at a time.
+            "   subs {len}, {len}, #128",
             "   b.lo 3f",
             "2: ldp  {a:q}, {b:q}, [{from}]",
+            "   ldp  {c:q}, {d:q}, [{from}, #32]",
+            "   ldp  {e:q}, {f:q}, [{from}, #64]",
+            "   ldp  {g:q}, {h:q}, [{from}, #96]",
+            "   stp  {a:q}, {b:q}, [{to}]",
+            "   stp  {c:q}, {d:q}, [{to}, #32]",
+            "   stp  {e:q}, {f:q}, [{to}, #64]",
+            "   stp  {g:q}, {h:q}, [{to}, #96]",
+            "   add  {from}, {from}, #128",
+            "   add  {to}, {to}, #128",
+            "   subs {len}, {len}, #128",
+            "   b.hs 2b",
+            // Less than 128 are left, and the low bits of the length still say how many: one step
+            // for each bit.
+            "3: tbz  {len}, #6, 14f",
+            "   ldp  {a:q}, {b:q}, [{from}]",
             "   ldp  {c:q}, {d:q}, [{from}, #32]",
             "   stp  {a:q}, {b:q}, [{to}]",
             "   stp  {c:q}, {d:q}, [{to}, #32]",
             "   add  {from}, {from}, #64",
             "   add  {to}, {to}, #64",
-            "   sub  {len}, {len}, #64",
-            "   cmp  {len}, #64",
-            "   b.hs 2b",
-            // Less than 64 are left: one step for each bit of the length.
-            "3: tbz  {len}, #5, 4f",
+            "14: tbz {len}, #5, 4f",
             "   ldp  {a:q}, {b:q}, [{from}]",
             "   stp  {a:q}, {b:q}, [{to}]",
             "   add  {from}, {from}, #32",
@@ -92,6 +103,10 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
             b = out(vreg) _,
             c = out(vreg) _,
             d = out(vreg) _,
+            e = out(vreg) _,
+            f = out(vreg) _,
+            g = out(vreg) _,
+            h = out(vreg) _,
             options(nostack),
         );
     }
@@ -108,17 +123,22 @@ pub(in super::super) unsafe fn clear(at: NonNull<u8>, len: usize) {
     unsafe {
         asm!(
             "   movi {zero:v}.2d, #0",
-            // 64 bytes at a time.
-            "   cmp  {len}, #64",
+            // 128 bytes at a time.
+            "   subs {len}, {len}, #128",
             "   b.lo 3f",
             "2: stp  {zero:q}, {zero:q}, [{at}]",
             "   stp  {zero:q}, {zero:q}, [{at}, #32]",
-            "   add  {at}, {at}, #64",
-            "   sub  {len}, {len}, #64",
-            "   cmp  {len}, #64",
+            "   stp  {zero:q}, {zero:q}, [{at}, #64]",
+            "   stp  {zero:q}, {zero:q}, [{at}, #96]",
+            "   add  {at}, {at}, #128",
+            "   subs {len}, {len}, #128",
             "   b.hs 2b",
-            // Less than 64 are left: one step for each bit of the length.
-            "3: tbz  {len}, #5, 4f",
+            // Less than 128 are left: one step for each bit of the length.
+            "3: tbz  {len}, #6, 14f",
+            "   stp  {zero:q}, {zero:q}, [{at}]",
+            "   stp  {zero:q}, {zero:q}, [{at}, #32]",
+            "   add  {at}, {at}, #64",
+            "14: tbz {len}, #5, 4f",
             "   stp  {zero:q}, {zero:q}, [{at}]",
             "   add  {at}, {at}, #32",
             "4: tbz  {len}, #4, 5f",

@@ -1,0 +1,106 @@
+//! The check passes what is right, and finds what is not. What it checks on the target is in the image
+//! `tests/broken`.
+
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use copies::check::{Compiler, Copies, check};
+
+/// The bugs that such functions have.
+#[derive(Clone, Copy, PartialEq)]
+enum Bug {
+    None,
+    LastByteOfOddLengths,
+    OneByteTooMany,
+    OverlapGoesUp,
+    OverlapGoesDown,
+    SetForgetsTheRest,
+    SignedBytes,
+    ComparesTheLastDifference,
+    EqualLooksAtWholeWordsOnly,
+}
+
+/// Goes byte by byte, and has a bug.
+struct Buggy(Bug);
+
+impl Copies for Buggy {
+    fn copy(&self, bytes: &mut [u8], from: Range<usize>, to: usize) {
+        let mut len = from.len();
+        match self.0 {
+            Bug::LastByteOfOddLengths => len &= !1,
+            Bug::OneByteTooMany if len > 128 => len += 1,
+            _ => {}
+        }
+        for at in 0..len {
+            bytes[to + at] = bytes[from.start + at];
+        }
+    }
+
+    fn shift(&self, bytes: &mut [u8], from: Range<usize>, to: usize) {
+        let up = match self.0 {
+            Bug::OverlapGoesUp => true,
+            Bug::OverlapGoesDown => false,
+            _ => to <= from.start,
+        };
+        for step in 0..from.len() {
+            let at = if up { step } else { from.len() - 1 - step };
+            bytes[to + at] = bytes[from.start + at];
+        }
+    }
+
+    fn set(&self, bytes: &mut [u8], value: u8) {
+        let len = match self.0 {
+            Bug::SetForgetsTheRest => bytes.len() & !15,
+            _ => bytes.len(),
+        };
+        bytes[..len].fill(value);
+    }
+
+    fn compare(&self, one: &[u8], other: &[u8]) -> Ordering {
+        let mut pairs = one.iter().zip(other).map(|(one, other)| match self.0 {
+            Bug::SignedBytes => one.cast_signed().cmp(&other.cast_signed()),
+            _ => one.cmp(other),
+        });
+        let differs = |order: &Ordering| order.is_ne();
+        match self.0 {
+            Bug::ComparesTheLastDifference => pairs.rfind(differs),
+            _ => pairs.find(differs),
+        }
+        .unwrap_or(Ordering::Equal)
+    }
+
+    fn equal(&self, one: &[u8], other: &[u8]) -> bool {
+        match self.0 {
+            Bug::EqualLooksAtWholeWordsOnly => {
+                let len = one.len() & !7;
+                one[..len] == other[..len]
+            }
+            _ => one == other,
+        }
+    }
+}
+
+#[test]
+fn what_the_compiler_calls_here_is_right() {
+    assert!(check(&Compiler).unwrap() > 10_000);
+}
+
+#[test]
+fn going_byte_by_byte_is_right() {
+    check(&Buggy(Bug::None)).unwrap();
+}
+
+#[test]
+fn each_bug_that_such_functions_have_is_found() {
+    let found = |bug| check(&Buggy(bug)).unwrap_err().what;
+    assert_eq!(found(Bug::LastByteOfOddLengths), "copy");
+    assert_eq!(found(Bug::OneByteTooMany), "copy");
+    assert_eq!(found(Bug::OverlapGoesUp), "shift");
+    assert_eq!(found(Bug::OverlapGoesDown), "shift");
+    assert_eq!(found(Bug::SetForgetsTheRest), "set");
+    assert_eq!(found(Bug::SignedBytes), "compare");
+    assert_eq!(found(Bug::ComparesTheLastDifference), "compare");
+    assert_eq!(found(Bug::EqualLooksAtWholeWordsOnly), "compare");
+}
