@@ -28,12 +28,14 @@ pub trait Copies {
     fn compare(&self, one: &[u8], other: &[u8]) -> Ordering;
     /// Whether two runs of the same length are equal.
     fn equal(&self, one: &[u8], other: &[u8]) -> bool;
+    /// The one's complement sum of big-endian words.
+    fn sum(&self, bytes: &[u8]) -> u16;
 }
 
 /// What went wrong first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// `copy`, `shift`, `set` or `compare`.
+    /// `copy`, `shift`, `set`, `compare` or `sum`.
     pub what: &'static str,
     /// Bytes of the run.
     pub len: usize,
@@ -66,7 +68,8 @@ pub fn check(copies: &impl Copies) -> Result<usize, Failure> {
         for align in 0..16 {
             check_copy(copies, len, align)?;
             check_set(copies, len, align)?;
-            cases += 2;
+            check_sum(copies, len, align)?;
+            cases += 3;
         }
     }
     for len in (0..=33).chain([47, 63, 64, 95, 127, 128, 129, 200, 255, 257]) {
@@ -142,6 +145,32 @@ fn check_set(copies: &impl Copies, len: usize, align: usize) -> Result<(), Failu
     right.then_some(()).ok_or(failure)
 }
 
+fn check_sum(copies: &impl Copies, len: usize, align: usize) -> Result<(), Failure> {
+    let mut bytes = fresh();
+    let from = MARGIN + align;
+    let run = bytes.get_mut(from..from + len).unwrap_or_default();
+    if len.is_multiple_of(3) {
+        // As many carries as there can be.
+        run.fill(0xff);
+    }
+    let (words, last) = run.as_chunks::<2>();
+    let last = last.first().map_or(0, |byte| u32::from(*byte) << 8);
+    let words = words
+        .iter()
+        .map(|word| u32::from(u16::from_be_bytes(*word)));
+    let sum = words.sum::<u32>() + last;
+    // As long as it is not 0, the sum is what is left by 0xffff, with 0xffff for 0.
+    let right = if sum == 0 { 0 } else { (sum - 1) % 0xffff + 1 };
+    let failure = Failure {
+        what: "sum",
+        len,
+        from,
+        to: from,
+    };
+    let right = u32::from(copies.sum(run)) == right;
+    right.then_some(()).ok_or(failure)
+}
+
 /// Two runs that are equal but for what is at `at`, if that is inside them.
 fn check_compare(copies: &impl Copies, len: usize, at: usize) -> Result<(), Failure> {
     let (mut one, mut two) = (fresh(), fresh());
@@ -169,7 +198,7 @@ fn check_compare(copies: &impl Copies, len: usize, at: usize) -> Result<(), Fail
     right.then_some(()).ok_or(failure)
 }
 
-/// The functions that the compiler calls.
+/// The functions that the compiler calls, and the sum of this crate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Compiler;
 
@@ -201,5 +230,9 @@ impl Copies for Compiler {
     #[inline(never)]
     fn equal(&self, one: &[u8], other: &[u8]) -> bool {
         black_box(one) == black_box(other)
+    }
+
+    fn sum(&self, bytes: &[u8]) -> u16 {
+        crate::ones_complement_sum(black_box(bytes))
     }
 }

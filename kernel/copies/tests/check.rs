@@ -20,6 +20,8 @@ enum Bug {
     SignedBytes,
     ComparesTheLastDifference,
     EqualLooksAtWholeWordsOnly,
+    SumLosesCarries,
+    SumForgetsOddBytes,
 }
 
 /// Goes byte by byte, and has a bug.
@@ -80,6 +82,18 @@ impl Copies for Buggy {
             _ => one == other,
         }
     }
+
+    fn sum(&self, bytes: &[u8]) -> u16 {
+        let words = bytes.chunks(2).filter_map(|word| match (word, self.0) {
+            (_, Bug::SumForgetsOddBytes) if word.len() == 1 => None,
+            ([high, low], _) => Some(u16::from_be_bytes([*high, *low])),
+            (word, _) => Some(u16::from(word[0]) << 8),
+        });
+        words.fold(0_u16, |sum, word| match self.0 {
+            Bug::SumLosesCarries => sum.wrapping_add(word),
+            _ => copies::ones_complement_add(sum, word),
+        })
+    }
 }
 
 #[test]
@@ -103,4 +117,6 @@ fn each_bug_that_such_functions_have_is_found() {
     assert_eq!(found(Bug::SignedBytes), "compare");
     assert_eq!(found(Bug::ComparesTheLastDifference), "compare");
     assert_eq!(found(Bug::EqualLooksAtWholeWordsOnly), "compare");
+    assert_eq!(found(Bug::SumLosesCarries), "sum");
+    assert_eq!(found(Bug::SumForgetsOddBytes), "sum");
 }
