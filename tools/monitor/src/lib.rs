@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+pub mod attack;
 pub mod counters;
 pub mod devtree;
 pub mod functions;

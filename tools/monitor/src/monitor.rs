@@ -6,12 +6,14 @@ mod device;
 mod events;
 mod faults;
 mod measure;
+mod models;
 mod tables;
 mod world;
 
 use core::sync::atomic::AtomicU8;
 
 pub use self::boot::{Booted, Refusal};
+use crate::attack::Attack;
 use crate::counters::Counters;
 use crate::functions::Functions;
 use crate::gic::Tables as GicTables;
@@ -113,6 +115,7 @@ pub struct Monitor<M> {
     counters: Counters,
     functions: Functions,
     violations: Violations,
+    attack: Attack,
     starts: [Start; MAX_CPUS],
     /// The guest has begun a line on the console and not ended it.
     in_line: bool,

@@ -5,6 +5,7 @@
 
 use core::fmt;
 
+use hostile::bus::Count;
 use token::{Form, Lifecycle, RealmProfile};
 
 use crate::rsi::Style;
@@ -140,6 +141,8 @@ pub struct Options {
     pub hash: Hash,
     /// What a token looks like.
     pub token: Style,
+    /// Devices that the monitor is itself.
+    pub models: Count,
 }
 
 /// RSI version 1.0.
@@ -166,6 +169,7 @@ impl Default for Options {
             ram: Ram::All,
             hash: Hash::Sha256,
             token: Style::default(),
+            models: Count::default(),
         }
     }
 }
@@ -255,6 +259,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         }
         "token" => options.token.form = pick(value, &[("399", Form::Cca), ("907", Form::Cmw)])?,
         "profile" => options.token.profile = profile(value)?,
+        "models" => options.models = models(value)?,
         "lifecycle" => {
             let digits = value.strip_prefix("0x")?;
             options.token.lifecycle = Lifecycle(u16::from_str_radix(digits, 16).ok()?);
@@ -308,6 +313,20 @@ fn profile(value: &str) -> Option<RealmProfile> {
         ("legacy", RealmProfile::Legacy),
     ];
     pick(value, &choices)
+}
+
+/// How many cards, disks and sources of random bytes.
+fn models(value: &str) -> Option<Count> {
+    const MOST: u8 = 8;
+    let mut counts = value
+        .split(',')
+        .map(|text| text.parse().ok().filter(|&n| n <= MOST));
+    let count = Count {
+        cards: counts.next()??,
+        disks: counts.next()??,
+        entropy: counts.next()??,
+    };
+    counts.next().is_none().then_some(count)
 }
 
 fn versions(value: &str) -> Option<Rsi> {

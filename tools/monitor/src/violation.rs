@@ -102,6 +102,11 @@ pub enum Violation {
         /// Its bus, device and function.
         stream: u32,
     },
+    /// A device that the monitor is itself was told an address that is not shared.
+    ToldPrivate {
+        /// The address.
+        address: u64,
+    },
     /// An instruction trapped that a realm's processor would have carried out.
     Trapped {
         /// Syndrome.
@@ -143,6 +148,7 @@ impl Violation {
             Self::Trapped { esr, .. } => (13, esr, 0),
             Self::DmaLost => (14, 0, 0),
             Self::SmmuBroken => (15, 0, 0),
+            Self::ToldPrivate { address } => (16, address & PAGE, 0),
         }
     }
 }
@@ -232,6 +238,9 @@ impl fmt::Display for Violation {
                 f.write_str("devices were blocked more often than the SMMU could tell")
             }
             Self::SmmuBroken => f.write_str("the SMMU does not finish a command"),
+            Self::ToldPrivate { address } => {
+                write!(f, "a device was told {address:#x}, which is not shared")
+            }
             Self::PrivateTable { region, address } => {
                 write!(
                     f,

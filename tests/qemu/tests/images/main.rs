@@ -5,6 +5,7 @@ mod boot;
 mod broken;
 mod doctor;
 mod echo;
+mod hostile_devices;
 mod keyrelease;
 mod main_job;
 mod monitor_lies;

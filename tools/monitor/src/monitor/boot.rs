@@ -3,7 +3,10 @@
 use core::fmt;
 use core::ops::Range;
 
+use hostile::Liar;
+
 use super::{MAX_CPUS, Monitor, Start, Storage};
+use crate::attack::Attack;
 use crate::counters::Counters;
 use crate::devtree::{self, Guest};
 use crate::functions::Functions;
@@ -179,6 +182,7 @@ impl<M: Machine> Monitor<M> {
             counters: Counters::default(),
             functions: Functions::new(),
             violations: Violations::new(),
+            attack: Attack::new(options.models, Liar::default()),
             starts: [Start::default(); MAX_CPUS],
             in_line: false,
         })

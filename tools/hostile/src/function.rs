@@ -1,0 +1,312 @@
+//! A virtio function: registers, queues, and the device behind them.
+//!
+//! Ref: virtio 1.2, 4.1.4.3 "Common configuration structure layout".
+
+use alloc::vec::Vec;
+
+use crate::card::{self, Card};
+use crate::config::{self, Config};
+use crate::disk::{self, Disk};
+use crate::liar::Liar;
+use crate::memory::{Memory, Unreachable, scatter};
+use crate::place::{Part, Point};
+use crate::queue::{Chain, Queue, SIZE, Voice};
+use crate::random::Random;
+
+/// EVENT_IDX, VERSION_1 and ACCESS_PLATFORM.
+const COMMON_FEATURES: u64 = 1 << 29 | 1 << 32 | 1 << 33;
+const EVENT_INDEX: u64 = 1 << 29;
+const FEATURES_OK: u64 = 8;
+const NEEDS_RESET: u64 = 0x40;
+/// Requests that are served at one doorbell; a driver that wants more rings again.
+const BATCH: usize = 256;
+
+/// What is behind the registers.
+#[derive(Clone, Debug)]
+enum Device {
+    Card(Card),
+    Disk(Disk),
+    Entropy(Random),
+}
+
+impl Device {
+    fn new(part: Part, unit: u8) -> Self {
+        match part {
+            Part::Card => Self::Card(Card::default()),
+            Part::Entropy => Self::Entropy(Random::new(unit.into())),
+            _ => Self::Disk(Disk::new(unit)),
+        }
+    }
+
+    /// Type of the device, its features, and how many queues it has.
+    ///
+    /// Ref: virtio 1.2, 5 "Device Types".
+    fn nature(&self) -> (u16, u64, u16) {
+        match self {
+            Self::Card(_) => (1, card::MAC | card::MERGEABLE, 2),
+            Self::Disk(_) => (2, disk::FLUSH, 1),
+            Self::Entropy(_) => (4, 0, 1),
+        }
+    }
+
+    fn config(&self) -> [u8; 8] {
+        match self {
+            Self::Card(_) => Card::config(),
+            Self::Disk(_) => Disk::config(),
+            Self::Entropy(_) => [0; 8],
+        }
+    }
+}
+
+/// The registers that the driver sets.
+#[derive(Clone, Debug, Default)]
+struct Registers {
+    device_select: u64,
+    driver_select: u64,
+    accepted: u64,
+    status: u64,
+    queue: u16,
+    isr: u64,
+}
+
+/// A function of the bus.
+#[derive(Clone, Debug)]
+pub struct Function {
+    part: Part,
+    unit: u8,
+    /// Its configuration space.
+    pub config: Config,
+    device: Device,
+    registers: Registers,
+    queues: Vec<Queue>,
+}
+
+impl Function {
+    /// Number `unit` of its kind.
+    #[must_use]
+    pub fn new(part: Part, unit: u8) -> Self {
+        let device = Device::new(part, unit);
+        let (kind, _, queues) = device.nature();
+        Self {
+            part,
+            unit,
+            config: Config::new(kind),
+            queues: alloc::vec![Queue::default(); queues.into()],
+            device,
+            registers: Registers::default(),
+        }
+    }
+
+    /// Who speaks here.
+    #[must_use]
+    pub const fn voice(&self) -> Voice {
+        Voice {
+            part: self.part,
+            unit: self.unit,
+            event_index: self.registers.accepted & EVENT_INDEX != 0,
+        }
+    }
+
+    fn offered(&self) -> u64 {
+        COMMON_FEATURES | self.device.nature().1
+    }
+
+    fn selected(&self) -> Option<&Queue> {
+        self.queues.get(usize::from(self.registers.queue))
+    }
+
+    /// Reads `bytes` bytes at `offset` of the BAR.
+    pub fn read(&mut self, offset: u64, bytes: u32, liar: &mut Liar) -> u64 {
+        let (point, truth) = match offset {
+            config::COMMON..config::ISR => self.common(offset),
+            config::ISR..config::DEVICE => (Point::Isr, core::mem::take(&mut self.registers.isr)),
+            config::DEVICE..config::NOTIFY => {
+                let at = usize::try_from(offset - config::DEVICE).unwrap_or(usize::MAX);
+                let found = self.device.config();
+                let found = found.iter().skip(at).take(bytes as usize).rev();
+                let value = found.fold(0, |value, byte| value << 8 | u64::from(*byte));
+                (Point::Config, value)
+            }
+            _ => (Point::Register, 0),
+        };
+        liar.say(self.voice().place(point), truth, 8 * bytes)
+    }
+
+    fn common(&self, offset: u64) -> (Point, u64) {
+        let half = |value: u64, select: u64| match select {
+            0 => value & 0xffff_ffff,
+            1 => value >> 32,
+            _ => 0,
+        };
+        let registers = &self.registers;
+        let queue = self.selected();
+        match offset {
+            0 => (Point::Register, registers.device_select),
+            4 => (
+                Point::Features,
+                half(self.offered(), registers.device_select),
+            ),
+            8 => (Point::Register, registers.driver_select),
+            12 => (
+                Point::Register,
+                half(registers.accepted, registers.driver_select),
+            ),
+            16 => (Point::Register, 0xffff),
+            18 => (Point::Queues, self.queues.len() as u64),
+            20 => (Point::Status, registers.status),
+            21 => (Point::Generation, 0),
+            22 => (Point::Register, registers.queue.into()),
+            24 => (Point::QueueSize, queue.map_or(0, |queue| queue.size.into())),
+            26 => (Point::Register, 0xffff),
+            28 => (
+                Point::QueueEnable,
+                queue.map_or(0, |queue| queue.enabled.into()),
+            ),
+            30 => (Point::NotifyOffset, registers.queue.into()),
+            _ => (Point::Register, 0),
+        }
+    }
+
+    /// Writes `value` at `offset` of the BAR; gives the queue whose doorbell was rung.
+    pub fn write(&mut self, offset: u64, bytes: u32, value: u64) -> Option<usize> {
+        if offset >= config::NOTIFY {
+            return usize::try_from((offset - config::NOTIFY) / 4).ok();
+        }
+        let registers = &mut self.registers;
+        match (offset, bytes) {
+            (0, 4) => registers.device_select = value,
+            (8, 4) => registers.driver_select = value,
+            (12, 4) => accept(registers, value),
+            (20, 1) => self.set_status(value),
+            (22, 2) => registers.queue = u16::try_from(value).unwrap_or(u16::MAX),
+            _ => self.write_queue(offset, value),
+        }
+        None
+    }
+
+    fn set_status(&mut self, value: u64) {
+        if value == 0 {
+            let config = self.config.clone();
+            *self = Self {
+                config,
+                device: self.device.clone(),
+                ..Self::new(self.part, self.unit)
+            };
+            return;
+        }
+        let refused = self.registers.accepted & !self.offered() != 0;
+        let ok = if refused { value & !FEATURES_OK } else { value };
+        self.registers.status = ok | self.registers.status & NEEDS_RESET;
+    }
+
+    fn write_queue(&mut self, offset: u64, value: u64) {
+        let number = usize::from(self.registers.queue);
+        let Some(queue) = self.queues.get_mut(number) else {
+            return;
+        };
+        let low = |old: u64| old & !0xffff_ffff | value;
+        let high = |old: u64| old & 0xffff_ffff | value << 32;
+        match offset {
+            24 => queue.size = u16::try_from(value).unwrap_or(0).min(SIZE),
+            28 => queue.enabled = value == 1,
+            32 => queue.descriptors = low(queue.descriptors),
+            36 => queue.descriptors = high(queue.descriptors),
+            40 => queue.available = low(queue.available),
+            44 => queue.available = high(queue.available),
+            48 => queue.used = low(queue.used),
+            52 => queue.used = high(queue.used),
+            _ => {}
+        }
+    }
+
+    /// Serves what is in the queues; says whether an interrupt is due.
+    pub fn serve(&mut self, memory: &mut impl Memory, liar: &mut Liar) -> bool {
+        match self.serve_all(memory, liar) {
+            Ok(due) => {
+                if due {
+                    self.registers.isr |= 1;
+                }
+                due
+            }
+            // As a device does that was told nonsense: it wants to be reset, and says so.
+            Err(Unreachable) => {
+                self.registers.status |= NEEDS_RESET;
+                self.registers.isr |= 2;
+                true
+            }
+        }
+    }
+
+    fn serve_all(
+        &mut self,
+        memory: &mut impl Memory,
+        liar: &mut Liar,
+    ) -> Result<bool, Unreachable> {
+        let voice = self.voice();
+        let mut due = false;
+        if let Device::Card(card) = &mut self.device {
+            let Some((receive, rest)) = self.queues.split_first_mut() else {
+                return Ok(false);
+            };
+            if let Some(transmit) = rest.first_mut() {
+                for _ in 0..BATCH {
+                    let Some(chain) = transmit.take(memory)? else {
+                        break;
+                    };
+                    card.transmit(memory, liar, voice, &chain)?;
+                    due |= transmit.give(memory, liar, voice, (chain.head, 0))?;
+                }
+                transmit.ask_for_doorbell(memory, liar, voice)?;
+            }
+            while card.has_frame() {
+                let Some(chain) = receive.take(memory)? else {
+                    break;
+                };
+                let written = card.receive(memory, liar, voice, &chain)?;
+                due |= receive.give(memory, liar, voice, (chain.head, written))?;
+            }
+            receive.ask_for_doorbell(memory, liar, voice)?;
+            return Ok(due);
+        }
+        let Some(queue) = self.queues.first_mut() else {
+            return Ok(false);
+        };
+        for _ in 0..BATCH {
+            let Some(chain) = queue.take(memory)? else {
+                break;
+            };
+            let written = match &mut self.device {
+                Device::Disk(disk) => disk.serve(memory, liar, voice, &chain)?,
+                Device::Entropy(random) => fill(random, memory, liar, voice, &chain)?,
+                Device::Card(_) => 0,
+            };
+            due |= queue.give(memory, liar, voice, (chain.head, written))?;
+        }
+        queue.ask_for_doorbell(memory, liar, voice)?;
+        Ok(due)
+    }
+}
+
+fn accept(registers: &mut Registers, value: u64) {
+    match registers.driver_select {
+        0 => registers.accepted = registers.accepted & !0xffff_ffff | value,
+        1 => registers.accepted = registers.accepted & 0xffff_ffff | value << 32,
+        _ => {}
+    }
+}
+
+/// Random bytes, as many as there is room for, up to a page.
+fn fill(
+    random: &mut Random,
+    memory: &mut impl Memory,
+    liar: &mut Liar,
+    voice: Voice,
+    chain: &Chain,
+) -> Result<u32, Unreachable> {
+    let bytes: Vec<u8> = (0..chain.room().min(4096))
+        .map(|_| random.next().to_le_bytes()[0])
+        .collect();
+    let bytes = disk::spoil(bytes, liar, voice);
+    let written = scatter(memory, &chain.writable, &bytes)?;
+    Ok(u32::try_from(written).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,172 @@
+//! What came of a run, by a judge who does not believe the payload.
+
+use core::fmt;
+
+use crate::plan;
+
+/// How a run ended. The last four must never be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The payload is done, and what it accepted is what honest devices hold.
+    Ok,
+    /// The payload, or boot, says what went wrong.
+    Error,
+    /// The machine stopped for a reason that it names: a fault that a lie of the RMM made.
+    Stop,
+    /// Private bytes were seen in a shared page.
+    Leak,
+    /// No verdict within the budget.
+    Hang,
+    /// Something was accepted that no honest device holds.
+    Corruption,
+    /// A rule of realms was broken, something panicked, or it ended without a word.
+    Violation,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Error,
+        Self::Stop,
+        Self::Leak,
+        Self::Hang,
+        Self::Corruption,
+        Self::Violation,
+    ];
+
+    /// Whether this must never be.
+    #[must_use]
+    pub const fn is_bad(self) -> bool {
+        matches!(
+            self,
+            Self::Leak | Self::Hang | Self::Corruption | Self::Violation
+        )
+    }
+
+    /// What it is called in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Stop => "stop",
+            Self::Leak => "leak",
+            Self::Hang => "hang",
+            Self::Corruption => "corruption",
+            Self::Violation => "violation",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the payload said last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Verdict {
+    #[default]
+    Nothing,
+    Ok,
+    Failed,
+    Panic,
+    Fault,
+}
+
+/// Reads what the guest prints.
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    verdict: Verdict,
+    corrupt: bool,
+}
+
+impl Judge {
+    /// Takes a line of the guest.
+    pub fn line(&mut self, line: &str) {
+        if let Some(said) = line.strip_prefix("payload: ") {
+            self.verdict = match said.strip_prefix("failed: ") {
+                None if said == "ok" => Verdict::Ok,
+                Some(why) if why.starts_with("panic") => Verdict::Panic,
+                Some(why) if why.starts_with("fault") => Verdict::Fault,
+                Some(_) => Verdict::Failed,
+                None => self.verdict,
+            };
+        } else if let Some(said) = line.strip_prefix("victim: ") {
+            self.corrupt |= !is_honest(said).unwrap_or(true);
+        }
+    }
+
+    /// Whether there is a verdict.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.verdict != Verdict::Nothing
+    }
+
+    /// The outcome by what was printed alone. `rmm_lied`: the RMM did not do what it said, and a
+    /// fault in words is all that can be asked for.
+    #[must_use]
+    pub fn outcome(&self, rmm_lied: bool) -> Outcome {
+        match self.verdict {
+            _ if self.corrupt => Outcome::Corruption,
+            Verdict::Ok => Outcome::Ok,
+            Verdict::Failed => Outcome::Error,
+            Verdict::Fault if rmm_lied => Outcome::Stop,
+            Verdict::Nothing if rmm_lied => Outcome::Stop,
+            Verdict::Panic | Verdict::Fault | Verdict::Nothing => Outcome::Violation,
+        }
+    }
+}
+
+/// Whether `DEVICE accepted=BITS digest=D` is what honest devices give; `None` if it is something else.
+fn is_honest(said: &str) -> Option<bool> {
+    let (device, rest) = said.split_once(" accepted=")?;
+    let (accepted, digest) = rest.split_once(" digest=")?;
+    let accepted = u64::from_str_radix(accepted, 16).ok()?;
+    let digest = u64::from_str_radix(digest, 16).ok()?;
+    let right = match device.strip_prefix("disk") {
+        Some(number) => {
+            let number = number.parse().ok()?;
+            plan::digest(accepted, |step| plan::bytes(number, step))
+        }
+        None => plan::digest(accepted, plan::datagram),
+    };
+    Some(right.0 == digest)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::format;
+
+    use super::*;
+
+    fn judge(lines: &[&str]) -> Outcome {
+        let mut judge = Judge::default();
+        lines.iter().for_each(|line| judge.line(line));
+        judge.outcome(false)
+    }
+
+    #[test]
+    fn what_was_accepted_has_to_be_what_honest_devices_hold() {
+        let digest = plan::digest(0b101, |step| plan::bytes(1, step)).0;
+        let good = format!("victim: disk1 accepted=5 digest={digest:x}");
+        assert_eq!(judge(&[&good, "payload: ok"]), Outcome::Ok);
+        let bad = format!("victim: disk1 accepted=7 digest={digest:x}");
+        assert_eq!(judge(&[&bad, "payload: ok"]), Outcome::Corruption);
+        assert_eq!(judge(&[&bad, "payload: failed: x"]), Outcome::Corruption);
+    }
+
+    #[test]
+    fn an_end_without_a_reason_is_no_good_end() {
+        assert_eq!(judge(&[]), Outcome::Violation);
+        assert_eq!(
+            judge(&["payload: failed: panic at a.rs:1: x"]),
+            Outcome::Violation
+        );
+        assert_eq!(judge(&["payload: failed: fault: x"]), Outcome::Violation);
+        assert_eq!(judge(&["payload: failed: no disk"]), Outcome::Error);
+    }
+}

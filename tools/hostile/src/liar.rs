@@ -1,0 +1,231 @@
+//! Says the truth, or not.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::lie::Lie;
+use crate::place::{Part, Place};
+use crate::random::{Random, mix};
+use crate::script::Script;
+
+/// Lies that are kept word for word, so that a run can be told again. More are counted only.
+const KEPT: usize = 4096;
+
+/// What was said at one place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How often something was said.
+    pub said: u32,
+    /// How often that was a lie.
+    pub lies: u32,
+}
+
+/// Stands where a device says something, and says it.
+#[derive(Clone, Debug, Default)]
+pub struct Liar {
+    script: Script,
+    /// The most lies; after that it is honest.
+    most: u32,
+    told: u32,
+    kept: Vec<Lie>,
+    tally: BTreeMap<Place, Tally>,
+}
+
+impl Liar {
+    /// One that follows `script`, and tells `most` lies at most.
+    #[must_use]
+    pub fn new(script: Script, most: u32) -> Self {
+        Self {
+            script,
+            most,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it says anything but the truth.
+    #[must_use]
+    pub fn is_honest(&self) -> bool {
+        self.script == Script::Honest
+    }
+
+    /// Says a number of `bits` bits at `place`, of which `truth` is the true one.
+    pub fn say(&mut self, place: Place, truth: u64, bits: u32) -> u64 {
+        let mask = u64::MAX >> (64 - bits.clamp(1, 64));
+        let lie = self.ask(
+            place,
+            |random| twist(truth, bits, random) & mask,
+            |value| value & mask != truth,
+        );
+        lie.map_or(truth, |value| value & mask)
+    }
+
+    /// Whether to misbehave at `place` now, and how: a number of any size.
+    pub fn misbehave(&mut self, place: Place) -> Option<u64> {
+        self.ask(place, Random::next, |_| true)
+    }
+
+    /// As [`Self::misbehave`], with a number that `make` makes if nobody gave one.
+    pub fn misbehave_with(
+        &mut self,
+        place: Place,
+        make: impl FnOnce(&mut Random) -> u64,
+    ) -> Option<u64> {
+        self.ask(place, make, |_| true)
+    }
+
+    /// Lies told.
+    #[must_use]
+    pub fn told(&self) -> u32 {
+        self.told
+    }
+
+    /// The lies, word for word, as far as they are kept.
+    #[must_use]
+    pub fn lies(&self) -> &[Lie] {
+        &self.kept
+    }
+
+    /// What was said at each place.
+    pub fn tally(&self) -> impl Iterator<Item = (Place, Tally)> {
+        self.tally.iter().map(|(place, tally)| (*place, *tally))
+    }
+
+    /// Lies that `part` told.
+    #[must_use]
+    pub fn told_by(&self, part: Part) -> u32 {
+        let of_part = self.tally.iter().filter(|(place, _)| place.part == part);
+        of_part.map(|(_, tally)| tally.lies).sum()
+    }
+
+    fn ask(
+        &mut self,
+        place: Place,
+        make: impl FnOnce(&mut Random) -> u64,
+        is_lie: impl FnOnce(u64) -> bool,
+    ) -> Option<u64> {
+        if self.is_honest() {
+            return None;
+        }
+        let tally = self.tally.entry(place).or_default();
+        let count = tally.said;
+        tally.said = count.saturating_add(1);
+        let value = match &self.script {
+            Script::Honest => None,
+            Script::Lies(lies) => {
+                let here = lies.iter().find(|l| l.place == place && l.count == count);
+                here.map(|lie| lie.value)
+            }
+            Script::Random(seed) => chosen(*seed, place, count).map(|mut random| make(&mut random)),
+        }?;
+        if !is_lie(value) || self.told >= self.most {
+            return None;
+        }
+        tally.lies += 1;
+        self.told += 1;
+        if self.kept.len() < KEPT {
+            self.kept.push(Lie {
+                place,
+                count,
+                value,
+            });
+        }
+        Some(value)
+    }
+}
+
+/// Whether `seed` lies at `place` this time; then where its numbers come from.
+///
+/// It depends on nothing else, so that a run can be repeated. A seed is honest at most places, so
+/// that the guest gets far enough to meet the lies at the others.
+fn chosen(seed: u64, place: Place, count: u32) -> Option<Random> {
+    let habit = mix(mix(seed ^ 0x6c69_6172) ^ place.number());
+    // One place in four lies, from every second time to every 256th.
+    if !habit.is_multiple_of(4) {
+        return None;
+    }
+    let rarity = 1 + (habit >> 8) % 8;
+    let now = mix(habit ^ mix(u64::from(count).wrapping_add(1)));
+    now.is_multiple_of(1 << rarity).then(|| Random::new(now))
+}
+
+/// A number of `bits` bits that is likely to hurt.
+fn twist(truth: u64, bits: u32, random: &mut Random) -> u64 {
+    let bit = |n: u64| 1u64.wrapping_shl(u32::try_from(n).unwrap_or(0));
+    match random.below(10) {
+        0 => 0,
+        1 => u64::MAX,
+        2 => truth.wrapping_add(1),
+        3 => truth.wrapping_sub(1),
+        4 => truth.wrapping_mul(2),
+        5 => truth / 2,
+        6 => bit(random.below(u64::from(bits))),
+        7 => random.below(256),
+        8 => random.next(),
+        _ => truth ^ bit(random.below(u64::from(bits))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+    use crate::place::Point;
+
+    const STATUS: Place = Place::of(Part::Disk, Point::Status);
+    const LENGTH: Place = Place::of(Part::Disk, Point::UsedLength);
+
+    #[test]
+    fn without_a_script_everything_is_true() {
+        let mut liar = Liar::default();
+        assert!((0..1000).all(|n| liar.say(STATUS, n, 32) == n));
+        assert_eq!(liar.misbehave(STATUS), None);
+        assert_eq!(liar.told(), 0);
+    }
+
+    #[test]
+    fn a_script_lies_where_and_when_it_says() {
+        let script = "disk.status@2=0x40,disk.used-length@0=0x1ffff"
+            .parse()
+            .unwrap();
+        let mut liar = Liar::new(script, 10);
+        assert_eq!(
+            [7, 7, 7, 7].map(|n| liar.say(STATUS, n, 8)),
+            [7, 7, 0x40, 7]
+        );
+        // No wider than what is said there.
+        assert_eq!(liar.say(LENGTH, 1, 16), 0xffff);
+        assert_eq!(liar.told(), 2);
+    }
+
+    #[test]
+    fn the_lies_of_a_seed_told_again_are_the_same_run() {
+        let run = |script: Script| {
+            let mut liar = Liar::new(script, u32::MAX);
+            let said: std::vec::Vec<_> = (0..500)
+                .map(|n| (liar.say(STATUS, n % 7, 8), liar.say(LENGTH, n, 32)))
+                .collect();
+            (said, liar)
+        };
+        let mut lied = 0;
+        for seed in 0..50 {
+            let (said, liar) = run(Script::Random(seed));
+            lied += liar.told();
+            let again = Script::Lies(liar.lies().to_vec());
+            assert_eq!(run(again.to_string().parse().unwrap_or_default()).0, said);
+        }
+        assert!(lied > 1000, "{lied}");
+    }
+
+    #[test]
+    fn after_the_most_it_is_honest() {
+        let mut liar = Liar::new(Script::Random(3), 2);
+        for n in 0..10_000 {
+            for part in Part::ALL {
+                liar.say(Place::of(*part, Point::Isr), n, 8);
+            }
+        }
+        assert_eq!(liar.told(), 2);
+    }
+}
