@@ -9,6 +9,7 @@ use crate::{
     Counters, FramePort, Offload, Received, checksum,
     gate::{Gate, Refusal},
     time,
+    witness::Witness,
 };
 
 /// Most bytes of a frame that we send: an Ethernet header and an MTU of 1500. A larger one works
@@ -30,6 +31,7 @@ pub(crate) struct Device {
     received: Vec<u8>,
     injected: Option<Vec<u8>>,
     gate: Gate,
+    witness: Witness,
     link: Link,
 }
 
@@ -55,6 +57,7 @@ impl Device {
             received: vec![0; MAX_RECEIVED_FRAME],
             injected: None,
             gate: Gate::default(),
+            witness: Witness::default(),
             link: Link {
                 port,
                 frame: vec![0; max_sent],
@@ -98,6 +101,11 @@ impl Device {
         self.injected = Some(frame);
     }
 
+    /// Who was heard.
+    pub fn witness(&mut self) -> &mut Witness {
+        &mut self.witness
+    }
+
     /// What was counted so far.
     pub fn counters(&self) -> Counters {
         self.link.counters
@@ -122,14 +130,16 @@ impl Device {
             self.link.moved = true;
             self.link.counters.received += 1;
             self.link.counters.received_bytes += len as u64;
-            match self
-                .received
-                .get(..len)
-                .map(|frame| self.gate.check(frame, now))
-            {
-                Some(Ok(())) => return Some(len),
-                Some(Err(refusal)) => self.link.count(refusal),
-                None => self.link.counters.bad_length += 1,
+            let Some(frame) = self.received.get(..len) else {
+                self.link.counters.bad_length += 1;
+                continue;
+            };
+            match self.gate.check(frame, now) {
+                Ok(()) => {
+                    self.witness.look(frame);
+                    return Some(len);
+                }
+                Err(refusal) => self.link.count(refusal),
             }
         }
         None

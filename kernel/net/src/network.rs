@@ -11,7 +11,7 @@ use core::{
 use clock::Instant;
 
 use crate::{
-    Error, Lease, TcpBuffers, TcpSocket, UdpSocket, ping,
+    Error, Lease, Reach, TcpBuffers, TcpSocket, UdpSocket, reach,
     resolve::{self, Addresses},
     stack::Shared,
 };
@@ -105,7 +105,20 @@ impl Network {
     ///
     /// [`Error::Unreachable`], [`Error::TimedOut`], [`Error::TooManySockets`].
     pub async fn ping(&self, host: IpAddr, timeout: Duration) -> Result<Duration, Error> {
-        ping::ping(&self.shared, host, self.deadline(timeout)).await
+        match self.reach(host, timeout).await? {
+            Reach::Echo(time) => Ok(time),
+            Reach::BrokenEcho | Reach::Neighbour | Reach::Nobody => Err(Error::TimedOut),
+        }
+    }
+
+    /// Finds out whether the neighbour `host` is there: one that gives no echo may still tell its
+    /// hardware address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreachable`], [`Error::TooManySockets`].
+    pub async fn reach(&self, host: IpAddr, timeout: Duration) -> Result<Reach, Error> {
+        reach::reach(&self.shared, host, self.deadline(timeout)).await
     }
 
     /// Waits for `future`, but no longer than `timeout`; then drops it.

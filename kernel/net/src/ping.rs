@@ -14,6 +14,7 @@ use smoltcp::{
 use crate::{
     Error,
     stack::{Inner, Shared},
+    witness::Echo,
 };
 
 /// What travels with the request, and must come back.
@@ -22,28 +23,45 @@ const PAYLOAD: &[u8] = b"airlock echo request";
 /// Bytes of an ICMP echo header.
 const HEADER: usize = 8;
 
+/// Why no good echo came back.
+pub(crate) enum PingError {
+    /// One came whose checksum is wrong.
+    BrokenEcho,
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for PingError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
 /// Asks `host` for an echo; says how long the answer took.
-pub(crate) async fn ping(
+pub(crate) async fn ask(
     shared: &Shared,
     host: IpAddr,
     deadline: Instant,
-) -> Result<Duration, Error> {
+) -> Result<Duration, PingError> {
     let ping = Ping::open(shared, host)?;
     let started = shared.clock.now();
     shared.with(|inner| ping.ask(inner))?;
-    shared
+    let answer = shared
         .until(deadline, |inner, context| {
+            if inner.witness().saw_broken(ping.echo(), context.waker()) {
+                return Poll::Ready(Err(PingError::BrokenEcho));
+            }
             let socket = inner.sockets.get_mut::<Socket<'_>>(ping.handle);
             while let Ok((message, from)) = socket.recv() {
                 if from == IpAddress::from(host) && ping.is_answer(message) {
-                    return Poll::Ready(());
+                    return Poll::Ready(Ok(()));
                 }
             }
             socket.register_recv_waker(context.waker());
             Poll::Pending
         })
         .await?;
-    Ok(shared.clock.now().since(started))
+    answer.map(|()| shared.clock.now().since(started))
 }
 
 /// One request, and the socket that waits for its answer.
@@ -115,6 +133,14 @@ impl<'a> Ping<'a> {
                 }
                 .emit(&mut packet, &sums);
             }
+        }
+    }
+
+    /// What an answer to this request looks like from outside.
+    fn echo(&self) -> Echo {
+        Echo {
+            host: self.host,
+            ident: self.ident,
         }
     }
 

@@ -10,6 +10,8 @@ use core::fmt;
 pub enum Outcome {
     /// It works.
     Ok,
+    /// It works, in a way that is worth a word.
+    Remark,
     /// It is not there.
     Missing,
     /// It is there, and does not do what it must.
@@ -20,6 +22,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ok => "ok",
+            Self::Remark => "remark",
             Self::Missing => "missing",
             Self::Wrong => "wrong",
         })
@@ -35,7 +38,7 @@ pub struct Row {
     pub outcome: Outcome,
     /// What was seen.
     pub found: String,
-    /// What is likely to be wrong, and what to do; empty where all is well.
+    /// What is likely to be wrong, and what to do; what a remark means; empty where all is well.
     pub cause: &'static str,
 }
 
@@ -52,6 +55,12 @@ impl Diagnosis {
     /// Adds a probe that found all well.
     pub fn ok(&mut self, name: &'static str, found: String) {
         self.add(name, Outcome::Ok, found, "");
+    }
+
+    /// Adds a probe that found all well, and something that a reader should know; `note` says what
+    /// it means.
+    pub fn remark(&mut self, name: &'static str, found: String, note: &'static str) {
+        self.add(name, Outcome::Remark, found, note);
     }
 
     /// Adds a probe of something that is not there.
@@ -80,7 +89,8 @@ impl Diagnosis {
 
     /// Probes that did not find all well.
     pub fn failures(&self) -> impl Iterator<Item = &Row> {
-        self.0.iter().filter(|row| row.outcome != Outcome::Ok)
+        let bad = |row: &&Row| matches!(row.outcome, Outcome::Missing | Outcome::Wrong);
+        self.0.iter().filter(bad)
     }
 
     /// The same as one line of JSON: a list of objects with `name`, `outcome`, `found`, `cause`.
@@ -96,8 +106,12 @@ impl fmt::Display for Diagnosis {
                 f.write_str("\n")?;
             }
             write!(f, "{:<22} {:<8} {}", row.name, row.outcome, row.found)?;
-            if !row.cause.is_empty() {
-                write!(f, "\n{:<31} likely cause: {}", "", row.cause)?;
+            match row.outcome {
+                Outcome::Ok => {}
+                Outcome::Remark => write!(f, "\n{:<31} {}", "", row.cause)?,
+                Outcome::Missing | Outcome::Wrong => {
+                    write!(f, "\n{:<31} likely cause: {}", "", row.cause)?;
+                }
             }
         }
         Ok(())
@@ -166,6 +180,16 @@ mod tests {
              {\"name\":\"entropy\",\"outcome\":\"missing\",\"found\":\"no \\\"RNDR\\\"\\u000a\",\
              \"cause\":\"use -cpu max\"}]"
         );
+    }
+
+    #[test]
+    fn a_remark_is_shown_and_is_no_failure() {
+        let mut diagnosis = Diagnosis::new();
+        diagnosis.remark("router", "no echo".into(), "many routers give none");
+        assert_eq!(diagnosis.failures().count(), 0);
+        let text = diagnosis.to_string();
+        assert!(text.starts_with("router                 remark   no echo"));
+        assert!(text.ends_with("  many routers give none") && !text.contains("likely cause"));
     }
 
     #[test]

@@ -12,26 +12,17 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::cell::RefCell;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 
 use embassy_executor::raw::{Executor, TaskStorage};
 
 use crate::platform::Platform;
-use crate::{Realm, payload, power};
-
-/// Something was woken since the loop came round last: it must not sleep.
-static WOKEN: AtomicBool = AtomicBool::new(false);
-
-/// Keeps the loop from sleeping before it came round again.
-pub fn wake() {
-    WOKEN.store(true, Ordering::Relaxed);
-}
+use crate::{Realm, payload, power, wake};
 
 /// What the executor calls when a task is woken.
 #[unsafe(export_name = "__pender")]
 fn pend(_: *mut ()) {
-    wake();
+    wake::wake();
 }
 
 /// Wakes the loop itself.
@@ -39,7 +30,7 @@ struct Looper;
 
 impl Wake for Looper {
     fn wake(self: Arc<Self>) {
-        wake();
+        wake::wake();
     }
 }
 
@@ -58,7 +49,7 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
     }
     let looper = Waker::from(Arc::new(Looper));
     loop {
-        WOKEN.store(false, Ordering::Relaxed);
+        wake::forget();
         let deadline = platform.poll();
         // SAFETY: there is one CPU and one loop, and no task polls the executor.
         unsafe { executor.poll() };
@@ -69,7 +60,7 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
                 Err(reason) => power::end(Err(&reason)),
             }
         }
-        if !WOKEN.load(Ordering::Relaxed) && !platform.has_work(&looper) {
+        if !wake::is_woken() && !platform.has_work(&looper) {
             platform.sleep(deadline);
         }
     }

@@ -38,13 +38,14 @@ mod refusal;
 mod rmm;
 mod time;
 mod trace;
+mod wake;
 
 pub use airlock_macros::main;
 pub use block::{BlockDevice, Error as DiskError, SECTOR_SIZE};
 pub use counters::{Counters, DeviceCounters, Work};
 pub use error::Error;
 pub use interrupts::Taken;
-pub use net::{Error as NetworkError, Lease, Network, TcpBuffers, TcpSocket, UdpSocket};
+pub use net::{Error as NetworkError, Lease, Network, Reach, TcpBuffers, TcpSocket, UdpSocket};
 pub use plan::{Arguments, Diagnosis};
 pub use realm::{Disk, Facts, Mode, Realm};
 pub use refusal::Refusal;

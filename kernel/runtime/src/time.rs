@@ -9,7 +9,7 @@ use clock::{Clock, Instant};
 use critical_section::Mutex;
 use embassy_time_driver::Driver;
 
-use crate::executor;
+use crate::wake;
 
 embassy_time_driver::time_driver_impl!(static DRIVER: Timers = Timers {
     waiting: Mutex::new(RefCell::new(Vec::new())),
@@ -37,7 +37,7 @@ impl Driver for Timers {
                 Some(_) => {}
                 None => {
                     waiting.push((at, waker.clone()));
-                    executor::wake();
+                    wake::wake();
                 }
             }
         });

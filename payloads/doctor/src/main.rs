@@ -16,7 +16,7 @@ mod realm;
 use alloc::string::String;
 use core::fmt;
 
-use airlock::{Diagnosis, Realm, println};
+use airlock::{Diagnosis, Mode, Realm, println};
 
 #[airlock::main]
 async fn main(realm: Realm) -> Result<(), Unwell> {
@@ -29,7 +29,17 @@ async fn main(realm: Realm) -> Result<(), Unwell> {
     attestation::probe(&realm, &mut diagnosis);
     println!("{diagnosis}");
     println!("doctor: {}", diagnosis.json());
-    Unwell::of(&diagnosis).map_or(Ok(()), Err)
+    Unwell::of(&diagnosis).map_or(Ok(()), Err)?;
+    println!("doctor: all is well, {}", kind(&realm));
+    Ok(())
+}
+
+/// What it is that is well.
+fn kind(realm: &Realm) -> &'static str {
+    match realm.facts().mode {
+        Mode::Realm { .. } => "for a realm",
+        Mode::Machine => "for an ordinary machine, which is no realm",
+    }
 }
 
 /// Some probes did not find all well.

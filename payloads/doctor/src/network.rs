@@ -5,13 +5,14 @@ use alloc::string::String;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use airlock::{DeviceKind, Diagnosis, Network, Realm};
+use airlock::{DeviceKind, Diagnosis, Network, Reach, Realm};
 
 use crate::disk::refused;
 
 const LEASE_PATIENCE: Duration = Duration::from_secs(5);
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 const CARD: &str = "network card";
+const ROUTER: &str = "router";
 
 /// Probes the card, and what lies behind it as far as one step needs the other.
 pub async fn probe(realm: &Realm, diagnosis: &mut Diagnosis) {
@@ -42,15 +43,26 @@ async fn probe_address(network: &Network, diagnosis: &mut Diagnosis) -> Option<I
     }
 }
 
+/// A router need not answer pings, so one that is there in another way is worth a remark.
 async fn probe_router(network: &Network, router: IpAddr, diagnosis: &mut Diagnosis) {
-    match network.ping(router, PING_PATIENCE).await {
-        Ok(time) => {
-            let found = format!("{router} answers in {} us", time.as_micros());
-            diagnosis.ok("router", found);
+    let seen = network.reach(router, PING_PATIENCE).await;
+    let found = match &seen {
+        Ok(reach) => format!("{router} {reach}"),
+        Err(error) => format!("{router}: {error}"),
+    };
+    match seen {
+        Ok(Reach::Echo(_)) => diagnosis.ok(ROUTER, found),
+        Ok(Reach::BrokenEcho) => {
+            let note = "lkvm's user network does so; nothing else depends on it";
+            diagnosis.remark(ROUTER, found, note);
         }
-        Err(error) => {
-            let cause = "the router drops ICMP echo, or the address is wrong";
-            diagnosis.missing("router", format!("{router}: {error}"), cause);
+        Ok(Reach::Neighbour) => {
+            let note = "many routers drop pings; nothing else depends on it";
+            diagnosis.remark(ROUTER, found, note);
+        }
+        Ok(Reach::Nobody) | Err(_) => {
+            let cause = "the router's address is wrong, or nothing sent arrives";
+            diagnosis.missing(ROUTER, found, cause);
         }
     }
 }

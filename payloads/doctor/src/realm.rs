@@ -14,10 +14,10 @@ pub fn probe(realm: &Realm, diagnosis: &mut Diagnosis) {
         ..
     } = facts.mode
     else {
-        diagnosis.missing(
+        diagnosis.remark(
             "realm",
             format!("{facts}"),
-            "the VMM started an ordinary machine; lkvm needs --realm, and the kernel RME",
+            "an ordinary machine: the host sees everything. For a realm, lkvm needs --realm, and its kernel RME",
         );
         return;
     };

@@ -1,12 +1,13 @@
 //! Why the file is not on the disk.
 
 use core::fmt;
+use core::net::SocketAddr;
 
-use airlock::Error as Runtime;
+use airlock::{Error as Runtime, NetworkError};
 
-use crate::store::Digest;
+use crate::digest::Digest;
 
-type Http = http::Error<airlock::NetworkError>;
+type Http = http::Error<NetworkError>;
 
 /// Why the file is not on the disk.
 #[derive(Debug)]
@@ -24,6 +25,13 @@ pub enum Error {
     },
     /// The runtime, the network or the disk.
     Runtime(Runtime),
+    /// There is no connection to the server.
+    Connect {
+        /// Its address.
+        server: SocketAddr,
+        /// Why.
+        error: NetworkError,
+    },
     /// The server does not speak HTTP, or stopped in the middle.
     Http(Http),
     /// The server does not give the file.
@@ -64,6 +72,15 @@ impl fmt::Display for Error {
             Self::Deadline => f.write_str("fetch.deadline= is not a number of seconds"),
             Self::TooLate { seconds } => write!(f, "not done within {seconds} s"),
             Self::Runtime(error) => error.fmt(f),
+            Self::Connect {
+                server,
+                error: NetworkError::TimedOut,
+            } => write!(
+                f,
+                "{server} did not answer in time; is the server running, and does fetch.url= say where? \
+                 (lkvm's user network never says that nobody listens)"
+            ),
+            Self::Connect { server, error } => write!(f, "{server}: {error}"),
             Self::Http(error) => error.fmt(f),
             Self::Status { status } => write!(f, "the server answers with status {status}"),
             Self::NoDigest => f.write_str("the server announces no sha256 of the file"),
@@ -94,8 +111,8 @@ impl From<Runtime> for Error {
     }
 }
 
-impl From<airlock::NetworkError> for Error {
-    fn from(error: airlock::NetworkError) -> Self {
+impl From<NetworkError> for Error {
+    fn from(error: NetworkError) -> Self {
         Self::Runtime(Runtime::Network(error))
     }
 }

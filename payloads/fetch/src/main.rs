@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod digest;
 mod error;
 mod store;
 mod url;
@@ -22,8 +23,8 @@ use core::time::Duration;
 use airlock::{Disk, Network, Realm, println};
 use http::{Request, Response};
 
+use crate::digest::Digest;
 use crate::error::Error;
-use crate::store::Digest;
 use crate::url::Url;
 
 /// How long a server of addresses may take.
@@ -52,8 +53,11 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
     let url = Url::parse(url).ok_or(Error::BadUrl)?;
     let disk = realm.disk()?;
     if let Some(gateway) = configure(realm, network).await? {
-        let time = network.ping(gateway, PING_PATIENCE).await?.as_micros();
-        println!("fetch: gateway {gateway} answers in {time} us");
+        // A courtesy, no condition: what decides is whether the server can be reached.
+        match network.reach(gateway, PING_PATIENCE).await {
+            Ok(reach) => println!("fetch: gateway {gateway} {reach}"),
+            Err(error) => println!("fetch: gateway {gateway}: {error}"),
+        }
     }
     let began = realm.now();
     let mut response = get(network, &url).await?;
@@ -95,7 +99,9 @@ async fn configure(realm: &Realm, network: &Network) -> Result<Option<core::net:
 async fn get(network: &Network, url: &Url<'_>) -> Result<Response<airlock::TcpSocket>, Error> {
     let addresses = network.resolve(url.host, NAME_PATIENCE).await?;
     let address = addresses.first().ok_or(Error::BadUrl)?;
-    let socket = network.connect(SocketAddr::new(address, url.port)).await?;
+    let server = SocketAddr::new(address, url.port);
+    let connected = network.connect(server).await;
+    let socket = connected.map_err(|error| Error::Connect { server, error })?;
     let request = Request::get(url.authority, url.path);
     let response = http::send(socket, &request).await?;
     match response.status() {

@@ -2,7 +2,6 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
 
 use airlock::{BlockDevice, Disk, SECTOR_SIZE};
 use embassy_futures::join::join;
@@ -10,38 +9,11 @@ use embedded_io_async::Read;
 use http::Response;
 use sha2::{Digest as _, Sha256};
 
+use crate::digest::Digest;
 use crate::error::Error;
 
 /// Bytes that are on their way at once, twice: while one half is written, the other is filled.
 const CHUNK: usize = 128 * 1024;
-
-/// A SHA-256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    /// Reads 64 hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if text.len() != 64 {
-            return None;
-        }
-        for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-        }
-        Some(Self(bytes))
-    }
-
-    fn of(hash: Sha256) -> Self {
-        Self(hash.finalize().into())
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// Writes the body to the disk from sector 0 on, and flushes. Says how long it is, and its digest.
 pub async fn receive<S>(response: &mut Response<S>, disk: &Disk) -> Result<(u64, Digest), Error>
@@ -72,7 +44,7 @@ where
         return Err(Error::Empty);
     }
     disk.flush().await?;
-    Ok((len, Digest::of(hash)))
+    Ok((len, Digest::new(hash)))
 }
 
 /// Fills `into` as far as the body goes; says how far.
@@ -102,5 +74,5 @@ pub async fn read_back(disk: &Disk, len: u64) -> Result<Digest, Error> {
         hash.update(chunk.get(..wanted).unwrap_or_default());
         at += wanted as u64;
     }
-    Ok(Digest::of(hash))
+    Ok(Digest::new(hash))
 }

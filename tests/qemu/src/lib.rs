@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod flood;
+pub mod gateway;
 mod images;
 mod turns;
 

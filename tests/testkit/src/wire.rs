@@ -1,6 +1,7 @@
 //! An Ethernet in memory: a hub with ports, a clock that jumps, and bad luck on demand.
 
 mod dhcp;
+mod poor_router;
 mod router;
 mod world;
 
@@ -10,6 +11,7 @@ use clock::{Clock, Instant};
 use net::{FramePort, Offload, Offloads, Received};
 
 pub use dhcp::{DhcpServer, Offer, Refuses};
+pub use poor_router::{Manner, PoorRouter, echo, is_ping};
 pub use router::Advertisement;
 pub use world::{FakeClock, Responder, World};
 

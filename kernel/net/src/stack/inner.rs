@@ -23,6 +23,7 @@ use crate::{
     device::Device,
     time,
     timers::{Timer, Timers},
+    witness::Witness,
 };
 
 use super::quiet_router::QuietRouter;
@@ -189,6 +190,11 @@ impl Inner {
 
     pub fn counters(&self) -> Counters {
         self.device.counters()
+    }
+
+    /// Who was heard, for messages.
+    pub fn witness(&mut self) -> &mut Witness {
+        self.device.witness()
     }
 
     /// Most bytes of an IP packet that we send.

@@ -1,6 +1,9 @@
 //! The doctor: all well on a good stack, and with a seeded fault the right row says so.
 
+use airlock_cli::serve::Content;
+use qemu_tests::gateway::{BOOT_ARGUMENTS, Gateway, Pings};
 use qemu_tests::{Boot, Outcome, Verdict};
+use testkit::wire::Manner;
 
 /// A network that a card of our own choice is plugged into.
 const NETWORK: [&str; 4] = ["--qemu-arg", "-netdev", "--qemu-arg", "user,id=own"];
@@ -56,6 +59,26 @@ fn all_is_well_under_the_monitor() {
     ] {
         assert_eq!(row(&outcome, name).0, "ok", "{name}");
     }
+}
+
+#[test]
+fn an_ordinary_machine_is_well_for_what_it_is() {
+    let outcome = Boot::machine("doctor").run_ok();
+    assert_eq!(row(&outcome, "realm").0, "remark");
+    let verdict = "doctor: all is well, for an ordinary machine, which is no realm";
+    assert!(outcome.console.find(verdict).is_some());
+}
+
+#[test]
+fn a_router_that_answers_pings_wrongly_is_a_remark_that_names_the_checksum() {
+    let content = Content::generate(1, 1);
+    let pings = Pings::Answered(Manner::WrongChecksum);
+    let gateway = Gateway::start(pings, &content).expect("ports on loopback");
+    let words = ["--net", gateway.network(), "--append", BOOT_ARGUMENTS];
+    let outcome = doctor(&words);
+    assert_eq!(outcome.verdict, Verdict::Ok, "{}", outcome.verdict);
+    assert_eq!(row(&outcome, "router").0, "remark");
+    assert!(outcome.console.find("has a wrong checksum").is_some());
 }
 
 #[test]

@@ -9,4 +9,5 @@ mod hostile_devices;
 mod keyrelease;
 mod main_job;
 mod monitor_lies;
+mod poor_networks;
 mod rogue;
