@@ -17,14 +17,16 @@ mod endpoint;
 mod error;
 mod exchange;
 mod key;
+mod limits;
 pub mod messages;
 mod sockets;
 mod wrapping;
 
-pub use client::{Client, Limits, Released};
+pub use client::{Client, Released};
 pub use connector::{ConnectError, Connector};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Error, Step};
 pub use key::Key;
+pub use limits::Limits;
 pub use messages::{Fault, Refusal};
 pub use wrapping::Wrapping;

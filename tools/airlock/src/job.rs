@@ -7,6 +7,7 @@ use crate::keyrelease::KeyRelease;
 use crate::machine::Machine;
 use crate::network::Network;
 use crate::report::Report;
+use crate::serve::Behaviour;
 use crate::units::MIB;
 use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
@@ -14,6 +15,10 @@ use std::path::Path;
 
 /// Bytes of the disk that `doctor` is lent.
 const DISK: u64 = 16 * MIB;
+/// Options that describe the key broker of this run, and mean nothing without one.
+const BROKERS: [&str; 3] = ["--reference-image", "--reference-append", "--dump-evidence"];
+/// Options that describe the file server of this run.
+const SERVERS: [&str; 2] = ["--serve", "--seed"];
 const NO_BROKER: &str = "the payload keybroker has nobody to ask with --net none; leave it out";
 
 /// The host's side of a run.
@@ -32,12 +37,12 @@ impl Job {
     /// # Errors
     /// No port is free, or there is no room for a disk.
     pub fn prepare(options: &RunOptions, folder: &Path, machine: &mut Machine) -> Result<Self> {
-        let given = |key: &str| options.append.contains(key);
-        let online = options.net != Network::None;
+        let kind = Kind::of(options);
+        check_options(options, kind)?;
         match options.payload_name() {
-            "fetch" if online && !given("fetch.url=") => Self::fetch(options, folder, machine),
-            "keybroker" if !given("keybroker.url=") => {
-                ensure!(online, WrongArguments(String::from(NO_BROKER)));
+            _ if kind == Kind::Fetch => Self::fetch(options, folder, machine),
+            _ if kind == Kind::KeyRelease => {
+                ensure!(online(options), WrongArguments(String::from(NO_BROKER)));
                 let job = KeyRelease::prepare(options, &machine.image)?;
                 machine.append = job.boot_arguments(&machine.append);
                 Ok(Self::KeyRelease(job))
@@ -82,6 +87,125 @@ impl Job {
             Self::Fetch(job) => job.check().map(Some),
             Self::KeyRelease(job) if mode == Mode::Realm => job.check(report).map(Some),
             Self::KeyRelease(_) | Self::None => Ok(None),
+        }
+    }
+}
+
+/// What the payload needs of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing, or a disk at most.
+    Other,
+    /// A file server.
+    Fetch,
+    /// A key broker.
+    KeyRelease,
+}
+
+impl Kind {
+    /// Who names a server of his own needs none of ours.
+    fn of(options: &RunOptions) -> Self {
+        let given = |key: &str| {
+            options
+                .append
+                .split_whitespace()
+                .any(|word| word.starts_with(key))
+        };
+        match options.payload_name() {
+            "fetch" if online(options) && !given("fetch.url=") => Self::Fetch,
+            "keybroker" if !given("keybroker.url=") => Self::KeyRelease,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn online(options: &RunOptions) -> bool {
+    options.net != Network::None
+}
+
+/// Refuses options that would be ignored: who gives one believes that it did something.
+fn check_options(options: &RunOptions, kind: Kind) -> Result<()> {
+    let given = [
+        options.reference_image.is_some(),
+        options.reference_append.is_some(),
+        options.dump_evidence.is_some(),
+    ];
+    let broker = given
+        .iter()
+        .position(|given| *given)
+        .and_then(|at| BROKERS.get(at));
+    if let Some(option) = broker.filter(|_| kind != Kind::KeyRelease) {
+        return Err(ignored(
+            option,
+            "key broker",
+            "payload keybroker without keybroker.url=",
+        ));
+    }
+    let given = [options.serve != Behaviour::Honest, options.seed.is_some()];
+    let server = given
+        .iter()
+        .position(|given| *given)
+        .and_then(|at| SERVERS.get(at));
+    if let Some(option) = server.filter(|_| kind != Kind::Fetch) {
+        return Err(ignored(
+            option,
+            "file server",
+            "payload fetch without fetch.url=",
+        ));
+    }
+    Ok(())
+}
+
+fn ignored(option: &str, whose: &str, when: &str) -> anyhow::Error {
+    let text = format!("{option} is for the {whose} that `airlock run` starts: for the {when}");
+    WrongArguments(text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Arguments, Command};
+    use clap::Parser;
+
+    fn checked(line: &[&str]) -> Result<()> {
+        let words = [&["airlock", "run"], line].concat();
+        match Arguments::try_parse_from(words).unwrap().command {
+            Command::Run(options) => check_options(&options, Kind::of(&options)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_of_a_broker_that_does_not_run_are_refused() {
+        for option in BROKERS {
+            checked(&[option, "x"]).unwrap();
+            let elsewhere = [
+                "--append",
+                "keybroker.url=http://10.0.2.2:8088",
+                option,
+                "x",
+            ];
+            for line in [&elsewhere[..], &["--payload", "hello", option, "x"]] {
+                let error = checked(line).unwrap_err();
+                assert!(error.is::<WrongArguments>(), "{error}");
+                let text = error.to_string();
+                assert!(
+                    text.contains(option) && text.contains("keybroker.url="),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn options_of_a_file_server_that_does_not_run_are_refused() {
+        for line in [["--serve", "short"], ["--seed", "7"]] {
+            checked(&[&["--payload", "fetch"], &line[..]].concat()).unwrap();
+            let error = checked(&line).unwrap_err().to_string();
+            assert!(
+                error.contains(line[0]) && error.contains("fetch.url="),
+                "{error}"
+            );
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::units::MIB;
 use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Memory of the monitor, below the guest's.
@@ -16,12 +17,13 @@ const GUEST_IMAGE: u64 = 0x4420_0000;
 const BARE_IMAGE: u64 = 0x4020_0000;
 /// The last page below it holds the few instructions that enter it.
 const BARE_ENTRY: u64 = 0x401f_f000;
-/// Smallest memory of the guest: what its image and its device tree need in QEMU.
-const SMALLEST: u64 = 16 * MIB;
-/// Largest, in a plain machine: below 4 GiB, where `highmem=off` leaves room for it.
-const LARGEST: u64 = 2048 * MIB;
-/// Largest, in a realm: what the monitor's tables reach.
-const LARGEST_REALM: u64 = 1024 * MIB;
+/// Memory of the guest in a plain machine: from what the smallest image and its device tree need in QEMU
+/// to what the PCI windows leave where they are.
+const PLAIN: RangeInclusive<u64> = 5 * MIB..=255 * 1024 * MIB;
+/// With everything below 4 GiB.
+const PLAIN_NARROW: RangeInclusive<u64> = 5 * MIB..=3 * 1024 * MIB;
+/// In a realm: from what the monitor's layout needs to what its tables reach.
+const REALM: RangeInclusive<u64> = 16 * MIB..=1024 * MIB;
 
 /// Everything that QEMU is told.
 #[derive(Clone, Debug)]
@@ -87,17 +89,18 @@ impl Machine {
     }
 
     fn check_memory(&self) -> Result<()> {
-        let largest = match self.mode {
-            Mode::Realm => LARGEST_REALM,
-            Mode::Vm => LARGEST,
+        // The tables of the monitor have blocks of 2 MiB.
+        let (range, unit, of) = match self.mode {
+            Mode::Realm => (REALM, 2 * MIB, "an even number of MiB"),
+            Mode::Vm if self.narrow => (PLAIN_NARROW, MIB, "whole MiB"),
+            Mode::Vm => (PLAIN, MIB, "whole MiB"),
         };
-        let possible = (SMALLEST..=largest).contains(&self.memory);
         ensure!(
-            possible && self.memory.is_multiple_of(2 * MIB),
+            range.contains(&self.memory) && self.memory.is_multiple_of(unit),
             WrongArguments(format!(
-                "--memory must be an even number of MiB from {}M to {}M",
-                SMALLEST / MIB,
-                largest / MIB
+                "--memory must be {of} from {}M to {}M",
+                range.start() / MIB,
+                range.end() / MIB
             ))
         );
         Ok(())
@@ -349,9 +352,14 @@ mod tests {
     #[test]
     fn memory_out_of_range_is_told_with_the_range() {
         for (mode, memory, range) in [
-            (Mode::Vm, 8 * MIB, "16M to 2048M"),
-            (Mode::Vm, 17 * MIB, "16M to 2048M"),
-            (Mode::Vm, 4096 * MIB, "16M to 2048M"),
+            (Mode::Vm, 4 * MIB, "5M to 261120M"),
+            (Mode::Vm, 5 * MIB + 4096, "whole MiB from 5M to 261120M"),
+            (Mode::Vm, 261_121 * MIB, "5M to 261120M"),
+            (
+                Mode::Realm,
+                17 * MIB,
+                "an even number of MiB from 16M to 1024M",
+            ),
             (Mode::Realm, 0, "16M to 1024M"),
             (Mode::Realm, 2048 * MIB, "16M to 1024M"),
         ] {

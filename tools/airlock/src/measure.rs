@@ -1,5 +1,6 @@
 //! `airlock measure`: the RIM that an image must have, from the file alone.
 
+mod corim;
 mod tree;
 
 use crate::image;
@@ -80,20 +81,20 @@ pub struct MeasureOptions {
     /// The hash algorithm; without it, the one that the monitor takes.
     #[arg(long, value_enum)]
     pub hash: Option<Hash>,
-    /// Breakpoints, as ID_AA64DFR0_EL1 has them: number minus 1.
-    #[arg(long, value_name = "N")]
+    /// Breakpoints minus 1, from 0 to 15: the field BRPs of ID_AA64DFR0_EL1 as the realm reads it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=15))]
     pub bps: Option<u8>,
-    /// Watchpoints, as ID_AA64DFR0_EL1 has them: number minus 1.
-    #[arg(long, value_name = "N")]
+    /// Watchpoints minus 1, from 0 to 15: the field WRPs of ID_AA64DFR0_EL1 as the realm reads it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=15))]
     pub wps: Option<u8>,
     /// Address bits of the realm, shared half included; without it, what the monitor takes.
     #[arg(long, value_name = "BITS")]
     pub width: Option<u8>,
-    /// PMU counters, for a realm with a PMU.
-    #[arg(long, value_name = "N")]
+    /// PMU counters, from 0 to 31, for a realm with a PMU.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=31))]
     pub pmu_counters: Option<u8>,
-    /// SVE vector length in quadwords minus 1, for a realm with SVE.
-    #[arg(long, value_name = "N")]
+    /// SVE vector length in quadwords minus 1, from 0 to 15, for a realm with SVE.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=15))]
     pub sve_vl: Option<u8>,
     /// The order of lkvm's steps.
     #[arg(long, value_enum, default_value = "newest")]
@@ -104,6 +105,9 @@ pub struct MeasureOptions {
     /// Writes the reference values of a key broker there, as JSON.
     #[arg(long, value_name = "FILE")]
     pub reference_values: Option<PathBuf>,
+    /// Writes them there as a CoRIM, which a Veraison service can be provisioned with.
+    #[arg(long, value_name = "FILE")]
+    pub corim: Option<PathBuf>,
 }
 
 /// What an image must measure.
@@ -123,6 +127,9 @@ pub struct Measurements {
 /// A file cannot be read or written, or something that is measured is not known.
 pub fn measure(options: &MeasureOptions) -> Result<()> {
     let measurements = compute(options)?;
+    for warning in warnings(options)? {
+        eprintln!("airlock: warning: {warning}");
+    }
     if options.explain {
         for (number, event) in measurements.events.iter().enumerate() {
             println!("{number:6} {event}");
@@ -135,11 +142,35 @@ pub fn measure(options: &MeasureOptions) -> Result<()> {
     if let Some(rem1) = measurements.rem1 {
         println!("rem1 hex {rem1}");
     }
+    let write = |file: &PathBuf, content: &[u8]| {
+        std::fs::write(file, content).with_context(|| format!("cannot write {}", file.display()))
+    };
     if let Some(file) = &options.reference_values {
-        std::fs::write(file, reference_values(&[rim]))
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        write(file, reference_values(&[rim]).as_bytes())?;
+    }
+    if let Some(file) = &options.corim {
+        write(file, &corim::corim(&measurements))?;
+        println!("corim profile {}", corim::PROFILE);
     }
     Ok(())
+}
+
+/// What makes a number that was computed well worth little.
+fn warnings(options: &MeasureOptions) -> Result<Vec<String>> {
+    let Some(path) = &options.dtb else {
+        return Ok(Vec::new());
+    };
+    let dtb = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(tree::seeds(&dtb)
+        .iter()
+        .map(|seed| {
+            format!(
+                "{} has /chosen/{seed}, which is another one at each start, so no second realm has this \
+                 RIM; start and dump QEMU with -machine virt,dtb-randomness=off (lkvm: without --kaslr-seed)",
+                path.display()
+            )
+        })
+        .collect())
 }
 
 /// Computes what the image of `options` must measure.
@@ -163,7 +194,14 @@ pub fn compute(options: &MeasureOptions) -> Result<Measurements> {
     let layout = layout(options, &files)?;
     let dtb = files.dtb.filter(|_| options.vmm != Vmm::Monitor);
     let in_tree = dtb.map(|dtb| tree::check(dtb, options, &layout));
-    let arguments = in_tree.transpose()?.or_else(|| options.append.clone());
+    // The monitor gives the guest what `airlock run` gives it: no blanks around it.
+    let given = || {
+        options
+            .append
+            .as_deref()
+            .map(|append| append.trim().to_owned())
+    };
+    let arguments = in_tree.transpose()?.or_else(given);
     let rules = match options.rmm {
         Rules::V1_0 => Rmm::V1_0,
         Rules::V2_0 => Rmm::V2_0,
@@ -248,7 +286,8 @@ fn debug_fields(options: &MeasureOptions) -> Result<(u8, u8)> {
             ensure!(
                 options.bps.is_some() && options.wps.is_some(),
                 "breakpoints and watchpoints are measured and depend on the host: \
-                 give --bps N and --wps N, the fields BRPs and WRPs of its ID_AA64DFR0_EL1"
+                 give --bps N and --wps N, the fields BRPs and WRPs (number minus 1) of \
+                 ID_AA64DFR0_EL1 as a realm on it reads them"
             );
             (0, 0)
         }

@@ -175,7 +175,7 @@ fn machine(options: &RunOptions) -> Machine {
         image: PathBuf::new(),
         monitor: None,
         monitor_options: options.monitor.clone(),
-        append: options.append.clone(),
+        append: options.append.trim().to_owned(),
         disks: options.disk.clone(),
         net: options.net.clone(),
         forwards: options.forward.clone(),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
-use log::{info, warn};
+use log::{info, trace, warn};
 use rand_core::{Rng, UnwrapErr};
 use token::verify::{Appraisal, PlatformKey, Policy, appraise};
 use token::{CHALLENGE_SIZE, Token};
@@ -13,6 +13,7 @@ use token::{CHALLENGE_SIZE, Token};
 use crate::binding::bound_challenge;
 use crate::challenge::{Challenges, MOCK_CHALLENGE, Open};
 use crate::protocol::{KeyRequest, read_evidence};
+use crate::show::show_token;
 use crate::wrapping::WrappingKey;
 use crate::{Key, KeyStore, Refusal};
 
@@ -85,14 +86,20 @@ impl Broker {
 
     /// Takes a request for the key `name`, whose body is JSON with a public key.
     ///
+    /// A name that no key has is given a challenge like any other: that there is no such key is told to
+    /// whoever answers it, in the one place where the demonstration's client shows a reason.
+    ///
     /// # Errors
     ///
     /// [`Refusal`] says why there is no challenge.
     pub fn request(&self, name: &str, body: &[u8], now: Instant) -> Result<Issued, Refusal> {
-        let key = self.config.keys.get(name).ok_or(Refusal::UnknownKey)?;
+        if !KeyStore::can_name(name) {
+            return Err(Refusal::UnknownKey);
+        }
         let request = KeyRequest::read(body)?;
         let wrapping = WrappingKey::read(&request.pubkey)?;
-        if key.secret.len() > wrapping.capacity() {
+        let key = self.config.keys.get(name);
+        if key.is_some_and(|key| key.secret.len() > wrapping.capacity()) {
             return Err(Refusal::SecretTooLong);
         }
         let mut rng = UnwrapErr(SysRng);
@@ -103,7 +110,7 @@ impl Broker {
             nonce = bound_challenge(random, name, &request.pubkey);
         }
         let purpose = Purpose {
-            key: key.name.clone(),
+            key: name.to_owned(),
             wrapping,
         };
         let id = self.lock().issue(nonce, purpose, now, &mut rng);
@@ -119,11 +126,15 @@ impl Broker {
     /// [`Refusal`] says why there is no key.
     pub fn submit(&self, id: u32, body: &[u8], now: Instant) -> Result<Vec<u8>, Refusal> {
         let open = self.lock().take(id, now).ok_or(Refusal::UnknownChallenge)?;
-        let key = self.config.keys.get(&open.purpose.key);
-        let key = key.ok_or(Refusal::UnknownKey)?;
         let evidence = read_evidence(body)?;
         self.keep(id, &evidence);
+        let key = self.config.keys.get(&open.purpose.key);
+        let key = key.ok_or(Refusal::UnknownKey)?;
         let token = Token::decode(&evidence).map_err(Refusal::Evidence)?;
+        trace!(
+            "Evidence submitted for challenge {id}:\n{}",
+            show_token(&token)
+        );
         let appraisal = appraise(&token, &self.policy(key, &open));
         self.tell(id, key, &appraisal);
         match appraisal.refusal() {

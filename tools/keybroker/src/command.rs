@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use log::warn;
 use token::verify::{PlatformKey, Policy, appraise};
 use token::{CHALLENGE_SIZE, Token};
@@ -12,8 +12,8 @@ use token::{CHALLENGE_SIZE, Token};
 use crate::encoding::{from_base64url, from_hex};
 use crate::policy::KeyPolicy;
 use crate::{
-    BrokerConfig, KeyStore, Limits, Server, ServerConfig, read_endorsements, read_reference_values,
-    show_token, show_verdicts, test_platform_key,
+    BrokerConfig, Form, KeyStore, Limits, Server, ServerConfig, read_endorsements,
+    read_reference_values, show_token, show_verdicts, test_platform_key,
 };
 
 /// Releases keys to realms that prove what they are.
@@ -40,6 +40,12 @@ pub enum Command {
         /// The token: CBOR, or base64url text of it.
         token: PathBuf,
     },
+    /// Prints the test monitor's platform for another verifier: its identifiers, its public key.
+    TestPlatform {
+        /// In which form.
+        #[arg(long, value_enum, default_value_t)]
+        form: Form,
+    },
 }
 
 /// Whom to trust.
@@ -48,7 +54,8 @@ pub struct TrustOptions {
     /// Initial measurements that are good: {"reference-values": ["base64", ...]}.
     #[arg(long, value_name = "FILE")]
     pub reference_values: Option<PathBuf>,
-    /// Public keys that may sign platform tokens: a JSON Web Key, or a set of them.
+    /// Public keys that may sign platform tokens: a JSON Web Key, a set of them, or Veraison's
+    /// trust-anchor store.
     #[arg(long, value_name = "FILE")]
     pub endorsements: Option<PathBuf>,
     /// Also trusts the test monitor, whose keys everybody knows.
@@ -80,9 +87,9 @@ pub struct ServeOptions {
     /// Keeps the evidence that clients send there: evidence-ID.cbor.
     #[arg(long, value_name = "DIR")]
     pub dump_evidence_cbor: Option<PathBuf>,
-    /// Logs each request.
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// Logs each request; twice, the claims of each token as well.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
     /// Logs warnings only.
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,

@@ -1,34 +1,19 @@
 //! Endorsements: the public keys that may sign platform tokens.
 
-use anyhow::{Context, Result, anyhow, ensure};
-use serde::Deserialize;
+use std::slice;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde_json::Value;
 use token::verify::{PlatformKey, PublicKey};
 use token::{SignatureAlgorithm, test_platform};
 
 use crate::encoding::{from_base64url, from_hex};
+use crate::json;
 
-/// A set of keys, or one key alone.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum File {
-    Set { keys: Vec<Jwk> },
-    One(Jwk),
-}
+const FORM: &str = "this is no JSON Web Key, no set of them ({\"keys\": […]}), and no trust-anchor store \
+     ([{\"pkey\": JWK, \"implementation-id\": HEX, \"instance-id\": HEX}, …])";
 
-/// A JSON Web Key. The two identifiers, in hexadecimal digits, are ours: they narrow what it is for.
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    crv: String,
-    x: String,
-    y: String,
-    #[serde(rename = "implementation-id")]
-    implementation_id: Option<String>,
-    #[serde(rename = "instance-id")]
-    instance_id: Option<String>,
-}
-
-/// Reads endorsements: a JSON Web Key, or a set of them.
+/// Reads endorsements: a JSON Web Key, a set of them, or the trust-anchor store of Veraison's tools.
 ///
 /// A key with `implementation-id` or `instance-id` (hexadecimal) is good for these platforms only.
 ///
@@ -36,13 +21,14 @@ struct Jwk {
 ///
 /// Says which key is not as it should be.
 pub fn read_endorsements(json: &str) -> Result<Vec<PlatformKey>> {
-    let file: File = serde_json::from_str(json).context("neither a JWK nor a set of them")?;
-    let keys = match file {
-        File::Set { keys } => keys,
-        File::One(key) => vec![key],
+    let file = json::read(json)?;
+    let keys = match (&file, file.get("keys")) {
+        (_, Some(Value::Array(keys))) | (Value::Array(keys), _) => keys.as_slice(),
+        (Value::Object(_), None) => slice::from_ref(&file),
+        _ => bail!(FORM),
     };
     let keys = keys.iter().enumerate();
-    keys.map(|(at, key)| key.read().with_context(|| format!("key {}", at + 1)))
+    keys.map(|(at, key)| read_key(key).with_context(|| format!("key {}", at + 1)))
         .collect()
 }
 
@@ -62,24 +48,31 @@ pub fn test_platform_key() -> PlatformKey {
     }
 }
 
-impl Jwk {
-    fn read(&self) -> Result<PlatformKey> {
-        ensure!(self.kty == "EC", "kty is not EC");
-        let (algorithm, size) = match self.crv.as_str() {
-            "P-256" => (SignatureAlgorithm::Es256, 32),
-            "P-384" => (SignatureAlgorithm::Es384, 48),
-            "P-521" => (SignatureAlgorithm::Es512, 66),
-            _ => anyhow::bail!("crv is not P-256, P-384 or P-521"),
-        };
-        let x = coordinate(&self.x, size)?;
-        let y = coordinate(&self.y, size)?;
-        let point = [&[4], x.as_slice(), y.as_slice()].concat();
-        Ok(PlatformKey {
-            public_key: PublicKey::from_point(algorithm, &point)?,
-            implementation_id: identifier(self.implementation_id.as_deref(), "implementation-id")?,
-            instance_id: identifier(self.instance_id.as_deref(), "instance-id")?,
-        })
-    }
+/// Reads a JSON Web Key with its identifiers, or an entry of a store, where it is called `pkey`.
+fn read_key(entry: &Value) -> Result<PlatformKey> {
+    let key = entry.get("pkey").unwrap_or(entry);
+    ensure!(key.is_object(), FORM);
+    ensure!(text(key, "kty")? == "EC", "kty is not EC");
+    let (algorithm, size) = match text(key, "crv")? {
+        "P-256" => (SignatureAlgorithm::Es256, 32),
+        "P-384" => (SignatureAlgorithm::Es384, 48),
+        "P-521" => (SignatureAlgorithm::Es512, 66),
+        _ => bail!("crv is not P-256, P-384 or P-521"),
+    };
+    let x = coordinate(text(key, "x")?, size)?;
+    let y = coordinate(text(key, "y")?, size)?;
+    let point = [&[4], x.as_slice(), y.as_slice()].concat();
+    Ok(PlatformKey {
+        public_key: PublicKey::from_point(algorithm, &point)?,
+        implementation_id: identifier(entry, "implementation-id")?,
+        instance_id: identifier(entry, "instance-id")?,
+    })
+}
+
+/// The text called `name`, which a key must have.
+fn text<'a>(key: &'a Value, name: &str) -> Result<&'a str> {
+    let value = key.get(name).and_then(Value::as_str);
+    value.with_context(|| format!("there is no text called {name}"))
 }
 
 fn coordinate(text: &str, size: usize) -> Result<Vec<u8>> {
@@ -88,15 +81,15 @@ fn coordinate(text: &str, size: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn identifier<const N: usize>(digits: Option<&str>, what: &str) -> Result<Option<[u8; N]>> {
-    let Some(digits) = digits else {
+fn identifier<const N: usize>(entry: &Value, what: &str) -> Result<Option<[u8; N]>> {
+    let Some(value) = entry.get(what) else {
         return Ok(None);
     };
-    let bytes = from_hex(digits).unwrap_or_default();
-    let bytes = bytes.try_into();
+    let bytes = value.as_str().and_then(|digits| from_hex(digits).ok());
     bytes
+        .and_then(|bytes| bytes.try_into().ok())
         .map(Some)
-        .map_err(|_| anyhow!("{what} must be {} hexadecimal digits", 2 * N))
+        .with_context(|| format!("{what} must be {} hexadecimal digits", 2 * N))
 }
 
 #[cfg(test)]
@@ -133,11 +126,33 @@ mod tests {
             (good.replace("EC", "RSA"), "kty"),
             (good.replace("\"x\":\"", "\"x\":\"A"), "coordinate"),
             (jwk(r#","instance-id":"00""#), "instance-id"),
-            ("[]".into(), "neither"),
+            (good.replace("kty", "type"), "no text called kty"),
+            ("7".into(), "no JSON Web Key"),
+            ("[7]".into(), "key 1: this is no JSON Web Key"),
+            ("{".into(), "goes wrong at line 1, column 1"),
         ] {
             let error = format!("{:#}", read_endorsements(&bad).unwrap_err());
-            assert!(error.contains(why), "{error}");
+            assert!(
+                error.contains(why) && !error.contains("untagged"),
+                "{error}"
+            );
         }
+    }
+
+    #[test]
+    fn a_trust_anchor_store_of_veraison_is_read_as_it_is() {
+        let (implementation, instance) = ("AB".repeat(32), format!("01{}", "cd".repeat(32)));
+        let key = jwk("");
+        let store = format!(
+            r#"[{{"instance-id":"{instance}","implementation-id":"{implementation}","pkey":{key}}}]"#
+        );
+        let keys = read_endorsements(&store).unwrap();
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys[0].implementation_id, Some([0xab; 32]));
+        assert_eq!(
+            keys[0].instance_id.map(|id| (id[0], id[32])),
+            Some((1, 0xcd))
+        );
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl KeyStore {
         // The error of the parser quotes the line, and a line may hold a secret.
         let file: File = toml::from_str(toml).map_err(|error: toml::de::Error| {
             let line = line_of(toml, error.span().map_or(0, |span| span.start));
-            anyhow::anyhow!("line {line}: {}", error.message())
+            anyhow::anyhow!("line {line}: {}", in_words(error.message()))
         })?;
         let mut keys = Vec::new();
         for entry in file.key {
@@ -89,6 +89,12 @@ impl KeyStore {
         }
     }
 
+    /// Whether a key can have that name: 1 to 64 letters, digits, and `-._~`.
+    pub fn can_name(name: &str) -> bool {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(good)
+    }
+
     /// The key with a name.
     pub fn get(&self, name: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.name == name)
@@ -97,9 +103,8 @@ impl KeyStore {
 
 impl Entry {
     fn check(self) -> Result<Key> {
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         ensure!(
-            (1..=MAX_NAME).contains(&self.name.len()) && self.name.bytes().all(good),
+            KeyStore::can_name(&self.name),
             "the name of a key has 1 to {MAX_NAME} letters, digits, and -._~"
         );
         ensure!(!self.secret.is_empty(), "the key {} is empty", self.name);
@@ -109,6 +114,21 @@ impl Entry {
             name: self.name,
             secret: self.secret,
         })
+    }
+}
+
+/// What the parser says, for people who write the file and not its parser.
+fn in_words(message: &str) -> String {
+    let form = "a file of keys has [[key]] tables with name, secret and, if wanted, [key.policy]";
+    let quoted = |prefix: &str| message.strip_prefix(prefix)?.split('`').nth(1);
+    if let Some(field) = quoted("missing field ") {
+        format!("there is no {field}; {form}")
+    } else if let Some(field) = quoted("unknown field ") {
+        format!("there is nothing called {field}; {form}")
+    } else if message.starts_with("invalid type") {
+        format!("a value has the wrong type; {form}")
+    } else {
+        message.to_owned()
     }
 }
 
@@ -151,7 +171,12 @@ mod tests {
     #[test]
     fn a_broken_file_is_refused_without_its_secrets() {
         for (file, why) in [
-            ("", "missing field"),
+            ("", "there is no key; a file of keys has"),
+            ("[[key]]\nname = \"a\"", "there is no secret"),
+            (
+                "[[key]]\nname = 7\nsecret = \"hush\"",
+                "line 2: a value has the wrong type",
+            ),
             ("[[key]]\nname = \"a b\"\nsecret = \"hush\"", "letters"),
             ("[[key]]\nname = \"a\"\nsecret = \"\"", "empty"),
             (
@@ -160,7 +185,7 @@ mod tests {
             ),
             (
                 "[[key]]\nname = \"a\"\nsecret = \"hush\"\nrem1 = \"\"",
-                "unknown field",
+                "there is nothing called rem1",
             ),
             (
                 "[[key]]\nname=\"a\"\nsecret=\"hush\"\n[[key]]\nname=\"a\"\nsecret=\"hush\"",
@@ -177,7 +202,10 @@ mod tests {
         ] {
             let error = format!("{:#}", KeyStore::read(file).unwrap_err());
             assert!(error.contains(why), "{error}");
-            assert!(!error.contains("hush"), "{error}");
+            assert!(
+                !error.contains("hush") && !error.contains("field"),
+                "{error}"
+            );
         }
     }
 

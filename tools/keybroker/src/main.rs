@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use keybroker::command::{Arguments, Command, ServeOptions, inspect};
-use keybroker::log_to_standard_error;
+use keybroker::{log_to_standard_error, show_test_platform};
 use log::LevelFilter;
 
 const ACCEPTED: u8 = 0;
@@ -24,6 +24,10 @@ fn main() -> ExitCode {
             accepted.map(|accepted| if accepted { ACCEPTED } else { REFUSED })
         }
         Some(Command::Inspect { token }) => inspect(&token).map(|()| ACCEPTED),
+        Some(Command::TestPlatform { form }) => {
+            print!("{}", show_test_platform(form));
+            Ok(ACCEPTED)
+        }
     };
     ExitCode::from(done.unwrap_or_else(|error| {
         eprintln!("keybroker: {error:#}");
@@ -33,9 +37,10 @@ fn main() -> ExitCode {
 
 fn serve(options: &ServeOptions) -> Result<u8> {
     log_to_standard_error(match (options.verbose, options.quiet) {
-        (true, _) => LevelFilter::Debug,
         (_, true) => LevelFilter::Warn,
-        _ => LevelFilter::Info,
+        (0, _) => LevelFilter::Info,
+        (1, _) => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
     });
     let server = options.start()?;
     println!("keybroker: listening on http://{}", server.address());

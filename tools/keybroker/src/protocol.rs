@@ -47,7 +47,7 @@ impl KeyRequest {
 
 /// Reads the body of evidence: base64url text of a token.
 pub fn read_evidence(body: &[u8]) -> Result<Vec<u8>, Refusal> {
-    const WRONG: Refusal = Refusal::Base64 { what: "evidence" };
+    const WRONG: Refusal = Refusal::EvidenceText;
     if body.len() > MAX_EVIDENCE {
         return Err(Refusal::TooLong {
             limit: MAX_EVIDENCE,

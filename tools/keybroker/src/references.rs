@@ -1,15 +1,12 @@
 //! Reference values: the initial measurements that are known to be good.
 
-use anyhow::{Result, anyhow, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
 
 use crate::encoding::from_base64;
+use crate::json;
 
-#[derive(Deserialize)]
-struct File {
-    #[serde(rename = "reference-values")]
-    reference_values: Vec<String>,
-}
+const FORM: &str = r#"the form is {"reference-values": ["BASE64 OF A RIM", …]}, as `airlock measure --reference-values FILE` writes it"#;
 
 /// Reads reference values in the demonstration's form: `{"reference-values": [base64 of RIM, ...]}`.
 ///
@@ -17,9 +14,11 @@ struct File {
 ///
 /// Says which entry is not a measurement.
 pub fn read_reference_values(json: &str) -> Result<Vec<Vec<u8>>> {
-    let file: File = serde_json::from_str(json)?;
-    let values = file.reference_values.iter().enumerate();
-    values.map(|(at, text)| measurement(at + 1, text)).collect()
+    let file = json::read(json)?;
+    let values = file.get("reference-values").and_then(Value::as_array);
+    let values = values.context(FORM)?.iter().enumerate();
+    let measure = |(at, value): (usize, &Value)| measurement(at + 1, value.as_str().context(FORM)?);
+    values.map(measure).collect()
 }
 
 fn measurement(number: usize, text: &str) -> Result<Vec<u8>> {
@@ -50,8 +49,9 @@ mod tests {
         for (json, why) in [
             (r#"{"reference-values": ["AAAA"]}"#, "value 1 has 3 bytes"),
             (r#"{"reference-values": ["_-_-"]}"#, "value 1 is not base64"),
-            (r#"{"values": []}"#, "missing field"),
-            ("[", "EOF"),
+            (r#"{"values": []}"#, "the form is {"),
+            (r#"{"reference-values": [7]}"#, "the form is {"),
+            ("[", "no JSON: it goes wrong at line 1, column 1"),
         ] {
             let error = read_reference_values(json).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -25,7 +25,9 @@ pub enum Refusal {
     CutShort,
     /// The body is not the JSON that it should be.
     Json,
-    /// A text is not base64url without padding.
+    /// The evidence is not base64url without padding.
+    EvidenceText,
+    /// A text of a request is not base64url without padding.
     Base64 {
         /// Which text.
         what: &'static str,
@@ -52,14 +54,21 @@ pub enum Refusal {
 
 impl Refusal {
     /// The HTTP status that goes with it.
+    ///
+    /// The demonstration's client shows the reason of a 403 that answers evidence, and of nothing else:
+    /// so whatever is wrong with evidence, and that there is no such key, is told there and so.
     pub const fn status(self) -> u16 {
         match self {
-            Self::NoSuchPath | Self::UnknownKey => 404,
+            Self::NoSuchPath => 404,
             Self::Method => 405,
             Self::TooSlow => 408,
             Self::TooLong { .. } => 413,
             Self::MediaType => 415,
-            Self::UnknownChallenge | Self::Appraisal(_) => 403,
+            Self::UnknownKey
+            | Self::UnknownChallenge
+            | Self::EvidenceText
+            | Self::Evidence(_)
+            | Self::Appraisal(_) => 403,
             Self::Internal => 500,
             Self::CutShort
             | Self::Json
@@ -67,8 +76,7 @@ impl Refusal {
             | Self::KeyType
             | Self::PublicKey
             | Self::ModulusSize
-            | Self::SecretTooLong
-            | Self::Evidence(_) => 400,
+            | Self::SecretTooLong => 400,
         }
     }
 
@@ -85,7 +93,7 @@ impl Refusal {
             Self::KeyType | Self::PublicKey | Self::ModulusSize | Self::SecretTooLong => {
                 "UnsuitablePublicKey"
             }
-            Self::Evidence(_) => "MalformedEvidence",
+            Self::EvidenceText | Self::Evidence(_) => "MalformedEvidence",
             Self::UnknownChallenge | Self::Appraisal(_) => "AttestationFailure",
             Self::Internal => "InternalError",
         }
@@ -120,6 +128,7 @@ impl fmt::Display for Refusal {
             Self::CutShort => f.write_str("The body did not come whole."),
             Self::Json => f.write_str("The body is not the JSON of a key request."),
             Self::Base64 { what } => write!(f, "The {what} is not base64url without padding."),
+            Self::EvidenceText => f.write_str("The evidence is not base64url without padding."),
             Self::UnknownKey => f.write_str("No key has this name."),
             Self::KeyType => f.write_str("The public key is not for RSA1_5 or RSA-OAEP."),
             Self::PublicKey => f.write_str("The public key is not an RSA key."),

@@ -15,6 +15,7 @@ use crate::{
         error::{Error, Step},
         exchange::{Answer, Post, exchange},
         key::Key,
+        limits::Limits,
         messages::{self, Fault},
         wrapping::{KeyPair, Wrapping},
     },
@@ -23,28 +24,6 @@ use crate::{
 
 /// The media type of a request for a key.
 const REQUEST_TYPE: &str = "application/json";
-
-/// How much a broker may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The longest time to make a connection.
-    pub connect: Duration,
-    /// The longest time from a request to the end of its answer.
-    pub answer: Duration,
-    /// The longest body of an answer, in bytes.
-    pub body: usize,
-}
-
-impl Default for Limits {
-    /// Ten seconds for a connection, twenty for an answer, of at most 16 KiB.
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            answer: Duration::from_secs(20),
-            body: 16 * 1024,
-        }
-    }
-}
 
 /// A key, and what it took to get it.
 #[derive(Debug)]

@@ -42,7 +42,10 @@ impl fmt::Display for ConnectError {
             Self::Unreachable => "the host cannot be reached",
             Self::UnknownHost => "nobody knows the address of the host",
             Self::Refused => "nobody listens there",
-            Self::TimedOut => "nobody answered in time",
+            Self::TimedOut => {
+                "nobody answered in time; is it running, and do address and port say where? \
+                 (some networks, such as lkvm's user network, never say that nobody listens)"
+            }
         })
     }
 }

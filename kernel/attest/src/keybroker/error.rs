@@ -98,7 +98,8 @@ impl fmt::Display for Error {
             Self::NotThere(error) => write!(f, "the key broker is not there: {error}"),
             Self::TimedOut { step, limit } => write!(
                 f,
-                "the key broker did not answer within {} s {step}",
+                "the key broker did not answer within {} s {step}; is it running behind that address, \
+                 and what does its log say?",
                 limit.as_secs()
             ),
             Self::Lost { step } => {
@@ -110,8 +111,9 @@ impl fmt::Display for Error {
             }
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::OtherRequest => f.write_str(
-                "the challenge is not bound to our request: somebody changed it on its way, \
-                 or this broker binds none",
+                "the challenge is not bound to our request: somebody changed it on its way, or this \
+                 broker binds none (Arm's demonstration does not; keybroker.binding=none takes its \
+                 challenges, and then whoever stands in the way can have the key)",
             ),
             Self::NotForUs => f.write_str("the key was wrapped for somebody else"),
         }
@@ -119,3 +121,32 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_broker_that_binds_nothing_is_told_with_the_argument_and_its_price() {
+        let text = Error::OtherRequest.to_string();
+        assert!(text.contains("keybroker.binding=none"), "{text}");
+        assert!(text.contains("can have the key"), "{text}");
+    }
+
+    #[test]
+    fn silence_is_told_with_what_to_look_at() {
+        let limit = Duration::from_secs(20);
+        let step = Step::Challenge;
+        for error in [
+            Error::NotThere(ConnectError::TimedOut),
+            Error::TimedOut { step, limit },
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("is it running"), "{text}");
+        }
+        let text = ConnectError::TimedOut.to_string();
+        assert!(text.contains("lkvm's user network"), "{text}");
+    }
+}

@@ -8,10 +8,10 @@ use embedded_io_async::{Read, Write};
 use http::Request;
 
 use crate::keybroker::{
-    client::Limits,
     connector::{ConnectError, Connector},
     endpoint::Endpoint,
     error::{Error, Step},
+    limits::Limits,
 };
 
 /// What is posted, and where.

@@ -35,3 +35,11 @@ fn the_same_bytes_boot_in_a_plain_machine() {
         "there is no monitor in a plain machine"
     );
 }
+
+#[test]
+fn a_plain_machine_may_be_small_or_large() {
+    for memory in ["5M", "4G", "9G"] {
+        let boot = Boot::machine("hello").with(&["--memory", memory, "--net", "none"]);
+        let _outcome = boot.run_ok();
+    }
+}

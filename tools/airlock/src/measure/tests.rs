@@ -121,6 +121,62 @@ fn the_rules_and_the_hash_change_the_rim() {
 }
 
 #[test]
+fn numbers_that_no_register_holds_are_refused() {
+    for (option, bad) in [
+        ("--bps", "40"),
+        ("--wps", "16"),
+        ("--pmu-counters", "32"),
+        ("--sve-vl", "99"),
+    ] {
+        let words = ["airlock", "measure", "image", "--vmm", "monitor"];
+        let words = [&words[..], &["--memory", "64M", option, bad]].concat();
+        let error = Arguments::try_parse_from(words).unwrap_err().to_string();
+        assert!(error.contains(option) && error.contains(bad), "{error}");
+    }
+}
+
+#[test]
+fn blanks_around_boot_arguments_are_trimmed_as_run_does() {
+    let (_folder, file) = folder();
+    let rem1 = |append| {
+        let line = [MONITOR, &["--append", append]].concat();
+        compute(&options(&file, &line)).unwrap().rem1
+    };
+    assert_eq!(rem1(" a=1  b=2 "), rem1("a=1  b=2"));
+    assert_ne!(rem1("a=1  b=2"), rem1("a=1 b=2"));
+}
+
+#[test]
+fn a_tree_with_random_seeds_is_warned_of_by_name() {
+    let (folder, file) = folder();
+    let seeded = folder.path().join("seeded.dtb");
+    let warned = |names: &[&str]| {
+        let dtb = folder.path().join("seeded.dtb");
+        std::fs::write(&dtb, tree_with_seeds(names)).unwrap();
+        let line = ["--vmm", "qemu", "--memory", "64M", "--dtb"];
+        let line = [&line[..], &[seeded.to_str().unwrap()]].concat();
+        warnings(&options(&file, &line)).unwrap()
+    };
+    assert_eq!(warned(&[]), [""; 0]);
+    let both = warned(&["kaslr-seed", "rng-seed"]);
+    assert_eq!(both.len(), 2);
+    assert!(both[0].contains("/chosen/kaslr-seed") && both[0].contains("dtb-randomness=off"));
+    assert!(both[1].contains("/chosen/rng-seed"));
+}
+
+/// A tree whose `/chosen` has seeds of these names.
+fn tree_with_seeds(names: &[&str]) -> Vec<u8> {
+    use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+    let mut chosen = DeviceTreeNode::new("chosen").unwrap();
+    for name in names {
+        chosen.add_property(DeviceTreeProperty::new(*name, [1_u8; 8]).unwrap());
+    }
+    let mut tree = DeviceTree::new();
+    tree.root.add_child(chosen);
+    tree.to_dtb()
+}
+
+#[test]
 fn reference_values_have_the_form_of_the_demonstration() {
     let digest = Algorithm::Sha256.hash(b"abc");
     let json: serde_json::Value = serde_json::from_str(&reference_values(&[digest])).unwrap();

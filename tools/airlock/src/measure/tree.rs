@@ -6,7 +6,12 @@ use super::MeasureOptions;
 use ::measure::vmm::Layout;
 use anyhow::{Context, Result, ensure};
 use devtree::{Machine, Tree};
+use dtoolkit::Node;
+use dtoolkit::fdt::Fdt;
 use ipa::IpaSpace;
+
+/// Properties of `/chosen` that a monitor fills with random bytes.
+const SEEDS: [&str; 2] = ["kaslr-seed", "rng-seed"];
 
 /// Checks `dtb` against `options` and against where the monitor puts things. Gives its boot arguments:
 /// lkvm puts words of its own in front, so they are more than the user's.
@@ -22,6 +27,19 @@ pub fn check(dtb: &[u8], options: &MeasureOptions, layout: &Layout<'_>) -> Resul
     machine(&tree, options)?;
     contents(&tree, options, layout)?;
     Ok(tree.boot_arguments.as_str().to_owned())
+}
+
+/// The random seeds in `dtb`, by the names of their properties.
+pub fn seeds(dtb: &[u8]) -> Vec<&'static str> {
+    let Ok(tree) = Fdt::new(dtb) else {
+        return Vec::new();
+    };
+    let Some(chosen) = tree.find_node("/chosen") else {
+        return Vec::new();
+    };
+    let mut seeds = SEEDS.to_vec();
+    seeds.retain(|name| chosen.property(name).is_some());
+    seeds
 }
 
 fn machine(tree: &Machine, options: &MeasureOptions) -> Result<()> {

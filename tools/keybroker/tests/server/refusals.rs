@@ -123,7 +123,7 @@ fn a_challenge_is_used_up_by_garbage_too() {
         &Wrapping::new(1024),
         "RSA1_5",
     );
-    assert_eq!(submit(server.address(), &challenge, "!").status, 400);
+    assert_eq!(submit(server.address(), &challenge, "!").status, 403);
     let evidence = GOOD.evidence(&challenge.nonce);
     assert_eq!(submit(server.address(), &challenge, &evidence).status, 403);
 }
@@ -168,23 +168,34 @@ fn an_expired_challenge_is_refused() {
 fn evidence_that_is_no_token_is_refused() {
     let server = server();
     let wrapping = Wrapping::new(1024);
-    for (evidence, kind, why) in [
-        ("", "MalformedEvidence", "envelope"),
-        ("0gE", "MalformedEvidence", "unexpected tag 18"),
-        ("2QGPoA", "MalformedEvidence", "claim 44234 is missing"),
-        ("====", "MalformedRequest", "base64url"),
-        ("a+/b", "MalformedRequest", "base64url"),
-        ("\u{e9}", "MalformedRequest", "base64url"),
+    for (evidence, why) in [
+        ("", "envelope"),
+        ("0gE", "unexpected tag 18"),
+        ("2QGPoA", "claim 44234 is missing"),
+        ("====", "base64url"),
+        ("a+/b", "base64url"),
+        ("\u{e9}", "base64url"),
     ] {
         let challenge = ask(server.address(), "skywalker", &wrapping, "RSA1_5");
         let answer = submit(server.address(), &challenge, evidence);
+        // The one status whose reason the demonstration's client shows.
+        let (kind, detail) = answer.refusal();
         assert_eq!(
-            (answer.status, answer.refusal().0),
-            (400, kind),
+            (answer.status, kind),
+            (403, "MalformedEvidence"),
             "{evidence}"
         );
-        assert!(answer.refusal().1.contains(why), "{answer:?}");
+        assert!(detail.contains(why), "{answer:?}");
     }
+}
+
+/// The demonstration's client shows no reason before it has answered a challenge.
+#[test]
+fn a_key_that_does_not_exist_is_told_to_whoever_answers_the_challenge_for_it() {
+    let server = server();
+    let answer = attest(server.address(), "vader", &GOOD, &Wrapping::new(1024));
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.refusal(), ("UnknownKey", "No key has this name."));
 }
 
 #[test]
@@ -192,7 +203,7 @@ fn a_request_that_is_none_is_refused() {
     let server = server();
     let good = Wrapping::new(1024).request("RSA1_5");
     let cases: [(&str, String, u16, &str); 8] = [
-        ("/keys/v1/key/vader", good.clone(), 404, "UnknownKey"),
+        ("/keys/v1/key/no%20name", good.clone(), 403, "UnknownKey"),
         ("/keys/v1/lock/skywalker", good.clone(), 404, "NoSuchPath"),
         (KEY, "{".into(), 400, "MalformedRequest"),
         (KEY, "[".repeat(5000), 400, "MalformedRequest"),
