@@ -1,0 +1,185 @@
+//! One run: a guest, its peer, and what the plugin counted.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use airlock_cli::console::Transcript;
+use airlock_cli::qemu::{self, End};
+use airlock_cli::report::Report;
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::counts::Record;
+use crate::guest::{Guest, Parts, Setting};
+use crate::plugin::Plugin;
+
+/// How much is counted; the more, the slower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The time of each phase, at full speed.
+    Time,
+    /// Instructions.
+    Instructions,
+    /// Instructions, and each access to memory.
+    Memory,
+}
+
+impl Depth {
+    const fn options(self) -> &'static str {
+        match self {
+            Self::Time => "counts=off",
+            Self::Instructions => "mem=off",
+            Self::Memory => "mem=on",
+        }
+    }
+}
+
+/// Where the monitor's code lies: its instructions are counted apart.
+const MONITOR: &str = "split=0x40000000-0x44000000";
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was counted.
+    pub record: Record,
+    /// What the guest said.
+    pub console: Transcript,
+    /// What the monitor counted, in a realm.
+    pub report: Option<Report>,
+    /// Physical memory that the guest shares with its devices, if it said which.
+    pub window: Option<Range<u64>>,
+}
+
+/// Runs `guest` once.
+///
+/// # Errors
+/// It does not end well, or the comparison would be none: a bounced guest that bounced nothing.
+pub fn run(
+    guest: Guest,
+    parts: &Parts,
+    setting: &Setting,
+    plugin: &Plugin,
+    depth: Depth,
+    limit: Duration,
+) -> Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    let out = folder.path().join("counts");
+    let mut arguments = guest.arguments(parts, setting);
+    arguments.push("-plugin".into());
+    let split = if guest.mode() == airlock_cli::cli::Mode::Realm {
+        format!("{},{MONITOR}", depth.options())
+    } else {
+        depth.options().to_owned()
+    };
+    arguments.push(plugin.option(&split, &out).into());
+    let session = qemu::run(&parts.qemu, &arguments, limit, |_, line| {
+        if setting.console {
+            eprintln!("{line}");
+        }
+    })?;
+    let console = session.console;
+    match session.end {
+        End::PoweredOff(status) if status.success() => {}
+        End::Interrupted => bail!("interrupted"),
+        End::PoweredOff(_) => bail!("QEMU failed: {}", session.complaints.join("; ")),
+        End::TimedOut | End::Stopped => bail!(
+            "{} was not done after {} s; its last line: {}",
+            guest.name(),
+            limit.as_secs(),
+            console.last_words()
+        ),
+    }
+    ended_well(guest, &console)?;
+    Ok(Outcome {
+        record: read(&out)?,
+        report: console.report(),
+        window: window(guest, &console),
+        console,
+    })
+}
+
+fn read(out: &Path) -> Result<Record> {
+    let text = std::fs::read_to_string(out).context("the plugin wrote no counts")?;
+    Record::parse(&text)
+}
+
+/// Whether the guest did all of its work, and as it was told to.
+fn ended_well(guest: Guest, console: &Transcript) -> Result<()> {
+    if guest.is_linux() {
+        ensure!(
+            console.find("guest: bench ok").is_some(),
+            "{}: {}",
+            guest.name(),
+            console
+                .find("guest: bench failed")
+                .unwrap_or(console.last_words())
+        );
+        return bounced_as_told(guest, console);
+    }
+    match console.payload_verdict() {
+        Some(Ok(())) => Ok(()),
+        Some(Err(reason)) => bail!("{}: {reason}", guest.name()),
+        None => bail!("{} gave no verdict: {}", guest.name(), console.last_words()),
+    }
+}
+
+/// `swiotlb=force` bounces nothing where a device does not ask the platform for addresses. A comparison
+/// with such a run would be none.
+fn bounced_as_told(guest: Guest, console: &Transcript) -> Result<()> {
+    let slots = console
+        .find("guest: bounced slots ")
+        .and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .context("Linux did not say how many slots it bounced")?;
+    match (guest.is_bounced(), slots) {
+        (true, 0) => bail!("Linux was told to bounce, and bounced nothing: no comparison"),
+        (false, 1..) => bail!("Linux was not to bounce, and used {slots} slots: no comparison"),
+        _ => Ok(()),
+    }
+}
+
+/// The memory that a guest shares with its devices, by its own words.
+fn window(guest: Guest, console: &Transcript) -> Option<Range<u64>> {
+    if guest.is_linux() {
+        return linux_window(console.find("software IO TLB: mapped")?);
+    }
+    None
+}
+
+/// `software IO TLB: mapped [mem 0x00000000f7fff000-0x00000000fbfff000] (64MB)`.
+fn linux_window(line: &str) -> Option<Range<u64>> {
+    let (_, range) = line.split_once("[mem ")?;
+    let (range, _) = range.split_once(']')?;
+    let (low, high) = range.split_once('-')?;
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
+    Some(number(low)?..number(high)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(lines: &[&str]) -> Transcript {
+        let mut transcript = Transcript::default();
+        lines.iter().for_each(|line| transcript.push(line));
+        transcript
+    }
+
+    #[test]
+    fn a_comparison_in_which_nothing_bounced_is_refused() {
+        let dry = said(&["guest: bench ok", "guest: bounced slots 0"]);
+        let wet = said(&["guest: bench ok", "guest: bounced slots 4096"]);
+        assert!(ended_well(Guest::LinuxBounced, &dry).is_err());
+        assert!(ended_well(Guest::LinuxBounced, &wet).is_ok());
+        assert!(ended_well(Guest::LinuxRealm, &dry).is_err());
+        assert!(ended_well(Guest::Linux, &dry).is_ok());
+        assert!(ended_well(Guest::Linux, &wet).is_err());
+        assert!(ended_well(Guest::LinuxBounced, &said(&["guest: bench ok"])).is_err());
+    }
+
+    #[test]
+    fn linux_says_where_its_pool_is() {
+        let line =
+            "[ 0.1] software IO TLB: mapped [mem 0x0000000054000000-0x000000005c000000] (128MB)";
+        assert_eq!(linux_window(line), Some(0x5400_0000..0x5c00_0000));
+    }
+}
