@@ -5,7 +5,7 @@ use smoltcp::wire::{
     UdpPacket, checksum,
 };
 
-use crate::OpenChecksum;
+use frame::OpenChecksum;
 
 /// Writes the sum of the pseudo-header into the checksum field of a TCP or UDP frame of our own, and
 /// says where that is. Leaves any other frame alone.

@@ -3,10 +3,11 @@
 use alloc::{boxed::Box, vec, vec::Vec};
 
 use clock::Instant;
+use frame::{Incoming, Outgoing};
 use smoltcp::phy::{self, Checksum, DeviceCapabilities, Medium};
 
 use crate::{
-    Counters, FramePort, Offload, Received, checksum,
+    Counters, FramePort, checksum,
     gate::{Gate, Refusal},
     time,
     witness::Witness,
@@ -125,7 +126,7 @@ impl Device {
             return Some(frame.len());
         }
         while self.link.to_receive > 0 {
-            let Received { len, .. } = self.link.port.receive(&mut self.received)?;
+            let Incoming { len, .. } = self.link.port.receive(&mut self.received)?;
             self.link.to_receive -= 1;
             self.link.moved = true;
             self.link.counters.received += 1;
@@ -162,7 +163,7 @@ impl Link {
         if self.to_send == 0 {
             return false;
         }
-        if !self.port.can_send() {
+        if self.port.room() < self.max_sent {
             self.blocked = true;
             self.counters.back_pressure += 1;
             return false;
@@ -174,7 +175,7 @@ impl Link {
         let Some(frame) = self.frame.get_mut(..len) else {
             return;
         };
-        if len > self.max_sent || !self.port.can_send() {
+        if len > self.max_sent || self.port.room() < self.max_sent {
             self.counters.replies_dropped += 1;
             return;
         }
@@ -183,7 +184,7 @@ impl Link {
             false => None,
         };
         let segments = None;
-        self.port.send(frame, Offload { checksum, segments });
+        self.port.send(&[frame], Outgoing { checksum, segments });
         self.moved = true;
         self.to_send = self.to_send.saturating_sub(1);
         self.counters.sent += 1;

@@ -40,7 +40,7 @@ pub use counters::Counters;
 pub use error::{Error, StartError};
 pub use lease::{Lease, MAX_NAME_SERVERS};
 pub use network::Network;
-pub use port::{FramePort, Offload, Offloads, OpenChecksum, Received, Segments, Version};
+pub use port::FramePort;
 pub use reach::Reach;
 pub use resolve::Addresses;
 pub use stack::Stack;

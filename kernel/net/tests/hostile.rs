@@ -16,7 +16,8 @@ use std::{
 use clock::{Clock, Instant};
 use embassy_futures::join::join;
 use embedded_io_async::{Read, Write};
-use net::{Config, Error, FramePort, Offload, Received, Stack, StartError, TcpBuffers};
+use frame::{Incoming, Outgoing};
+use net::{Config, Error, FramePort, Stack, StartError, TcpBuffers};
 use testkit::wire::{FakeClock, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -61,22 +62,29 @@ impl FramePort for Port {
         self.max_frame
     }
 
-    fn can_send(&mut self) -> bool {
-        !self.line.full.get()
+    fn room(&mut self) -> usize {
+        if self.line.full.get() {
+            0
+        } else {
+            self.max_frame
+        }
     }
 
-    fn send(&mut self, frame: &[u8], _: Offload) {
+    fn send(&mut self, parts: &[&[u8]], _: Outgoing) {
         assert!(!self.line.full.get(), "a frame without room");
-        self.line.outgoing.borrow_mut().push(frame.to_vec());
+        self.line.outgoing.borrow_mut().push(parts.concat());
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
         let frame = self.line.incoming.borrow_mut().pop_front();
         let frame = frame.or_else(|| self.line.flood.borrow().clone())?;
         self.line.taken.set(self.line.taken.get() + 1);
         let len = frame.len().min(into.len());
         into[..len].copy_from_slice(&frame[..len]);
-        Some(self.line.claimed.get().unwrap_or(frame.len()).into())
+        Some(Incoming {
+            len: self.line.claimed.get().unwrap_or(frame.len()),
+            ..Incoming::default()
+        })
     }
 
     fn flush(&mut self) {

@@ -3,7 +3,8 @@
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
-use net::{FramePort, Offload, Offloads, Received};
+use frame::{Incoming, Offloads, Outgoing};
+use net::FramePort;
 use virtio::{Interrupt, Net, NetCounters};
 
 /// A network card that the stack and the counters share.
@@ -48,17 +49,24 @@ impl FramePort for Card {
         }
     }
 
-    fn can_send(&mut self) -> bool {
-        self.0.borrow_mut().can_send()
+    fn room(&mut self) -> usize {
+        let mut card = self.0.borrow_mut();
+        if card.can_send() { card.max_frame() } else { 0 }
     }
 
     /// The card finds open checksums by itself, and cuts nothing.
-    fn send(&mut self, frame: &[u8], _: Offload) {
-        self.0.borrow_mut().send(frame);
+    fn send(&mut self, parts: &[&[u8]], _: Outgoing) {
+        if let [frame] = parts {
+            self.0.borrow_mut().send(frame);
+        }
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
-        self.0.borrow_mut().receive(into).map(Received::from)
+    fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
+        let len = self.0.borrow_mut().receive(into)?;
+        Some(Incoming {
+            len,
+            ..Incoming::default()
+        })
     }
 
     fn flush(&mut self) {

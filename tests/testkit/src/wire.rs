@@ -8,7 +8,8 @@ mod world;
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
 use clock::{Clock, Instant};
-use net::{FramePort, Offload, Offloads, Received};
+use frame::{Incoming, Offloads, Outgoing};
+use net::FramePort;
 
 pub use dhcp::{DhcpServer, Offer, Refuses};
 pub use poor_router::{Manner, PoorRouter, echo, is_ping};
@@ -150,27 +151,30 @@ impl FramePort for HubPort {
         }
     }
 
-    fn can_send(&mut self) -> bool {
-        true
+    fn room(&mut self) -> usize {
+        MAX_FRAME
     }
 
-    fn send(&mut self, frame: &[u8], _: Offload) {
+    fn send(&mut self, parts: &[&[u8]], _: Outgoing) {
+        let mut frame = parts.concat();
         assert!(frame.len() <= MAX_FRAME, "{} bytes", frame.len());
-        let mut frame = frame.to_vec();
         if self.checksums_sent {
             complete_checksum(&mut frame);
         }
         self.hub.0.borrow_mut().carry(self.end, &frame);
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
         let mut state = self.hub.0.borrow_mut();
         let now = state.clock.now();
         let queue = &mut state.ends[self.end];
         let at = queue.iter().position(|(at, _)| *at <= now)?;
         let (_, frame) = queue.remove(at)?;
         into[..frame.len()].copy_from_slice(&frame);
-        Some(frame.len().into())
+        Some(Incoming {
+            len: frame.len(),
+            ..Incoming::default()
+        })
     }
 
     fn flush(&mut self) {}

@@ -15,7 +15,8 @@ use std::{
 use clock::{Clock, Instant};
 use embassy_futures::join::join4;
 use embedded_io_async::{Read, Write};
-use net::{Config, FramePort, Network, Offload, Received, Stack, TcpBuffers};
+use frame::{Incoming, Outgoing};
+use net::{Config, FramePort, Network, Stack, TcpBuffers};
 
 use self::forge::{Seen, forge};
 use crate::wire::FakeClock;
@@ -220,21 +221,28 @@ impl FramePort for Port {
         MAX_FRAME
     }
 
-    fn can_send(&mut self) -> bool {
-        self.0.borrow().outgoing.len() < 128
+    fn room(&mut self) -> usize {
+        if self.0.borrow().outgoing.len() < 128 {
+            MAX_FRAME
+        } else {
+            0
+        }
     }
 
-    fn send(&mut self, frame: &[u8], _: Offload) {
-        self.0.borrow_mut().outgoing.push(frame.to_vec());
+    fn send(&mut self, parts: &[&[u8]], _: Outgoing) {
+        self.0.borrow_mut().outgoing.push(parts.concat());
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
         let mut line = self.0.borrow_mut();
         let frame = line.incoming.pop_front()?;
         line.taken += 1;
         let len = frame.len().min(into.len());
         into[..len].copy_from_slice(&frame[..len]);
-        Some(len.into())
+        Some(Incoming {
+            len,
+            ..Incoming::default()
+        })
     }
 
     fn flush(&mut self) {}

@@ -13,7 +13,8 @@ use std::{
 };
 
 use clock::{Clock, Instant};
-use net::{Config, FramePort, Network, Offload, Received, Stack};
+use frame::{Incoming, Outgoing};
+use net::{Config, FramePort, Network, Stack};
 
 use super::{Hub, HubPort};
 
@@ -179,10 +180,10 @@ impl World {
         let mut frame = [0; super::MAX_FRAME];
         let mut moved = false;
         for (port, responder) in self.responders.borrow_mut().iter_mut() {
-            while let Some(Received { len, .. }) = port.receive(&mut frame) {
+            while let Some(Incoming { len, .. }) = port.receive(&mut frame) {
                 moved = true;
                 for answer in responder.answer(&frame[..len]) {
-                    port.send(&answer, Offload::default());
+                    port.send(&[&answer], Outgoing::default());
                 }
             }
         }
