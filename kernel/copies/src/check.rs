@@ -57,7 +57,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Checks all of `copies`; says how many cases there were.
+/// Checks all of `copies` but the sum, which needs the MMU; says how many cases there were.
 ///
 /// # Errors
 ///
@@ -68,8 +68,7 @@ pub fn check(copies: &impl Copies) -> Result<usize, Failure> {
         for align in 0..16 {
             check_copy(copies, len, align)?;
             check_set(copies, len, align)?;
-            check_sum(copies, len, align)?;
-            cases += 3;
+            cases += 2;
         }
     }
     for len in (0..=33).chain([47, 63, 64, 95, 127, 128, 129, 200, 255, 257]) {
@@ -80,6 +79,20 @@ pub fn check(copies: &impl Copies) -> Result<usize, Failure> {
         }
     }
     Ok(cases)
+}
+
+/// Checks the sum; says how many cases there were.
+///
+/// # Errors
+///
+/// The first [`Failure`].
+pub fn check_sums(copies: &impl Copies) -> Result<usize, Failure> {
+    for len in 0..=LONGEST {
+        for align in 0..16 {
+            check_sum(copies, len, align)?;
+        }
+    }
+    Ok((LONGEST + 1) * 16)
 }
 
 /// A byte that tells its place, so that a byte in the wrong place shows.

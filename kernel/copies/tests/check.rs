@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use copies::check::{Compiler, Copies, check};
+use copies::check::{Compiler, Copies, check, check_sums};
 
 /// The bugs that such functions have.
 #[derive(Clone, Copy, PartialEq)]
@@ -99,16 +99,22 @@ impl Copies for Buggy {
 #[test]
 fn what_the_compiler_calls_here_is_right() {
     assert!(check(&Compiler).unwrap() > 10_000);
+    assert!(check_sums(&Compiler).unwrap() > 1000);
 }
 
 #[test]
 fn going_byte_by_byte_is_right() {
     check(&Buggy(Bug::None)).unwrap();
+    check_sums(&Buggy(Bug::None)).unwrap();
 }
 
 #[test]
 fn each_bug_that_such_functions_have_is_found() {
-    let found = |bug| check(&Buggy(bug)).unwrap_err().what;
+    let found = |bug| {
+        let copies = Buggy(bug);
+        let failure = check(&copies).and(check_sums(&copies));
+        failure.unwrap_err().what
+    };
     assert_eq!(found(Bug::LastByteOfOddLengths), "copy");
     assert_eq!(found(Bug::OneByteTooMany), "copy");
     assert_eq!(found(Bug::OverlapGoesUp), "shift");
