@@ -29,17 +29,29 @@ struct Parts {
 }
 
 impl Attestation {
-    /// Measures the boot arguments into REM 1, before devices and the payload act on them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Measure`]
-    pub(crate) fn begin(rmm: &Rmm, space: IpaSpace, arguments: &Arguments) -> Result<Self, Error> {
+    /// Measures the boot arguments into REM 1.
+    fn begin(rmm: &Rmm, space: IpaSpace, arguments: &Arguments) -> Result<Self, Error> {
         let mut attester = Attester::new(rmm.rsi, rmm.config.hash_algorithm);
         attester.measure_arguments(arguments.text())?;
         let page = TokenPage::new(space)?;
         Ok(Self(RefCell::new(Parts { attester, page })))
     }
+}
+
+/// The boot arguments, which in a realm REM 1 has by now. This is the only place of the runtime that
+/// reads them, so nothing can act on one before.
+///
+/// # Errors
+///
+/// [`Error::Measure`]
+pub(crate) fn measured(
+    text: &str,
+    rmm: Option<&Rmm>,
+    space: IpaSpace,
+) -> Result<(Arguments, Option<Attestation>), Error> {
+    let arguments = Arguments::parse(text);
+    let attestation = rmm.map(|rmm| Attestation::begin(rmm, space, &arguments));
+    Ok((arguments, attestation.transpose()?))
 }
 
 impl Realm {

@@ -7,7 +7,6 @@ use bounce::Region;
 use clock::Instant;
 use net::Stack;
 
-use crate::attestation::Attestation;
 use crate::bus::{self, Found};
 use crate::ground::Ground;
 use crate::interrupts::Interrupts;
@@ -35,7 +34,6 @@ pub fn start(device_tree: u64, ticks: u64) -> ! {
 fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Error> {
     let ground = Ground::find(at, clock, entry)?;
     let ram = ground.open_ram()?;
-    let attestation = attestation(&ground)?;
     let random = Generator::new();
     let facts = ground.facts(&random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
@@ -58,16 +56,10 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         running: Rc::new(running),
         network: stack.as_ref().map(Stack::network),
         interrupts,
-        attestation,
+        attestation: ground.attestation,
     };
     let platform = Platform::new(&parts, stack);
     Ok((Realm::new(parts), platform))
-}
-
-/// Measures the boot arguments, in a realm.
-fn attestation(ground: &Ground) -> Result<Option<Attestation>, Error> {
-    let begin = |rmm| Attestation::begin(rmm, ground.space, &ground.arguments);
-    ground.rmm.as_ref().map(begin).transpose()
 }
 
 /// Shares as much as was asked for, or as the devices need.

@@ -15,6 +15,7 @@ use plan::{Arguments, parse_size};
 use rsi::SetFlags;
 use virtio::Environment;
 
+use crate::attestation::{self, Attestation};
 use crate::memory::Memory;
 use crate::power::{self, Call};
 use crate::ram::Ram;
@@ -35,11 +36,13 @@ pub struct Ground {
     pub machine: Box<Machine>,
     /// What the user says.
     pub arguments: Arguments,
+    /// What the realm can say about itself, in a realm.
+    pub attestation: Option<Attestation>,
     clock: Counter,
 }
 
 impl Ground {
-    /// Finds out where we are, opens the console, and claims all RAM.
+    /// Finds out where we are, opens the console, measures the boot arguments, and claims all RAM.
     ///
     /// # Errors
     ///
@@ -62,8 +65,9 @@ impl Ground {
             open_console(&memory, space, tree.console(space).ok().flatten(), clock);
         })?;
         let machine = find_machine(&memory, space, &tree, clock)?;
-        let arguments = Arguments::parse(&machine.boot_arguments);
         logger::open(clock, entry);
+        let (arguments, attestation) =
+            attestation::measured(&machine.boot_arguments, rmm.as_ref(), space)?;
         if let Some(level) = arguments.get("log") {
             logger::set_level(level);
         }
@@ -74,6 +78,7 @@ impl Ground {
             rmm,
             machine,
             arguments,
+            attestation,
             clock,
         };
         ground.claim()?;

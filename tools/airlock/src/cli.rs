@@ -31,6 +31,9 @@ pub enum Command {
     Measure(Box<MeasureOptions>),
 }
 
+/// The processor of all runs that ask for no other.
+pub const DEFAULT_CPU: &str = "max,pauth-impdef=on";
+
 /// The payload of `make run`.
 const MAIN_JOB: &str = "keybroker";
 /// The same where there is no realm, so nothing that could be attested.
@@ -103,7 +106,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "DIR")]
     pub keep_logs: Option<PathBuf>,
     /// Processor model, as QEMU names it.
-    #[arg(long, default_value = "max,pauth-impdef=on")]
+    #[arg(long, default_value = DEFAULT_CPU)]
     pub cpu: String,
     /// Address bits of the realm: 41, or 33 with everything below 4 GiB.
     #[arg(long, default_value = "41", value_parser = ["33", "41"])]
@@ -129,7 +132,8 @@ pub struct RunOptions {
     /// The image that the key broker is to know, if not the one that boots (payload keybroker).
     #[arg(long, value_name = "FILE")]
     pub reference_image: Option<PathBuf>,
-    /// The boot arguments that the key broker is to know, if not those of this run (payload keybroker).
+    /// The boot arguments that the key broker is to know by REM 1, if not those of this run (payload
+    /// keybroker).
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub reference_append: Option<String>,
     /// Keeps the tokens that the key broker is sent there, for `keybroker verify` (payload keybroker).
@@ -167,7 +171,7 @@ pub struct ImageOptions {
 }
 
 /// The monitor takes words `monitor.KEY=VALUE`; the user may write them with or without `monitor.`.
-fn monitor_option(text: &str) -> Result<String, String> {
+pub(crate) fn monitor_option(text: &str) -> Result<String, String> {
     let option = text.strip_prefix("monitor.").unwrap_or(text);
     let good = option
         .split_once('=')

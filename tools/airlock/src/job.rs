@@ -36,16 +36,19 @@ impl Job {
     ///
     /// # Errors
     /// No port is free, or there is no room for a disk.
-    pub fn prepare(options: &RunOptions, folder: &Path, machine: &mut Machine) -> Result<Self> {
+    pub fn prepare(
+        options: &RunOptions,
+        qemu: &Path,
+        folder: &Path,
+        machine: &mut Machine,
+    ) -> Result<Self> {
         let kind = Kind::of(options);
         check_options(options, kind)?;
         match options.payload_name() {
             _ if kind == Kind::Fetch => Self::fetch(options, folder, machine),
             _ if kind == Kind::KeyRelease => {
                 ensure!(online(options), WrongArguments(String::from(NO_BROKER)));
-                let job = KeyRelease::prepare(options, &machine.image)?;
-                machine.append = job.boot_arguments(&machine.append);
-                Ok(Self::KeyRelease(job))
+                KeyRelease::prepare(options, qemu, machine).map(Self::KeyRelease)
             }
             "doctor" if machine.disks.is_empty() => {
                 let path = folder.join("disk.img");

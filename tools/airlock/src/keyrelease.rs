@@ -1,10 +1,11 @@
 //! The main job `keybroker`, seen from the host: a key broker that knows what the realm must measure.
 
 use crate::cli::RunOptions;
-use crate::image;
+use crate::machine::Machine;
 use crate::measure::rem_of_arguments;
 use crate::report::Report;
-use ::measure::vmm::{self, Files, Machine};
+use crate::{guest_tree, image};
+use ::measure::vmm::{self, Files};
 use ::measure::{Algorithm, Digest, Rmm};
 use anyhow::{Context, Result};
 use keybroker::{BrokerConfig, KeyStore, Limits, Server, ServerConfig, test_platform_key};
@@ -25,18 +26,20 @@ pub struct KeyRelease {
 }
 
 impl KeyRelease {
-    /// Starts a broker that gives the key of the demonstration to `image` and to nothing else, and
-    /// only if it is started with the boot arguments of this run.
+    /// Starts a broker that gives the key of the demonstration to the image of `machine` and to nothing
+    /// else, and only if it is started with the boot arguments of this run. Tells the machine where the
+    /// broker is.
     ///
     /// # Errors
-    /// The image cannot be measured, or no port is free.
-    pub fn prepare(options: &RunOptions, image: &Path) -> Result<Self> {
+    /// The machine cannot be measured, or no port is free.
+    pub fn prepare(options: &RunOptions, qemu: &Path, machine: &mut Machine) -> Result<Self> {
         keybroker::log_to_standard_error(log::LevelFilter::Info);
         let algorithm = algorithm(options);
-        let rim = rim(options, algorithm, image)?;
         let address = free_address().context("no port is free for the key broker")?;
         let url = format!("http://{HOST_SEEN_BY_GUEST}:{}", address.port());
-        let arguments = boot_arguments(&options.append, &url);
+        let arguments = boot_arguments(&machine.append, &url);
+        machine.append.clone_from(&arguments);
+        let rim = rim(options, algorithm, qemu, machine)?;
         let rem1 = rem_of_arguments(
             algorithm,
             options.reference_append.as_deref().unwrap_or(&arguments),
@@ -53,12 +56,6 @@ impl KeyRelease {
             url,
             rim,
         })
-    }
-
-    /// The boot arguments of the payload: what the user gave, and where the broker is.
-    #[must_use]
-    pub fn boot_arguments(&self, given: &str) -> String {
-        boot_arguments(given, &self.url)
     }
 
     /// One line on what is lent.
@@ -100,18 +97,26 @@ fn broker(options: &RunOptions, rim: &Digest, rem1: &Digest) -> BrokerConfig {
     }
 }
 
-/// What the image that boots must measure, or the one that the user names as the good one.
-fn rim(options: &RunOptions, algorithm: Algorithm, image: &Path) -> Result<Digest> {
-    let path = options.reference_image.as_deref().unwrap_or(image);
+/// What the image that boots must measure on this machine, or the one that the user names as the good
+/// one.
+fn rim(
+    options: &RunOptions,
+    algorithm: Algorithm,
+    qemu: &Path,
+    machine: &Machine,
+) -> Result<Digest> {
+    let tree = guest_tree::of_machine(qemu, machine)?;
+    let path = options.reference_image.as_ref();
+    let path = path.unwrap_or(&machine.image);
     let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let image = image::from_file(&file).with_context(|| format!("{}", path.display()))?;
     let files = Files {
         image: &image,
         initrd: None,
-        dtb: None,
+        dtb: Some(&tree),
     };
     let (breakpoints, watchpoints) = vmm::MONITOR_DEBUG;
-    let machine = Machine {
+    let machine = vmm::Machine {
         memory: options.memory,
         ipa_bits: options.width.parse().ok(),
         algorithm: Some(algorithm),

@@ -13,7 +13,7 @@
 //! | [`job`] | what the host lends to a payload, and looks at afterwards |
 //! | [`keyrelease`] | the main job: a key broker that knows what the image must measure |
 //! | [`fetch`], [`serve`] | a file server, a disk, and the check of its content |
-//! | [`measure`] | the RIM that an image must have |
+//! | [`measure`], [`guest_tree`] | the RIM that an image must have, and the device tree that is in it |
 //! | [`run`] | all of it in order |
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ pub mod cli;
 pub mod console;
 pub mod disk;
 pub mod fetch;
+pub mod guest_tree;
 pub mod image;
 pub mod job;
 pub mod keyrelease;

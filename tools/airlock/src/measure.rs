@@ -3,8 +3,9 @@
 mod corim;
 mod tree;
 
-use crate::image;
-use crate::units;
+use crate::cli::{DEFAULT_CPU, Mode, monitor_option};
+use crate::network::Network;
+use crate::{guest_tree, image, machine, qemu, units};
 use ::measure::vmm::{self, Event, Files, Layout, Machine, Order};
 use ::measure::{Algorithm, Digest, Rmm, rem};
 use anyhow::{Context, Result, ensure};
@@ -69,7 +70,8 @@ pub struct MeasureOptions {
     /// Processors. They show in the device tree alone: only the first one is measured.
     #[arg(long, default_value_t = 1)]
     pub vcpus: u32,
-    /// The device tree: of `lkvm run ... --dump-dtb FILE`, or of QEMU's `-machine dumpdtb=FILE`.
+    /// The device tree: of `lkvm run ... --dump-dtb FILE`, or of QEMU's `-machine dumpdtb=FILE`. For the
+    /// monitor, without it, QEMU is asked.
     #[arg(long, value_name = "FILE")]
     pub dtb: Option<PathBuf>,
     /// The initial file system.
@@ -78,6 +80,18 @@ pub struct MeasureOptions {
     /// Boot arguments: prints the REM 1 that the image gives itself from them.
     #[arg(long, allow_hyphen_values = true, value_name = "ARGS")]
     pub append: Option<String>,
+    /// Processor model, as QEMU names it; it shows in the device tree (--vmm monitor).
+    #[arg(long, default_value = DEFAULT_CPU)]
+    pub cpu: String,
+    /// An option of the monitor that the guest sees, such as psci=hvc; can be given more than once.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = monitor_option)]
+    pub monitor: Vec<String>,
+    /// One more word of QEMU's command line that shows in the device tree (--vmm monitor).
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub qemu_arg: Vec<String>,
+    /// The QEMU to ask for its device tree (--vmm monitor).
+    #[arg(long, env = "QEMU", value_name = "PATH")]
+    pub qemu: Option<PathBuf>,
     /// The hash algorithm; without it, the one that the monitor takes.
     #[arg(long, value_enum)]
     pub hash: Option<Hash>,
@@ -184,6 +198,11 @@ pub fn compute(options: &MeasureOptions) -> Result<Measurements> {
     let file = read(&options.image)?;
     let image = image::from_file(&file).with_context(|| format!("{}", options.image.display()))?;
     let dtb = options.dtb.as_ref().map(read).transpose()?;
+    let dtb = match (options.vmm, dtb) {
+        (Vmm::Monitor, Some(qemus)) => Some(guest_tree::of_qemus(&qemus)?),
+        (Vmm::Monitor, None) => Some(monitors_tree(options, &image)?),
+        (Vmm::Lkvm | Vmm::Qemu, dtb) => dtb,
+    };
     let initrd = options.initrd.as_ref().map(read).transpose()?;
     let files = Files {
         image: &image,
@@ -192,16 +211,8 @@ pub fn compute(options: &MeasureOptions) -> Result<Measurements> {
     };
     ensure!(options.vcpus > 0, "--vcpus must be at least 1");
     let layout = layout(options, &files)?;
-    let dtb = files.dtb.filter(|_| options.vmm != Vmm::Monitor);
-    let in_tree = dtb.map(|dtb| tree::check(dtb, options, &layout));
-    // The monitor gives the guest what `airlock run` gives it: no blanks around it.
-    let given = || {
-        options
-            .append
-            .as_deref()
-            .map(|append| append.trim().to_owned())
-    };
-    let arguments = in_tree.transpose()?.or_else(given);
+    let in_tree = files.dtb.map(|dtb| tree::check(dtb, options, &layout));
+    let arguments = in_tree.transpose()?;
     let rules = match options.rmm {
         Rules::V1_0 => Rmm::V1_0,
         Rules::V2_0 => Rmm::V2_0,
@@ -231,7 +242,7 @@ pub fn reference_values(rims: &[Digest]) -> String {
 }
 
 fn layout<'a>(options: &MeasureOptions, files: &Files<'a>) -> Result<Layout<'a>> {
-    let machine = machine(options)?;
+    let machine = parameters(options)?;
     let layout = match options.vmm {
         Vmm::Lkvm => vmm::lkvm(files, &machine, order(options.lkvm_order)),
         Vmm::Qemu => vmm::qemu(files, &machine),
@@ -244,6 +255,33 @@ fn layout<'a>(options: &MeasureOptions, files: &Files<'a>) -> Result<Layout<'a>>
         vmm::Error::DeviceTreeMissing => anyhow::anyhow!("{error}; {}", dtb_hint(options.vmm)),
         _ => error.into(),
     })
+}
+
+/// The tree that the guest of the monitor gets, made of the one that QEMU tells.
+fn monitors_tree(options: &MeasureOptions, image: &[u8]) -> Result<Vec<u8>> {
+    let qemu = qemu::find(options.qemu.as_deref())?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("image");
+    std::fs::write(&file, image)?;
+    let processors = ["-smp".to_owned(), options.vcpus.to_string()];
+    let machine = machine::Machine {
+        mode: Mode::Realm,
+        memory: options.memory,
+        narrow: options.width == Some(33),
+        cpu: options.cpu.clone(),
+        image: file,
+        monitor: None,
+        monitor_options: options.monitor.clone(),
+        append: options.append.clone().unwrap_or_default(),
+        disks: Vec::new(),
+        net: Network::None,
+        forwards: Vec::new(),
+        devices: Vec::new(),
+        words: [&processors, &options.qemu_arg[..]].concat(),
+        bare: None,
+    };
+    machine.check()?;
+    guest_tree::of_machine(&qemu, &machine)
 }
 
 const fn order(order: LkvmOrder) -> Order {
@@ -262,7 +300,7 @@ const fn dtb_hint(vmm: Vmm) -> &'static str {
     }
 }
 
-fn machine(options: &MeasureOptions) -> Result<Machine> {
+fn parameters(options: &MeasureOptions) -> Result<Machine> {
     let (breakpoints, watchpoints) = debug_fields(options)?;
     Ok(Machine {
         memory: options.memory,

@@ -81,7 +81,7 @@ impl Prepared {
         machine.check()?;
         let (image, monitor) = images(options, folder.path())?;
         (machine.image, machine.monitor) = (image, monitor);
-        let job = Job::prepare(options, folder.path(), &mut machine)?;
+        let job = Job::prepare(options, &qemu, folder.path(), &mut machine)?;
         if let Some(tree) = &options.device_tree {
             let stub = folder.path().join("entry.bin");
             std::fs::write(&stub, machine.entry_stub())?;

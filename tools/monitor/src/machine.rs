@@ -38,6 +38,8 @@ pub trait Machine {
     fn enter_guest_vector(&self, injection: &Injection, from: (u64, u64), far: u64) -> u64;
     /// `SCTLR_EL1`.
     fn guest_control(&self) -> u64;
+    /// Whether the guest's own tables, if they are in use, lead from `address` to the same address.
+    fn guest_maps(&self, address: u64) -> bool;
     /// Bits of the addresses that the processor can send out.
     fn address_bits(&self) -> u32;
     /// Calls the machine's PSCI.

@@ -7,12 +7,16 @@ mod events;
 mod faults;
 mod measure;
 mod models;
+mod plan;
+mod refusal;
 mod tables;
 mod world;
 
 use core::sync::atomic::AtomicU8;
 
-pub use self::boot::{Booted, Refusal};
+pub use self::boot::Booted;
+pub use self::plan::Plan;
+pub use self::refusal::Refusal;
 use crate::attack::Attack;
 use crate::counters::Counters;
 use crate::functions::Functions;

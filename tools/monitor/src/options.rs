@@ -127,6 +127,8 @@ pub struct Options {
     pub hvc: bool,
     /// Whether a token is never finished.
     pub incomplete: bool,
+    /// Whether extending a measurement is refused.
+    pub refuse_extend: bool,
     /// Versions of the RSI.
     pub rsi: Rsi,
     /// Use of the SMMU.
@@ -159,6 +161,7 @@ impl Default for Options {
             progress: Progress::Full,
             hvc: false,
             incomplete: false,
+            refuse_extend: false,
             rsi: Rsi::Versions {
                 lowest: VERSION_1_0,
                 highest: VERSION_1_0,
@@ -240,6 +243,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         "progress" => options.progress = progress(value)?,
         "psci" => options.hvc = pick(value, &[("smc", false), ("hvc", true)])?,
         "incomplete" => options.incomplete = pick(value, &[("forever", true), ("no", false)])?,
+        "extend" => options.refuse_extend = pick(value, &[("allow", false), ("refuse", true)])?,
         "rsi" => options.rsi = versions(value)?,
         "smmu" => {
             options.smmu = pick(

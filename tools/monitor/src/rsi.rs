@@ -114,6 +114,7 @@ impl<'a> Realm<'a> {
             Command::Version => self.version(x[0]),
             Command::Features => Reply::status(SUCCESS),
             Command::MeasurementRead => self.measurements.read(x[0]),
+            Command::MeasurementExtend if self.options.refuse_extend => Reply::status(ERROR_INPUT),
             Command::MeasurementExtend => self.measurements.extend(x),
             Command::AttestationTokenInit => self.token_init(x),
             Command::AttestationTokenContinue => self.token_continue(x[0], x[1], x[2], world),

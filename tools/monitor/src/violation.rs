@@ -107,6 +107,13 @@ pub enum Violation {
         /// The address.
         address: u64,
     },
+    /// A page became shared while the guest's own tables led to it, or to its alias already.
+    StillMapped {
+        /// Address of the page.
+        address: u64,
+        /// The alias was mapped, and not the page.
+        alias: bool,
+    },
     /// An instruction trapped that a realm's processor would have carried out.
     Trapped {
         /// Syndrome.
@@ -146,6 +153,7 @@ impl Violation {
             Self::TableTaken { address } => (11, address, 0),
             Self::UnsafeDevice { stream } => (12, u64::from(stream), 0),
             Self::Trapped { esr, .. } => (13, esr, 0),
+            Self::StillMapped { address, alias } => (17, address, u64::from(alias)),
             Self::DmaLost => (14, 0, 0),
             Self::SmmuBroken => (15, 0, 0),
             Self::ToldPrivate { address } => (16, address & PAGE, 0),
@@ -257,6 +265,10 @@ impl fmt::Display for Violation {
             Self::UnsafeDevice { stream } => {
                 let place = Place(stream);
                 write!(f, "device {place} started without ACCESS_PLATFORM")
+            }
+            Self::StillMapped { address, alias } => {
+                let what = if alias { "its alias" } else { "it" };
+                write!(f, "page {address:#x} became shared while {what} was mapped")
             }
             Self::Trapped { esr, pc } => {
                 write!(f, "unexpected trap, syndrome {esr:#x}, pc {pc:#x}")

@@ -174,11 +174,19 @@ fn an_image_with_one_byte_changed_is_no_reference_value() {
 }
 
 #[test]
-fn other_boot_arguments_are_refused_by_rem_1() {
+fn other_boot_arguments_are_refused_by_the_tree_in_the_rim_and_by_rem_1() {
     let address = free();
     let arguments = arguments(address);
-    let _server = broker(address, &measured(&image("keybroker"), &arguments, &[]));
-    realm(&format!("{arguments} log=debug")).fails_with("REM 1 is not what the policy demands");
+    let booted = format!("{arguments} log=debug");
+    let known = measured(&image("keybroker"), &arguments, &[]);
+    let server = broker(address, &known);
+    realm(&booted).fails_with("the RIM is not a reference value");
+    drop(server);
+    // A verifier that takes the RIM of any boot arguments still sees them in REM 1.
+    let other = measured(&image("keybroker"), &booted, &[]);
+    let rem1 = known.rem1;
+    let _server = broker(address, &Measurements { rem1, ..other });
+    realm(&booted).fails_with("REM 1 is not what the policy demands");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod echo;
 mod hostile_devices;
 mod keyrelease;
 mod main_job;
+mod memory;
 mod monitor_lies;
 mod poor_networks;
 mod rogue;

@@ -3,6 +3,8 @@
 use super::*;
 use crate::cli::{Arguments, Command};
 use clap::Parser;
+use dtoolkit::fdt::Fdt;
+use dtoolkit::model::{DeviceTree, DeviceTreeProperty};
 use std::path::Path;
 
 fn options(image: &Path, line: &[&str]) -> MeasureOptions {
@@ -24,7 +26,14 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
     (folder, file)
 }
 
-const MONITOR: &[&str] = &["--vmm", "monitor", "--memory", "64M"];
+/// The tree of QEMU with EL2 and an SMMU: 512 MiB of which 64 are the monitor's, two processors.
+const QEMUS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../kernel/devtree/tests/data/qemu-virt-el2.dtb"
+);
+const MONITOR: &[&str] = &[
+    "--vmm", "monitor", "--memory", "448M", "--vcpus", "2", "--dtb", QEMUS,
+];
 const LKVM: &[&str] = &["--vmm", "lkvm", "--memory", "64M"];
 
 #[test]
@@ -37,19 +46,41 @@ fn one_changed_byte_changes_the_rim() {
     let after = compute(&options(&file, MONITOR)).unwrap();
     assert_ne!(before.rim, after.rim);
     // The monitor measures the image as it lies in memory: image_size, in pages.
-    assert_eq!(before.events.len(), 1 + 32 + 256 + 1);
+    assert_eq!(before.events.len(), 1 + 224 + 256 + 1 + 1);
+}
+
+/// QEMU's tree with these words on its kernel command line.
+fn told(arguments: &str) -> (tempfile::TempDir, PathBuf) {
+    let bytes = std::fs::read(QEMUS).unwrap();
+    let mut tree = DeviceTree::from_fdt(&Fdt::new(&bytes).unwrap());
+    let text = format!("{arguments}\0");
+    let property = DeviceTreeProperty::new("bootargs", text.as_bytes()).unwrap();
+    tree.root
+        .child_mut("chosen")
+        .unwrap()
+        .add_property(property);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("qemus.dtb");
+    std::fs::write(&file, tree.to_dtb()).unwrap();
+    (folder, file)
 }
 
 #[test]
-fn boot_arguments_change_rem_1_and_not_the_rim() {
-    let (_folder, file) = folder();
-    let with = |append| {
-        let line = [MONITOR, &["--append", append]].concat();
-        compute(&options(&file, &line)).unwrap()
+fn boot_arguments_change_rem_1_and_the_tree_in_the_rim() {
+    let (_folder, image) = folder();
+    let with = |arguments: &str, append| {
+        let (_tree, tree) = told(arguments);
+        let mut line = options(&image, &[MONITOR, &["--append", append]].concat());
+        line.dtb = Some(tree);
+        compute(&line).unwrap()
     };
-    let (one, other) = (with("a=1"), with("a=2"));
-    assert_eq!(one.rim, other.rim);
+    let (one, other) = (with("a=1", "a=1"), with("a=2", "a=2"));
+    assert_ne!(one.rim, other.rim);
     assert_ne!(one.rem1, other.rem1);
+    // What the monitor is told is not the guest's.
+    let noise = with("monitor.content=noise -- a=1", "a=1");
+    assert_eq!((noise.rim, noise.rem1), (one.rim, one.rem1));
+    assert_ne!(with("monitor.psci=hvc -- a=1", "a=1").rim, one.rim);
 }
 
 #[test]
@@ -116,7 +147,6 @@ fn the_rules_and_the_hash_change_the_rim() {
     };
     assert_ne!(rim(&[]), rim(&["--rmm", "2.0"]));
     assert_eq!(rim(&["--hash", "sha512"]).as_bytes().len(), 64);
-    assert_ne!(rim(&[]), rim(&["--width", "33"]));
     assert_ne!(rim(&[]), rim(&["--bps", "4"]));
 }
 

@@ -17,13 +17,11 @@ const IPA_BITS: u8 = 41;
 /// The narrowest IPA space that has both halves of the machine.
 const LEAST_IPA_BITS: u8 = 33;
 
-/// What the test monitor measures: RAM, the image, the device tree if `files` has one, and the REC.
+/// What the test monitor measures: RAM, the image, the device tree, and the REC.
 ///
 /// The monitor finds the image in memory and knows its size by the header only, so the zeros behind
-/// the file are measured as well.
-///
-/// The monitor makes the device tree from QEMU's, which differs from run to run and has the boot
-/// arguments. So it leaves it out by default, unlike lkvm, and boot arguments show in REM 1 alone.
+/// the file are measured as well. The tree is the one that the guest gets: `monitor::Plan` makes it of
+/// QEMU's.
 ///
 /// # Errors
 ///
@@ -37,10 +35,8 @@ pub fn monitor<'a>(files: &Files<'a>, machine: &Machine) -> Result<Layout<'a>, E
     let header = ImageHeader::parse(files.image)?;
     let image = Blob::padded(MONITOR_IMAGE, files.image, header.image_size)?;
     let image = image.within(MONITOR_RAM, ram_top)?;
-    let dtb = files
-        .dtb
-        .map(|bytes| Blob::new(MONITOR_TREE, bytes)?.within(MONITOR_RAM, MONITOR_IMAGE))
-        .transpose()?;
+    let dtb = files.dtb.ok_or(Error::DeviceTreeMissing)?;
+    let dtb = Blob::new(MONITOR_TREE, dtb)?.within(MONITOR_RAM, MONITOR_IMAGE)?;
     let wide = Machine {
         ipa_bits: machine.ipa_bits.or(Some(IPA_BITS)),
         ..*machine
@@ -52,7 +48,7 @@ pub fn monitor<'a>(files: &Files<'a>, machine: &Machine) -> Result<Layout<'a>, E
         image,
         image_top: MONITOR_IMAGE.saturating_add(header.image_size),
         initrd: None,
-        dtb,
+        dtb: Some(dtb),
         rec: RecParams::entry(MONITOR_IMAGE, MONITOR_TREE),
         order: Order::RamFirst,
     })

@@ -180,12 +180,12 @@ fn qemu_puts_the_tree_behind_half_of_ram() {
 }
 
 #[test]
-fn the_monitor_measures_no_tree_unless_it_is_given() {
-    let (image, dtb) = (image(5000, 0, 0x10_0000), dtb(100));
+fn the_monitor_measures_the_image_as_it_lies_in_memory_and_then_the_tree() {
+    let (image, dtb) = (image(5000, 0, 0x10_0000), dtb(5000));
     let files = Files {
         image: &image,
         initrd: None,
-        dtb: None,
+        dtb: Some(&dtb),
     };
     let layout = monitor(&files, &machine(64 * MIB)).unwrap();
     assert_eq!(layout.params.ipa_bits, 41);
@@ -197,14 +197,14 @@ fn the_monitor_measures_no_tree_unless_it_is_given() {
     let mut loaded = image.clone();
     loaded.resize(0x10_0000, 0);
     data(&mut rim, 0x4420_0000, &loaded);
+    let mut tree = dtb.clone();
+    tree.resize(8192, 0);
+    data(&mut rim, 0x4400_0000, &tree);
     rim.rec(&RecParams::entry(0x4420_0000, 0x4400_0000));
     assert_eq!(silent(&layout, Rmm::V1_0), rim.value());
-    let with = Files {
-        dtb: Some(&dtb),
-        ..files
-    };
-    let with = monitor(&with, &machine(64 * MIB)).unwrap();
-    assert_ne!(silent(&with, Rmm::V1_0), rim.value());
+    let none = Files { dtb: None, ..files };
+    let refused = monitor(&none, &machine(64 * MIB)).unwrap_err();
+    assert_eq!(refused, Error::DeviceTreeMissing);
 }
 
 #[test]

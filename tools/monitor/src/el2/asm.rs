@@ -34,6 +34,7 @@ unsafe extern "C" {
     safe fn monitor_barrier();
     safe fn monitor_wait();
     safe fn monitor_guest_control() -> u64;
+    safe fn monitor_guest_translation(address: u64) -> u64;
     safe fn monitor_memory_features() -> u64;
     safe fn monitor_exception(esr: u64, far: u64, elr: u64, spsr: u64) -> u64;
     static monitor_secondary: u8;
@@ -118,6 +119,11 @@ pub(super) fn barrier() {
 /// Forgets the guest's translations.
 pub(super) fn flush() {
     monitor_flush();
+}
+
+/// `PAR_EL1` after the guest's stage 1 was asked for `address`.
+pub(super) fn guest_translation(address: u64) -> u64 {
+    monitor_guest_translation(address)
 }
 
 /// `SCTLR_EL1`.

@@ -47,6 +47,13 @@ impl Machine for Qemu {
         asm::guest_control()
     }
 
+    fn guest_maps(&self, address: u64) -> bool {
+        // Ref: Arm ARM, SCTLR_EL1.M; PAR_EL1.F and PAR_EL1.PA.
+        let (fault, page) = (1, 0x000f_ffff_ffff_f000);
+        let result = asm::guest_translation(address);
+        asm::guest_control() & 1 != 0 && result & fault == 0 && result & page == address & page
+    }
+
     fn address_bits(&self) -> u32 {
         // Ref: Arm ARM, ID_AA64MMFR0_EL1, PARange.
         match asm::memory_features() & 0xf {

@@ -188,6 +188,17 @@ monitor_guest_control:
     mrs     x0, sctlr_el1
     ret
 
+// monitor_guest_translation(address): PAR_EL1 of a read by the guest's stage 1. The guest's own value
+// is put back.
+.global monitor_guest_translation
+monitor_guest_translation:
+    mrs     x1, par_el1
+    at      s1e1r, x0
+    isb
+    mrs     x0, par_el1
+    msr     par_el1, x1
+    ret
+
 // monitor_memory_features(): ID_AA64MMFR0_EL1.
 .global monitor_memory_features
 monitor_memory_features:

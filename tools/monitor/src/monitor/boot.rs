@@ -1,108 +1,28 @@
 //! From the machine's device tree to a realm that is ready to run.
 
-use core::fmt;
 use core::ops::Range;
 
 use hostile::Liar;
 
+use super::plan::Plan;
+use super::refusal::Refusal;
 use super::{MAX_CPUS, Monitor, Start, Storage};
 use crate::attack::Attack;
 use crate::counters::Counters;
-use crate::devtree::{self, Guest};
 use crate::functions::Functions;
 use crate::gic::Tables;
 use crate::granules::{Ripas, granules};
 use crate::layout::{
-    GRANULE, GUEST_ENTRY, GUEST_RAM, GUEST_TREE, GUEST_TREE_MAX, GuestMemory, MACHINE_RAM, Space,
+    GRANULE, GUEST_ENTRY, GUEST_RAM, GUEST_TREE, GUEST_TREE_MAX, GuestMemory, Space,
 };
 use crate::machine::{Abort, Machine};
-use crate::options::{self, BadWord, Options, Ram, UnsafeDevice};
+use crate::options::{Options, Ram, UnsafeDevice};
 use crate::regions::Regions;
 use crate::rsi::Realm;
 use crate::smmu::Smmu;
 use crate::stage2::{Side, Stage2};
-use crate::violation::{Place, Violations};
+use crate::violation::Violations;
 use crate::virtio::{self, Fence};
-
-/// Why the monitor does not start the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal<'a> {
-    /// The machine's device tree cannot be used.
-    Tree(devtree::Error),
-    /// The command line has a word that is not an option.
-    Option(BadWord<'a>),
-    /// The machine has not as much memory as a guest needs, or more than the tables have room for.
-    Memory(u64),
-    /// There is no arm64 image where the guest should be.
-    Image,
-    /// The guest's image needs so many bytes, more than its memory has.
-    ImageSize(u64),
-    /// The initial RAM disk is not in guest memory, or lies over the image.
-    Initrd(u64, u64),
-    /// The processor has so many address bits, fewer than the realm.
-    Width(u32),
-    /// The machine has no SMMU.
-    NoSmmu,
-    /// The SMMU does not do what it is told.
-    Smmu,
-    /// A virtio function would go round the SMMU.
-    UnsafeDevice(u32),
-    /// Devices behind this bridge would go round the SMMU.
-    Bridge(u32),
-    /// More functions would go round the SMMU than can be watched.
-    TooMany,
-    /// A function of the bus does not answer.
-    Bus,
-}
-
-impl fmt::Display for Refusal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tree(error) => write!(f, "{error}"),
-            Self::Option(word) => write!(f, "{word}"),
-            Self::Memory(size) => write!(
-                f,
-                "{} MiB of memory; give the guest's 4 MiB to 1 GiB, a multiple of 2 MiB, and 64 MiB more",
-                size >> 20
-            ),
-            Self::Image => write!(
-                f,
-                "no arm64 Image at {GUEST_ENTRY:#x}; load one by -device loader,force-raw=on"
-            ),
-            Self::ImageSize(size) => {
-                write!(f, "the image needs {size:#x} bytes, more than there are")
-            }
-            Self::Initrd(start, end) => {
-                write!(
-                    f,
-                    "no place for the initial RAM disk at {start:#x}..{end:#x}; give more memory"
-                )
-            }
-            Self::Width(bits) => write!(
-                f,
-                "the processor has {bits} address bits, too few for this realm; give -machine \
-                 highmem=off, or another -cpu"
-            ),
-            Self::Smmu => f.write_str("the SMMU does not do what it is told"),
-            Self::UnsafeDevice(stream) => write!(
-                f,
-                "device {} does not offer ACCESS_PLATFORM, so the SMMU cannot hold it; give it \
-                 iommu_platform=on,disable-legacy=on, or set monitor.unsafe-device",
-                Place(*stream)
-            ),
-            Self::Bridge(stream) => {
-                write!(
-                    f,
-                    "device {} is a bridge; put all devices on bus 0",
-                    Place(*stream)
-                )
-            }
-            Self::TooMany => f.write_str("too many devices without ACCESS_PLATFORM"),
-            Self::Bus => f.write_str("a PCI function does not answer"),
-            Self::NoSmmu => f.write_str("the machine has no SMMU; give -machine iommu=smmuv3"),
-        }
-    }
-}
 
 /// A realm that is ready to run, and where.
 pub struct Booted<M> {
@@ -123,30 +43,21 @@ impl<M: Machine> Monitor<M> {
         tree: &'t [u8],
         storage: &'static Storage,
     ) -> Result<Booted<M>, Refusal<'t>> {
-        let found = devtree::Machine::read(tree).map_err(Refusal::Tree)?;
-        let (options, arguments) = options::parse(found.arguments).map_err(Refusal::Option)?;
-        if !found.smmu {
-            return Err(Refusal::NoSmmu);
-        }
-        let memory = guest_memory(&found.memory)?;
+        let plan = Plan::read(tree)?;
+        let (options, memory, config) = (plan.options, plan.memory, plan.machine.config);
         let image = image(&machine, memory)?;
-        let initrd = initrd(found.initrd, memory, &image)?;
-        let guest = Guest {
-            memory,
-            arguments,
-            hvc: options.hvc,
-        };
-        write_tree(&machine, tree, &guest)?;
-        let space = space(&options, found.config);
+        let initrd = initrd(plan.machine.initrd.clone(), memory, &image)?;
+        let measured_tree = write_tree(&machine, &plan)?;
+        let space = space(&options, config);
         if machine.address_bits() < space.width() {
             return Err(Refusal::Width(machine.address_bits()));
         }
-        let fence = fence(&machine, &options, found.config)?;
+        let fence = fence(&machine, &options, config)?;
         let mut monitor = Self::new(machine, options, space, memory, storage)
             .ok_or(Refusal::Memory(memory.size()))?;
         let tree = GUEST_TREE..GUEST_TREE + GUEST_TREE_MAX as u64;
         monitor.fence = fence;
-        monitor.measure(&image, initrd.as_ref());
+        monitor.measure(&image, initrd.as_ref(), &measured_tree);
         monitor.populate([Some(image), Some(tree), initrd]);
         monitor
             .smmu
@@ -228,14 +139,6 @@ impl<M: Machine> Monitor<M> {
     }
 }
 
-fn guest_memory(machine: &Range<u64>) -> Result<GuestMemory, Refusal<'static>> {
-    let size = machine.end.saturating_sub(GUEST_RAM);
-    let refusal = Refusal::Memory(machine.end.saturating_sub(MACHINE_RAM));
-    GuestMemory::new(size)
-        .filter(|_| machine.start == MACHINE_RAM)
-        .ok_or(refusal)
-}
-
 fn space(options: &Options, config: u64) -> Space {
     const WIDE: Space = match Space::new(41) {
         Some(space) => space,
@@ -299,14 +202,10 @@ fn initrd(
     Ok(Some(disk))
 }
 
-/// Writes the guest's tree, and zeros behind it.
-fn write_tree<M: Machine>(
-    machine: &M,
-    tree: &[u8],
-    guest: &Guest<'_>,
-) -> Result<(), Refusal<'static>> {
+/// Writes the guest's tree, and zeros behind it. Gives the pages that it takes.
+fn write_tree<M: Machine>(machine: &M, plan: &Plan<'_>) -> Result<Range<u64>, Refusal<'static>> {
     let mut copy = [0; GUEST_TREE_MAX];
-    devtree::rewrite(tree, guest, &mut copy).map_err(Refusal::Tree)?;
+    let size = plan.write_tree(&mut copy)?;
     machine.write(GUEST_TREE, &copy);
-    Ok(())
+    Ok(GUEST_TREE..(GUEST_TREE + size as u64).next_multiple_of(GRANULE))
 }

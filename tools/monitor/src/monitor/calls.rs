@@ -47,12 +47,17 @@ impl<M: Machine> Monitor<M> {
             smmu: &mut self.smmu,
             smmu_broken: false,
             taken: None,
+            mapped: None,
+            space: self.space,
             moved: &mut self.counters.granules_moved,
         };
         let reply = self.realm.call(command, &arguments, &mut moves);
-        let (broken, taken) = (moves.smmu_broken, moves.taken);
+        let (broken, taken, mapped) = (moves.smmu_broken, moves.taken, moves.mapped);
         if broken {
             self.violation(Violation::SmmuBroken);
+        }
+        if let Some((address, alias)) = mapped {
+            self.violation(Violation::StillMapped { address, alias });
         }
         if let Some(address) = taken.and_then(|range| self.tables.touched(&range)) {
             self.violation(Violation::TableTaken { address });

@@ -11,12 +11,16 @@ use crate::machine::Machine;
 use crate::options::{Hash, Ram};
 
 impl<M: Machine> Monitor<M> {
-    /// Measures the realm as RMM 1.0 does when a VMM gives it RAM, then `image`, then `initrd`, then
-    /// its first processor.
+    /// Measures the realm as RMM 1.0 does when a VMM gives it RAM, then `image`, then `initrd`, then the
+    /// pages of its device `tree`, then its first processor.
     ///
-    /// The device tree is left out, unlike under lkvm: QEMU makes it anew for each run, and the boot
-    /// arguments that are in it show in REM 1. `measure::vmm::monitor` does the same on the host.
-    pub(super) fn measure(&mut self, image: &Range<u64>, initrd: Option<&Range<u64>>) {
+    /// `measure::vmm::monitor` does the same on the host.
+    pub(super) fn measure(
+        &mut self,
+        image: &Range<u64>,
+        initrd: Option<&Range<u64>>,
+        tree: &Range<u64>,
+    ) {
         let params = self.params();
         let mut rim = Rim::create(&params, Rmm::V1_0);
         let ram = match self.options.ram {
@@ -26,7 +30,7 @@ impl<M: Machine> Monitor<M> {
         for entry in Entries::new(ram.start, ram.end, start_level(params.ipa_bits)) {
             rim.init_ripas(entry.base, entry.top);
         }
-        for address in [Some(image), initrd]
+        for address in [Some(image), initrd, Some(tree)]
             .into_iter()
             .flatten()
             .flat_map(granules)

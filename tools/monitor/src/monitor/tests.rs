@@ -45,6 +45,7 @@ struct Fake {
     memory: RefCell<BTreeMap<u64, u8>>,
     lines: RefCell<Vec<String>>,
     injected: RefCell<Vec<(u64, u64)>>,
+    mapped: Cell<Option<u64>>,
     address_bits: Cell<Option<u32>>,
 }
 
@@ -102,6 +103,9 @@ impl Machine for Fake {
     }
     fn guest_control(&self) -> u64 {
         0x30d0_0800
+    }
+    fn guest_maps(&self, address: u64) -> bool {
+        self.mapped.get() == Some(address)
     }
     fn address_bits(&self) -> u32 {
         self.address_bits.get().unwrap_or(48)
@@ -300,6 +304,22 @@ fn a_page_is_in_one_half_and_devices_reach_it_only_there() {
         forgotten, 2,
         "the SMMU has to forget a page that became private"
     );
+}
+
+#[test]
+fn a_page_that_becomes_shared_while_it_or_its_alias_is_mapped_is_told() {
+    let page = GUEST_RAM + 0x80_0000;
+    for (mapped, text) in [
+        (page, "became shared while it was mapped"),
+        (page | SHARED, "became shared while its alias was mapped"),
+    ] {
+        let mut monitor = boot("");
+        monitor.machine.mapped.set(Some(mapped));
+        set_state(&mut monitor, page - GRANULE, 0);
+        assert!(violations(&monitor).is_empty());
+        set_state(&mut monitor, page, 0);
+        assert!(violations(&monitor)[0].contains(text), "{mapped:#x}");
+    }
 }
 
 #[test]

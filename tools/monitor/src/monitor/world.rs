@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::granules::granules;
-use crate::layout::GuestMemory;
+use crate::layout::{GuestMemory, Space};
 use crate::machine::Machine;
 use crate::options::{Content, Options};
 use crate::rsi::World;
@@ -21,6 +21,9 @@ pub(super) struct Moves<'a, M> {
     pub(super) smmu_broken: bool,
     /// The last run that became private.
     pub(super) taken: Option<Range<u64>>,
+    /// A page that became shared while the guest mapped it, or its alias: where, and whether that.
+    pub(super) mapped: Option<(u64, bool)>,
+    pub(super) space: Space,
     /// Granules that became shared, and that became private.
     pub(super) moved: &'a mut (u64, u64),
 }
@@ -35,6 +38,7 @@ impl<M: Machine> World for Moves<'_, M> {
     }
 
     fn share(&mut self, range: Range<u64>) {
+        self.mapped = self.mapped.or_else(|| self.find_mapped(&range));
         self.relocate(&range, Side::Protected, Side::Shared);
         self.open(&range);
     }
@@ -46,6 +50,17 @@ impl<M: Machine> World for Moves<'_, M> {
 }
 
 impl<M: Machine> Moves<'_, M> {
+    /// The first page of `range` that the guest still maps, or whose alias it maps already.
+    fn find_mapped(&self, range: &Range<u64>) -> Option<(u64, bool)> {
+        let alias = self.space.shared_bit();
+        granules(range).find_map(|at| {
+            let mapped = [(at, false), (at | alias, true)];
+            let mut mapped = mapped.into_iter();
+            let (_, is_alias) = mapped.find(|(address, _)| self.machine.guest_maps(*address))?;
+            Some((at, is_alias))
+        })
+    }
+
     /// Lets devices in, after the old content is gone.
     fn open(&mut self, range: &Range<u64>) {
         for granule in granules(range).filter_map(|at| self.memory.granule(at)) {
