@@ -54,6 +54,7 @@ image: tool ## builds all payloads as raw images into target/airlock
 
 .PHONY: test
 test: setup ## all tests: on the host, then whole images in QEMU (QEMU=path selects one)
+	@scripts/setup test
 	@echo 'make: tests on the host (a first build takes some minutes)'
 	@$(CARGO) test
 	@echo 'make: builds the images, then boots them in QEMU'

@@ -30,6 +30,7 @@ macro_rules! start {
             address: u64,
             pc: u64,
             sp: u64,
+            link: u64,
         ) -> ! {
             let fault: fn($crate::exception::Frame) -> ! = $fault;
             fault($crate::exception::Frame {
@@ -38,6 +39,7 @@ macro_rules! start {
                 address,
                 pc,
                 sp,
+                link,
             })
         }
     };

@@ -9,7 +9,8 @@
 
 use core::arch::global_asm;
 
-/// What the CPU says about an exception. No general register is in it: they may hold secrets.
+/// What the CPU says about an exception. No general register is in it but the one that holds an
+/// address of code, or nothing that is told: the others may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Which of the sixteen vectors, 0 to 15. The lowest two bits say what: synchronous, IRQ, FIQ,
@@ -23,6 +24,8 @@ pub struct Frame {
     pub pc: u64,
     /// Stack pointer of what was interrupted.
     pub sp: u64,
+    /// Its link register: where a function without calls of its own returns to.
+    pub link: u64,
 }
 
 unsafe extern "C" {
@@ -99,6 +102,7 @@ global_asm!(
     "   mov     x4, sp",
     "2: adrp    x5, __exception_stack_top",
     "   mov     sp, x5",
+    "   mov     x5, x30",
     "   mov     x29, xzr",
     "   mov     x30, xzr",
     "   b       airlock_fault",

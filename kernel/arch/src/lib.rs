@@ -19,6 +19,7 @@ pub mod gic;
 pub mod image;
 mod mmio;
 mod paging;
+pub mod stack;
 
 pub use call::{Hvc, Smc};
 pub use devices::Devices;

@@ -5,12 +5,15 @@ use core::fmt;
 use core::panic::PanicInfo;
 
 use arch::exception::Frame;
-use arch::image;
+use arch::{image, stack};
 use critical_section::Mutex;
 use ipa::IpaSpace;
 use plan::Fault;
 
 use crate::{power, println};
+
+/// Words of the stack that are told, at most.
+const MOST_WORDS: usize = 96;
 
 /// What faults have to know of the machine.
 #[derive(Clone, Copy)]
@@ -82,13 +85,45 @@ pub fn fault(frame: Frame) -> ! {
         frame.sp,
         frame.vector
     );
+    tell_callers(frame.pc, frame.sp, Some(frame.link));
     let description = Description { fault, space };
     power::end(Err(&format_args!("fault: {description}")))
+}
+
+/// What of the stack is told: `airlock` makes callers of it, on a host that has the ELF file.
+struct Callers {
+    pc: u64,
+    sp: u64,
+    link: Option<u64>,
+}
+
+impl fmt::Display for Callers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stack: pc=")?;
+        match stack::code_offset(self.pc) {
+            Some(code) => write!(f, "{code:#x}")?,
+            None => f.write_str("elsewhere")?,
+        }
+        if let Some(code) = self.link.and_then(stack::code_offset) {
+            write!(f, " link={code:#x}")?;
+        }
+        stack::code_words(self.sp)
+            .take(MOST_WORDS)
+            .try_for_each(|word| write!(f, " {:#x}:{:#x}", word.offset, word.code))
+    }
+}
+
+/// Tells who called what broke.
+#[inline(never)]
+fn tell_callers(pc: u64, sp: u64, link: Option<u64>) {
+    println!("{}", Callers { pc, sp, link });
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     first();
+    let (pc, sp) = stack::here();
+    tell_callers(pc, sp, None);
     let message = info.message();
     match info.location() {
         Some(at) => power::end(Err(&format_args!(

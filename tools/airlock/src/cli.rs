@@ -139,12 +139,24 @@ pub struct RunOptions {
     /// Keeps the tokens that the key broker is sent there, for `keybroker verify` (payload keybroker).
     #[arg(long, value_name = "DIR")]
     pub dump_evidence: Option<PathBuf>,
+    /// Waits for a debugger on this port of loopback, and prints the line that starts it; no time limit.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "1234")]
+    pub gdb: Option<u16>,
     /// Shows the commands and the whole report.
     #[arg(short, long)]
     pub verbose: bool,
 }
 
 impl RunOptions {
+    /// How long QEMU may run.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        match self.gdb {
+            Some(_) => Duration::MAX,
+            None => self.timeout,
+        }
+    }
+
     /// The payload that boots. An image without a name is nobody's main job.
     #[must_use]
     pub fn payload_name(&self) -> &str {

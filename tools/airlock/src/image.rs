@@ -88,7 +88,19 @@ fn flatten(elf: &[u8]) -> Result<Vec<u8>> {
         let data = segment.data().context("a segment lies outside the file")?;
         segments.push((segment.address(), data));
     }
-    lay_out(&segments)
+    segments.sort_by_key(|(address, _)| *address);
+    lay_out(inside(&segments))
+}
+
+/// The segments of the image itself. Behind it, where its header says that it ends, the ELF file has
+/// what only a debugger wants: unwind tables.
+fn inside<'f, 's>(segments: &'f [(u64, &'s [u8])]) -> &'f [(u64, &'s [u8])] {
+    let end = segments.first().and_then(|(base, data)| {
+        let size = double_word(data, IMAGE_SIZE_AT).ok()?;
+        base.checked_add(size)
+    });
+    let count = segments.partition_point(|(address, _)| end.is_none_or(|end| *address < end));
+    segments.get(..count).unwrap_or_default()
 }
 
 /// Puts segments where they belong; what lies between them is zero.
@@ -182,6 +194,14 @@ mod tests {
         let base = 0x4020_0000;
         let bytes = lay_out(&[(base + 8, &[3, 4]), (base, &[1, 2]), (0, &[])]).unwrap();
         assert_eq!(bytes, [1, 2, 0, 0, 0, 0, 0, 0, 3, 4]);
+    }
+
+    #[test]
+    fn what_lies_behind_the_image_is_not_in_it() {
+        let first = image(0x2000, 64);
+        let segments: [(u64, &[u8]); 3] = [(0, &first), (0x1fff, &[1]), (0x2000, &[2])];
+        assert_eq!(inside(&segments), &segments[..2]);
+        assert_eq!(inside(&[]), &[]);
     }
 
     #[test]

@@ -14,11 +14,14 @@
 //! | [`keyrelease`] | the main job: a key broker that knows what the image must measure |
 //! | [`fetch`], [`serve`] | a file server, a disk, and the check of its content |
 //! | [`measure`], [`guest_tree`] | the RIM that an image must have, and the device tree that is in it |
+//! | [`symbols`] | who called what broke, from the ELF file |
+//! | [`debugger`] | the line that starts gdb |
 //! | [`run`] | all of it in order |
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod console;
+pub mod debugger;
 pub mod disk;
 pub mod fetch;
 pub mod guest_tree;
@@ -32,6 +35,7 @@ pub mod qemu;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod symbols;
 pub mod units;
 pub mod verdict;
 pub mod workspace;

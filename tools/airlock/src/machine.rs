@@ -25,6 +25,15 @@ const PLAIN_NARROW: RangeInclusive<u64> = 5 * MIB..=3 * 1024 * MIB;
 /// In a realm: from what the monitor's layout needs to what its tables reach.
 const REALM: RangeInclusive<u64> = 16 * MIB..=1024 * MIB;
 
+/// Where the image lies once the machine runs, if QEMU's loader or the monitor's places it.
+#[must_use]
+pub fn image_address(mode: Mode) -> u64 {
+    match mode {
+        Mode::Realm => GUEST_IMAGE,
+        Mode::Vm => BARE_IMAGE,
+    }
+}
+
 /// Everything that QEMU is told.
 #[derive(Clone, Debug)]
 pub struct Machine {

@@ -2,11 +2,13 @@
 
 use crate::cli::{Mode, RunOptions};
 use crate::console::Transcript;
+use crate::debugger;
 use crate::image;
 use crate::job::Job;
 use crate::machine::{Bare, Machine};
 use crate::qemu::{self, End, Session};
 use crate::report::Report;
+use crate::symbols::{self, Caller, Symbols};
 use crate::verdict::Verdict;
 use crate::workspace::{self, Workspace};
 use anyhow::{Context, Result};
@@ -25,6 +27,8 @@ pub struct Outcome {
     pub console: Transcript,
     /// What the monitor counted, in a realm.
     pub report: Option<Report>,
+    /// Who called what broke, innermost first, if something did.
+    pub callers: Vec<Caller>,
     /// Time that QEMU ran.
     pub elapsed: Duration,
 }
@@ -52,12 +56,19 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     if options.verbose {
         eprintln!("airlock: {}", shell_line(&prepared.qemu, &arguments));
     }
-    let session = qemu::run(&prepared.qemu, &arguments, options.timeout, |_, line| {
-        if options.verbose || !line.starts_with("report: ") {
+    let mut callers = Vec::new();
+    let session = qemu::run(&prepared.qemu, &arguments, options.limit(), |_, line| {
+        if let Some(found) = symbols::callers(&prepared.symbols, line) {
+            callers = found;
+            symbols::print(&callers);
+        } else if options.verbose || !line.starts_with("report: ") {
             println!("{line}");
         }
     })?;
-    let outcome = prepared.judge(options, &session);
+    let outcome = Outcome {
+        callers,
+        ..prepared.judge(options, &session)
+    };
     if let Some(folder) = &options.keep_logs {
         keep_logs(folder, &shell_line(&prepared.qemu, &arguments), &session)?;
     }
@@ -68,6 +79,10 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
 struct Prepared {
     qemu: PathBuf,
     machine: Machine,
+    /// The ELF file of the image, if it is there.
+    symbols: PathBuf,
+    /// The payload's source, if a payload of the workspace boots.
+    source: Option<String>,
     job: Job,
     /// Deleted at the end, also after an error.
     _folder: TempDir,
@@ -80,6 +95,7 @@ impl Prepared {
         let mut machine = machine(options);
         machine.check()?;
         let (image, monitor) = images(options, folder.path())?;
+        let symbols = Symbols::beside(options.image.as_deref().unwrap_or(&image));
         (machine.image, machine.monitor) = (image, monitor);
         let job = Job::prepare(options, &qemu, folder.path(), &mut machine)?;
         if let Some(tree) = &options.device_tree {
@@ -94,6 +110,8 @@ impl Prepared {
         Ok(Self {
             qemu,
             machine,
+            symbols,
+            source: source(options),
             job,
             _folder: folder,
         })
@@ -120,6 +138,11 @@ impl Prepared {
             "airlock: boots {world}, {} MiB, {version}",
             options.memory >> 20
         );
+        if let Some(port) = options.gdb {
+            let source = self.source.as_deref();
+            let command = debugger::command(port, &self.symbols, options.mode, source);
+            println!("airlock: waits for a debugger; in another terminal: {command}");
+        }
     }
 
     fn judge(&self, options: &RunOptions, session: &Session) -> Outcome {
@@ -144,6 +167,7 @@ impl Prepared {
             verdict,
             console: session.console.clone(),
             report,
+            callers: Vec::new(),
             elapsed: session.elapsed,
         }
     }
@@ -180,9 +204,23 @@ fn machine(options: &RunOptions) -> Machine {
         net: options.net.clone(),
         forwards: options.forward.clone(),
         devices: options.device.clone(),
-        words: options.qemu_arg.clone(),
+        words: words(options),
         bare: None,
     }
+}
+
+/// More words for QEMU: the user's, and those for a debugger.
+fn words(options: &RunOptions) -> Vec<String> {
+    let debugger = options.gdb.map(debugger::words);
+    let words = debugger.into_iter().flatten();
+    words.chain(options.qemu_arg.iter().cloned()).collect()
+}
+
+/// The source of the payload that is named, for the debugger.
+fn source(options: &RunOptions) -> Option<String> {
+    options.gdb?;
+    let file = Workspace::find().ok()?.source(options.payload_name())?;
+    std::fs::read_to_string(file).ok()
 }
 
 /// Raw images of the payload and, for a realm, of the monitor.

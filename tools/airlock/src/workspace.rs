@@ -4,6 +4,7 @@ mod build;
 
 use crate::cli::ImageOptions;
 use crate::image;
+use crate::symbols::Symbols;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ struct Package {
 struct Target {
     name: String,
     kind: Vec<String>,
+    #[serde(default)]
+    src_path: Option<PathBuf>,
 }
 
 /// A program that boots.
@@ -118,6 +121,18 @@ impl Workspace {
         names
     }
 
+    /// The file with the `main` of the program that is called `name`.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<PathBuf> {
+        let program = self.program(name).ok()?;
+        let package = self
+            .packages
+            .iter()
+            .find(|one| one.name == program.package)?;
+        let target = package.targets.iter().find(|one| one.name == name)?;
+        target.src_path.clone()
+    }
+
     /// The test monitor.
     #[must_use]
     pub fn monitor() -> Program {
@@ -151,7 +166,7 @@ impl Workspace {
         })
     }
 
-    /// Builds `program` and writes its raw image to `folder`.
+    /// Builds `program` and writes its raw image to `folder`; beside it its ELF file, for the symbols.
     ///
     /// # Errors
     /// The build fails, or what it made is no image.
@@ -159,6 +174,7 @@ impl Workspace {
         let elf = self.build(program, verbose)?;
         let path = folder.join(format!("{}.img", program.binary));
         write_raw(&elf, &path)?;
+        write_whole(&Symbols::beside(&path), &std::fs::read(&elf)?)?;
         Ok(path)
     }
 }
@@ -173,9 +189,13 @@ pub fn write_raw(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    // Under its name an image is always complete, also for someone who boots it at this moment.
-    let part = to.with_extension(format!("part{}", std::process::id()));
-    std::fs::write(&part, image)
+    write_whole(to, &image)
+}
+
+/// Writes a file that is complete whenever it has its name, also for someone who reads it now.
+fn write_whole(to: &Path, bytes: &[u8]) -> Result<()> {
+    let part = to.with_added_extension(format!("part{}", std::process::id()));
+    std::fs::write(&part, bytes)
         .and_then(|()| std::fs::rename(&part, to))
         .with_context(|| format!("cannot write {}", to.display()))
 }
@@ -225,6 +245,7 @@ mod tests {
                 .map(|name| Target {
                     name: (*name).into(),
                     kind: vec!["bin".into()],
+                    src_path: None,
                 })
                 .collect(),
         };

@@ -19,6 +19,26 @@ fn a_panic_says_where_and_why() {
 }
 
 #[test]
+fn a_panic_and_a_fault_say_who_called() {
+    for (what, line) in [
+        ("panic", "panic!(\"as asked\")"),
+        ("nothing", "read_nothing()"),
+    ] {
+        let source = include_str!("../../../broken/src/main.rs");
+        let number = source.lines().position(|text| text.contains(line));
+        let place = format!("tests/broken/src/main.rs:{}", number.map_or(0, |n| n + 1));
+        let callers = broken(what).run().callers;
+        let text: Vec<_> = callers.iter().map(ToString::to_string).collect();
+        assert!(
+            text.iter().any(|caller| caller.starts_with(&place)),
+            "{place}: {text:#?}"
+        );
+        let outermost = text.last().map(String::as_str).unwrap_or_default();
+        assert!(outermost.contains("kernel/arch/src/entry.rs"), "{text:#?}");
+    }
+}
+
+#[test]
 fn constants_cannot_be_written() {
     broken("constants").fails_with("not allowed there");
 }
