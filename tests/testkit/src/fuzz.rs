@@ -3,6 +3,7 @@
 //! The targets in `tests/fuzz` call them, and so do plain tests, over a few seeded inputs.
 
 mod broker_json;
+mod device_evidence;
 mod device_tree;
 mod frames;
 mod http_response;
@@ -12,6 +13,7 @@ mod rsi_answers;
 mod used_ring;
 
 pub use broker_json::broker_json;
+pub use device_evidence::device_evidence;
 pub use device_tree::device_tree;
 pub use frames::frames;
 pub use http_response::http_response;

@@ -74,7 +74,13 @@ impl Device {
     #[must_use]
     pub fn measurements(&self, nonce: [u8; 32]) -> Vec<u8> {
         let (count, record) = self.record();
-        spdm::measurements(&self.negotiation, count, &record, nonce, &self.key)
+        self.sign(count, &record, nonce)
+    }
+
+    /// Any `record` of `count` blocks, signed.
+    #[must_use]
+    pub fn sign(&self, count: u8, record: &[u8], nonce: [u8; 32]) -> Vec<u8> {
+        spdm::measurements(&self.negotiation, count, record, nonce, &self.key)
     }
 
     /// What policies know the device by: the same as the realm finds.

@@ -19,7 +19,7 @@ mod host;
 mod lies;
 mod report;
 mod rmm;
-mod spdm;
+pub mod spdm;
 mod tdi;
 
 pub use certificates::Curve;

@@ -17,6 +17,7 @@ const ATTRIBUTES: u8 = 3;
 const ALL: u8 = 0xff;
 
 /// Version, capabilities and algorithms, request and response each.
+#[must_use]
 pub fn negotiation(curve: Curve) -> Vec<u8> {
     let (asymmetric, hash): (u32, u32) = match curve {
         Curve::P256 => (0x10, 1),
@@ -43,6 +44,7 @@ pub fn negotiation(curve: Curve) -> Vec<u8> {
 }
 
 /// The blocks of a measurement record: index, type of the value, the value.
+#[must_use]
 pub fn record(blocks: &[(u8, u8, &[u8])]) -> Vec<u8> {
     let mut record = Vec::new();
     for (index, kind, bytes) in blocks {
@@ -57,7 +59,7 @@ pub fn record(blocks: &[(u8, u8, &[u8])]) -> Vec<u8> {
 }
 
 /// Request and response for all measurements, signed by `key`. `nonce` is the device's own.
-pub fn measurements(
+pub(crate) fn measurements(
     negotiation: &[u8],
     count: u8,
     record: &[u8],
