@@ -19,7 +19,7 @@ mod trace;
 mod window;
 mod world;
 
-pub use pool::{Counters, Pool};
+pub use pool::{AtRest, Counters, Outstanding, Pool};
 pub use region::Region;
 pub use slot::Slot;
 pub use spacing::Spacing;

@@ -83,6 +83,54 @@ impl<W: World> Pool<W> {
     pub fn counters(&self) -> Counters {
         self.0.counters()
     }
+
+    /// Gives the pool up: clears all of it, and nobody leases from it any more, whoever has a clone.
+    ///
+    /// # Errors
+    ///
+    /// [`Outstanding`] if something is leased, or was lost to a device that never confirmed its reset.
+    /// Then nothing has changed.
+    pub fn give_up(self) -> Result<AtRest<W>, Outstanding> {
+        let bytes = self.0.counters().leased;
+        let whole = self.0.free.borrow().first().cloned();
+        let whole = whole.filter(|_| bytes == 0 && !self.0.closed.get());
+        let run = whole.ok_or(Outstanding { bytes })?;
+        self.0.closed.set(true);
+        let cleared = self.0.window.clear(run.start, run.len());
+        debug_assert_eq!(cleared, Ok(()), "a pool lies inside its window");
+        Ok(AtRest(self.0))
+    }
+}
+
+/// Something of a pool is leased, so its device may still reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Bytes that are leased or lost.
+    pub bytes: u64,
+}
+
+impl core::fmt::Display for Outstanding {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} bytes of its memory are still lent", self.bytes)
+    }
+}
+
+impl core::error::Error for Outstanding {}
+
+/// A pool that was given up: cleared, and nothing of it is lent.
+pub struct AtRest<W: World>(Rc<Owner<W>>);
+
+impl<W: World> AtRest<W> {
+    /// The device that it belonged to.
+    pub fn device(&self) -> Rc<str> {
+        self.0.device()
+    }
+
+    /// Takes it into use again, for the same device.
+    pub fn reopen(self) -> Pool<W> {
+        self.0.closed.set(false);
+        Pool(self.0)
+    }
 }
 
 /// What a pool and its slots have in common: the owner of a run of the window.
@@ -93,6 +141,8 @@ pub(crate) struct Owner<W: World> {
     trace: Rc<Trace>,
     device: Rc<str>,
     size: usize,
+    /// Whether the pool was given up.
+    closed: Cell<bool>,
     /// Runs nobody leases, sorted, neighbours merged.
     free: RefCell<Vec<Range<usize>>>,
     counters: Cell<Counters>,
@@ -120,6 +170,7 @@ impl<W: World> Owner<W> {
             trace,
             device,
             size,
+            closed: Cell::new(false),
             free,
             counters: Cell::new(counters),
         }
@@ -163,7 +214,7 @@ impl<W: World> Owner<W> {
     /// Takes the first free run that fits out of the list.
     fn take(&self, len: usize, align: usize) -> Result<Range<usize>, Error> {
         let exhausted = Error::Exhausted { wanted: len };
-        if len == 0 || !align.is_power_of_two() {
+        if self.closed.get() || len == 0 || !align.is_power_of_two() {
             return Err(exhausted);
         }
         let (len, align) = self.spacing.footprint(len, align).ok_or(exhausted)?;

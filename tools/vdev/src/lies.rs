@@ -18,8 +18,10 @@ pub enum Lie {
     Overrun,
     /// One bit of the measurements is another.
     Flipped,
-    /// The report has a BAR where it is not; the RMM's digest fits.
+    /// The report has registers behind the end of a BAR; the RMM's digest fits.
     Moved,
+    /// The report has a whole BAR somewhere else.
+    Elsewhere,
     /// Two ranges of the report overlap.
     Overlapping,
     /// The device does not sign what it says.
@@ -52,7 +54,7 @@ pub enum Lie {
 
 impl Lie {
     /// All, with their names.
-    pub const NAMES: [(&'static str, Self); 22] = [
+    pub const NAMES: [(&'static str, Self); 23] = [
         ("none", Self::None),
         ("slow", Self::Slow),
         ("swapped", Self::Swapped),
@@ -61,6 +63,7 @@ impl Lie {
         ("overrun", Self::Overrun),
         ("flipped", Self::Flipped),
         ("moved", Self::Moved),
+        ("elsewhere", Self::Elsewhere),
         ("overlapping", Self::Overlapping),
         ("unsigned", Self::Unsigned),
         ("other-firmware", Self::OtherFirmware),

@@ -174,7 +174,7 @@ impl Tdi {
     }
 
     /// Unlocks and locks again: everything is as before, but for the nonce.
-    pub(crate) fn relock(&mut self) {
+    pub fn relock(&mut self) {
         let bars = core::mem::take(&mut self.protected);
         self.unlock();
         self.lock(&bars);
@@ -200,7 +200,8 @@ impl Tdi {
     pub(crate) fn report(&mut self, bars: &[Range]) {
         let mut bars = bars.to_vec();
         match (self.lie, bars.iter_mut().find(|bar| !bar.non_tee)) {
-            (Lie::Moved, Some(bar)) => bar.base += bar.size,
+            (Lie::Moved, Some(bar)) => bar.base += GRANULE,
+            (Lie::Elsewhere, Some(bar)) => bar.base += bar.size,
             (Lie::Overlapping, Some(bar)) => {
                 let twice = *bar;
                 let at = bars.iter().position(|bar| *bar == twice).unwrap_or(0);

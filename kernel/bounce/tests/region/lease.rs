@@ -152,3 +152,20 @@ fn a_slot_outlives_the_handles_to_its_pool() {
     slot.store_u64(0, 42).unwrap();
     assert_eq!(host.load_u64(TOLD), 42);
 }
+
+#[test]
+fn a_pool_is_given_up_cleared_and_only_when_nothing_of_it_is_lent() {
+    let (_region, pool, host) = pool();
+    let slot = pool.lease(64, 1).unwrap();
+    slot.copy_out(0, &[7; 64]).unwrap();
+    let still_lent = pool.clone().give_up().map(|_| ());
+    assert_eq!(still_lent, Err(bounce::Outstanding { bytes: 64 }));
+    drop(slot);
+    let clone = pool.clone();
+    let rest = pool.give_up().unwrap();
+    assert!(host.read(TOLD, 4096).iter().all(|byte| *byte == 0));
+    assert!(clone.lease(1, 1).is_err(), "nobody leases from it");
+    assert!(clone.clone().give_up().is_err(), "nor gives it up twice");
+    assert_eq!(&*rest.device(), NET);
+    assert!(rest.reopen().lease(4096, 1).is_ok());
+}
