@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod buffer;
 mod pool;
 mod region;
 mod slot;
@@ -19,6 +20,7 @@ mod trace;
 mod window;
 mod world;
 
+pub use buffer::Buffer;
 pub use pool::{AtRest, Counters, Outstanding, Pool};
 pub use region::Region;
 pub use slot::Slot;

@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use core::cell::Cell;
 use core::ops::Range;
+use core::ptr::NonNull;
 
 use crate::pool::Owner;
 use crate::{DeviceAddress, Direction, Error, Shared, Spacing, World};
@@ -87,7 +88,7 @@ impl<W: World> Slot<W> {
     }
 
     /// Makes the slot ready to be lent with `len` bytes of content: what was copied out behind them,
-    /// for an earlier loan, is cleared where slots are kept apart ([`crate::Spacing::Strict`]).
+    /// for an earlier loan, is cleared where slots are kept apart ([`Spacing::Strict`]).
     /// Elsewhere it stays: the device has seen it.
     ///
     /// # Errors
@@ -101,6 +102,19 @@ impl<W: World> Slot<W> {
             self.filled.set(len);
         }
         Ok(())
+    }
+
+    /// Sets `len` bytes at `at`, which lie behind the content of a loan, to zero where slots are kept
+    /// apart ([`Spacing::Strict`]). Elsewhere they stay: the device has seen them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; then nothing was cleared.
+    pub fn clear_gap(&self, at: usize, len: usize) -> Result<(), Error> {
+        match self.owner.spacing {
+            Spacing::Strict => self.clear_range(at, len),
+            Spacing::Packed => self.inside(at, len).map(|_| ()),
+        }
     }
 
     /// Copies bytes in from the device, counted and traced. They are a snapshot: check, then use.
@@ -134,6 +148,12 @@ impl<W: World> Slot<W> {
     words!(load_u16, store_u16, u16);
     words!(load_u32, store_u32, u32);
     words!(load_u64, store_u64, u64);
+
+    /// The place of the slot in our own memory.
+    pub(crate) fn memory(&self) -> NonNull<[u8]> {
+        let first = self.owner.window.place(self.run.start);
+        NonNull::slice_from_raw_parts(first, self.len)
+    }
 
     fn cross(&self, start: usize, size: usize, direction: Direction) -> Result<(), Error> {
         if size != 0 {

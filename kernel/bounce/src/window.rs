@@ -65,6 +65,8 @@ impl<W: World> Window<W> {
     /// For the life of the program the bytes are mapped as Normal memory, readable and writable, are
     /// of the window's world (in a realm: shared with the host, or not), are accessed through this
     /// window only, or by atomics, as far as this program is concerned, and `base` is aligned to 8.
+    /// Private bytes that no device has may be referred to by a [`crate::Buffer`]: whoever promises
+    /// that a device is trusted promises that it writes nothing but what it was lent.
     pub unsafe fn new(base: NonNull<u8>, len: usize, told: u64) -> Self {
         let top = told.checked_add(len as u64);
         assert!(
@@ -145,6 +147,12 @@ impl<W: World> Window<W> {
         // SAFETY: as for `copy_out`.
         unsafe { copy::clear(bytes, len) };
         Ok(())
+    }
+
+    /// Where the byte at offset `at` is in our own memory; the end of the window for what is behind.
+    pub(crate) fn place(&self, at: usize) -> NonNull<u8> {
+        // SAFETY: the offset is kept inside, or right behind, the bytes that `new` was promised.
+        unsafe { self.base.add(at.min(self.len)) }
     }
 
     /// Checks that `len` bytes at `at` lie inside.

@@ -60,8 +60,12 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
                 Err(reason) => power::end(Err(&reason)),
             }
         }
-        if !wake::is_woken() && !platform.has_work(&looper) {
-            platform.sleep(deadline);
+        if wake::is_woken() || platform.has_work(&looper) {
+            continue;
+        }
+        let disks = platform.settle();
+        if !wake::is_woken() {
+            platform.sleep([deadline, disks].into_iter().flatten().min());
         }
     }
 }

@@ -49,12 +49,7 @@ impl Platform {
             interrupts.take();
         }
         let before = self.running.bytes_in();
-        let disks = self
-            .running
-            .disks
-            .iter()
-            .filter_map(|disk| disk.device.poll())
-            .min();
+        let disks = self.settle();
         let now = self.clock.now();
         let network = self.stack.as_ref().and_then(|stack| stack.poll(now));
         if let Some(announced) = self.slept.take() {
@@ -75,6 +70,13 @@ impl Platform {
         self.stack
             .as_ref()
             .is_some_and(|stack| stack.poll_work(&mut context).is_ready())
+    }
+
+    /// Tells disks of what tasks asked of them since the last poll; says when the next deadline of a
+    /// disk is.
+    pub fn settle(&self) -> Option<Instant> {
+        let disks = self.running.disks.iter();
+        disks.filter_map(|disk| disk.device.poll()).min()
     }
 
     /// Sleeps until `deadline`, an interrupt, or the end of our patience with interrupts.

@@ -1,37 +1,58 @@
 //! The block device.
 //!
-//! A request takes one of a fixed number of slots: header, data, status. A read or write of any
-//! length is cut into requests, several of which are in flight at once. The slot of a read is
-//! cleared before the device may write it, and never filled from private memory. A request that
-//! is not done by its deadline ends the device: only a reset takes its slot back from the host.
+//! Data lies in chunks of one slot, which requests take as many of as they need: header, runs of
+//! data, status. A read or write of any length is cut into requests of up to 1 MiB, and many are in
+//! flight at once. Chunks are not cleared between two requests: what is in them, this device wrote
+//! there, or was told. A trusted device gets a user's buffer instead, if the user hands one over.
+//!
+//! A request that is not done by its deadline ends the device: only a reset takes its memory back.
+//! A device that ended can be started anew.
 //!
 //! Ref: virtio 1.2, 5.2 "Block Device".
 
+mod chunks;
+mod order;
+mod owned;
 mod request;
 mod transfer;
+mod waiting;
+mod wire;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
 use core::task::Waker;
 use core::time::Duration;
 
 use block::BlockDevice;
-use bounce::{Pool, Spacing, World};
+use bounce::{Buffer, Pool, Spacing, World};
 use clock::Instant;
 
-use crate::blk::request::Requests;
+use crate::attention::Attention;
+use crate::blk::owned::Owned;
+pub use crate::blk::owned::Returned;
+use crate::blk::request::{FRAME, MOST_RUNS, Requests};
 use crate::blk::transfer::{Transfer, Work};
+use crate::blk::wire::Operation;
 use crate::device::Device;
 use crate::needs;
 use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
-use crate::transport::MAX_QUEUE_SIZE;
 use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path, Transport};
 
 const REQUEST_QUEUE: u16 = 0;
-/// How long a request may take.
+/// How long a request may take, as far as we looked on.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long before its deadline the doorbell is rung once more: one may have been lost.
+const LAST_CALL: Duration = Duration::from_secs(5);
+/// How late completions may be noticed that were not worth an interrupt of their own.
+const BATCH_DELAY: Duration = Duration::from_micros(200);
+/// Requests in flight from which on they are taken in batches.
+const BATCHED: u16 = 4;
+/// Requests at once, where nobody asks for another number.
+const REQUESTS: u16 = 32;
+/// Most bytes of data in a request.
+pub const MAX_REQUEST: usize = 1 << 20;
 /// Capacity beyond which byte offsets would not fit 64 bits.
 const MAX_CAPACITY: u64 = u64::MAX / block::SECTOR_SIZE as u64;
 
@@ -52,9 +73,9 @@ pub struct BlkCounters {
 /// [`Self::take_failure`] says why, once.
 pub struct Block<P: Path = Bounced> {
     state: RefCell<State<P::World>>,
-    capacity: u64,
-    read_only: bool,
-    has_flush: bool,
+    capacity: Cell<u64>,
+    features: Features,
+    environment: Environment,
     device: Device<P::World>,
 }
 
@@ -62,6 +83,11 @@ pub struct Block<P: Path = Bounced> {
 struct State<W: World> {
     queue: Queue<W>,
     requests: Requests<W>,
+    attention: Attention,
+    /// Time that was seen to pass.
+    seen: Duration,
+    /// The deadline for which the doorbell was rung once more.
+    called: Option<Duration>,
     /// Tasks to be woken once the state is no longer borrowed.
     woken: Vec<Waker>,
 }
@@ -70,10 +96,12 @@ impl<P: Path> Block<P> {
     /// Bytes that a device leases.
     pub fn needs(spacing: Spacing) -> Needs {
         let rings = spacing.bytes(1, ring_bytes(), RING_ALIGN);
-        Needs::of(rings, &request::slots(MAX_QUEUE_SIZE), spacing)
+        let slots = [request::heads(REQUESTS), chunks::WANT];
+        Needs::of(rings, &slots, spacing)
     }
 
-    /// Resets the device, agrees on features, and latches its configuration.
+    /// Resets the device, agrees on features, and latches its configuration. 32 requests can be in
+    /// flight at once.
     ///
     /// # Errors
     ///
@@ -83,40 +111,143 @@ impl<P: Path> Block<P> {
         pool: &Pool<P::World>,
         environment: Environment,
     ) -> Result<Self, Error> {
+        Self::start_with(transport, pool, environment, REQUESTS)
+    }
+
+    /// The same, with up to `depth` requests in flight at once, 1 at least, as far as the queue and
+    /// the pool have room for them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::start`].
+    pub fn start_with(
+        transport: Transport,
+        pool: &Pool<P::World>,
+        environment: Environment,
+        depth: u16,
+    ) -> Result<Self, Error> {
         if transport.kind() != Kind::Block {
             return Err(Error::WrongKind);
         }
         let device = Device::new(transport, pool);
-        let wanted = Features::BLK_RO | Features::BLK_FLUSH;
+        let wanted = Features::BLK_RO | Features::BLK_FLUSH | Features::BLK_SEG_MAX;
         let features = device.transport().negotiate(wanted, environment)?;
         // Hosts exist that show the capacity only after FEATURES_OK.
-        let capacity = read_capacity(device.transport())?;
-        let least = request::CHAIN;
+        let (capacity, runs) = read_config(device.transport(), features)?;
+        let least = FRAME + 1;
         let queue = Queue::start(&device, REQUEST_QUEUE, least, features, Interrupts::Wanted)?;
-        let [heads, data] = needs::divide(pool, request::slots(queue.size()))?;
-        let requests = Requests::lease(&device, heads.min(data))?;
+        let depth = depth.clamp(1, queue.size() / least);
+        let slots = needs::divide(pool, [request::heads(depth), chunks::WANT])?;
+        let requests = Requests::lease(&device, slots.into(), runs)?;
         device.transport().driver_ok()?;
         let state = State {
             queue,
             requests,
-            woken: Vec::new(),
+            attention: Attention::new(device.transport().clock().now()),
+            seen: Duration::ZERO,
+            called: None,
+            woken: Vec::with_capacity(depth.into()),
         };
         Ok(Self {
             state: RefCell::new(state),
-            capacity,
-            read_only: features.contains(Features::BLK_RO),
-            has_flush: features.contains(Features::BLK_FLUSH),
+            capacity: Cell::new(capacity),
+            features,
+            environment,
             device,
         })
     }
 
-    /// Takes completions, ends what is past its deadline, wakes tasks, and says when the next
-    /// deadline is; `None` while nothing is in flight.
+    /// Starts a device anew that had failed: on cleared rings, with what was agreed on before. Does
+    /// nothing while it runs. All that was in flight ended with an error, and the capacity may be
+    /// another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ResetTimedOut`] if the device does not confirm a reset: then its memory stays leased,
+    /// and this can be tried again. Otherwise as for [`Self::start`].
+    pub fn restart(&self) -> Result<(), Error> {
+        self.with(|state| {
+            let Some(failure) = self.device.failure() else {
+                return Ok(());
+            };
+            state.requests.end_all(public(failure), &mut state.woken);
+            let transport = self.device.transport();
+            let features = transport.negotiate(self.features, self.environment)?;
+            if features != self.features {
+                return Err(Error::FeaturesChanged);
+            }
+            let (capacity, _) = read_config(transport, features)?;
+            let queue = &mut state.queue;
+            queue.restart(&self.device, REQUEST_QUEUE, features)?;
+            transport.driver_ok()?;
+            self.capacity.set(capacity);
+            self.device.recovered();
+            Ok(())
+        })
+    }
+
+    /// Takes completions, ends what is past its deadline, wakes tasks, tells the device of what it
+    /// has not seen, and says when to call again at the latest; `None` while nothing is in flight.
     pub fn poll(&self) -> Option<Instant> {
         self.with(|state| {
             self.drive(state);
-            state.requests.next_deadline()
+            if self.device.failure().is_some() {
+                return None;
+            }
+            let batched = match state.settle() {
+                Ok(batched) => batched,
+                Err(error) => {
+                    self.device.fail(error);
+                    return None;
+                }
+            };
+            let deadline = state.next_deadline()?;
+            let delay = batched.then(|| self.now().after(BATCH_DELAY));
+            Some(delay.map_or(deadline, |delay| delay.min(deadline)))
         })
+    }
+
+    /// Reads into `buffer`, which holds whole sectors and at most [`MAX_REQUEST`] bytes, from `sector`
+    /// on. On a direct path nothing is copied.
+    pub async fn read_owned(&self, sector: u64, mut buffer: Buffer) -> Returned {
+        let checked = self.check_owned(sector, &buffer);
+        match (checked, P::address(&buffer)) {
+            (Err(error), _) => refused(buffer, error),
+            (Ok(()), Some(address)) => self.owned(Operation::Read, sector, (buffer, address)).await,
+            (Ok(()), None) => {
+                let result = self.read(sector, buffer.bytes_mut()).await;
+                let buffer = Some(buffer);
+                Returned { buffer, result }
+            }
+        }
+    }
+
+    /// Writes `buffer`, which holds whole sectors and at most [`MAX_REQUEST`] bytes, from `sector` on.
+    /// On a direct path nothing is copied.
+    pub async fn write_owned(&self, sector: u64, buffer: Buffer) -> Returned {
+        let checked = self.check_owned(sector, &buffer);
+        match (checked, P::address(&buffer)) {
+            (Err(error), _) => refused(buffer, error),
+            (Ok(()), _) if self.read_only() => refused(buffer, block::Error::ReadOnly),
+            (Ok(()), Some(address)) => {
+                self.owned(Operation::Write, sector, (buffer, address))
+                    .await
+            }
+            (Ok(()), None) => {
+                let result = self.write(sector, buffer.bytes()).await;
+                let buffer = Some(buffer);
+                Returned { buffer, result }
+            }
+        }
+    }
+
+    /// A buffer of `len` bytes, all zero, that suits the device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bounce`] if its pool has no room.
+    pub fn buffer(&self, len: usize) -> Result<Buffer, Error> {
+        Ok(P::buffer(self.device.pool(), len)?)
     }
 
     /// The interrupt of the device, to be acknowledged when it is raised.
@@ -143,13 +274,24 @@ impl<P: Path> Block<P> {
         self.device.take_failure()
     }
 
-    /// Runs `work` on the state, then wakes the tasks that it found.
+    /// Runs `work` on the state, then wakes the tasks that it found, and one that waits for a request
+    /// if there is one.
     fn with<T>(&self, work: impl FnOnce(&mut State<P::World>) -> T) -> T {
         let mut state = self.state.borrow_mut();
         let result = work(&mut state);
-        let woken = core::mem::take(&mut state.woken);
-        drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        if let Some(error) = self.device.failure() {
+            let state = &mut *state;
+            state.requests.end_all(public(error), &mut state.woken);
+        }
+        if state.requests.available() {
+            let next = state.requests.waiting().pop();
+            state.woken.extend(next);
+        }
+        while let Some(waker) = state.woken.pop() {
+            drop(state);
+            waker.wake();
+            state = self.state.borrow_mut();
+        }
         result
     }
 
@@ -157,10 +299,10 @@ impl<P: Path> Block<P> {
     fn drive(&self, state: &mut State<P::World>) {
         self.device.check();
         if self.device.failure().is_none() {
-            let now = self.device.transport().clock().now();
+            state.seen = state.attention.look(self.now());
             let checked = state
                 .take_completions()
-                .and_then(|()| state.check_deadlines(now));
+                .and_then(|()| state.check_deadlines());
             if let Err(error) = checked {
                 self.device.fail(error);
             }
@@ -170,46 +312,122 @@ impl<P: Path> Block<P> {
         }
     }
 
+    fn now(&self) -> Instant {
+        self.device.transport().clock().now()
+    }
+
     async fn transfer(&self, sector: u64, work: Work<'_>) -> Result<(), block::Error> {
         let mut transfer = Transfer::new(self, sector, work);
         poll_fn(|context| transfer.poll(context)).await
+    }
+
+    async fn owned(
+        &self,
+        operation: Operation,
+        sector: u64,
+        buffer: (Buffer, bounce::DeviceAddress<P::World>),
+    ) -> Returned {
+        let mut owned = Owned::new(self, (operation, sector), buffer);
+        poll_fn(|context| owned.poll(context)).await
+    }
+
+    fn check_owned(&self, sector: u64, buffer: &Buffer) -> Result<(), block::Error> {
+        let len = buffer.len();
+        block::check_range(sector, len, self.capacity())?;
+        if len > MAX_REQUEST {
+            return Err(block::Error::Length { len });
+        }
+        Ok(())
     }
 }
 
 impl<W: World> State<W> {
     /// Takes what the device completed: at most as much as is in flight.
     fn take_completions(&mut self) -> Result<(), Error> {
-        while let Some(done) = self.queue.take()? {
+        while let Some(done) = self.queue.take_now()? {
             self.requests.complete(done, &mut self.woken)?;
         }
         Ok(())
     }
 
-    fn check_deadlines(&self, now: Instant) -> Result<(), Error> {
-        match self.requests.next_deadline() {
-            Some(deadline) if deadline <= now => Err(Error::TimedOut),
-            _ => Ok(()),
+    /// The deadline of a request that is made now, in seen time.
+    fn deadline(&self) -> Duration {
+        self.seen.saturating_add(DEADLINE)
+    }
+
+    fn check_deadlines(&mut self) -> Result<(), Error> {
+        let Some(deadline) = self.requests.first_deadline() else {
+            return Ok(());
+        };
+        if deadline <= self.seen {
+            return Err(Error::TimedOut);
         }
+        if deadline - self.seen <= LAST_CALL && self.called.is_none_or(|called| called < deadline) {
+            // Once for everything that is late by now.
+            self.called = Some(self.deadline());
+            self.queue.ring();
+        }
+        Ok(())
+    }
+
+    /// Lets the device see what was added, and tells it `now` if it wants to be told.
+    fn tell(&mut self, now: bool) -> Result<(), Error> {
+        if now {
+            self.queue.notify()
+        } else {
+            self.queue.publish()
+        }
+    }
+
+    /// Tells the device of everything it has not seen, and asks for an interrupt when half of it is
+    /// done; says whether completions may lie there unannounced.
+    fn settle(&mut self) -> Result<bool, Error> {
+        self.queue.notify()?;
+        let in_flight = self.queue.in_flight();
+        let batch = if in_flight < BATCHED {
+            1
+        } else {
+            in_flight / 2
+        };
+        let mut batched = self.queue.set_batch(batch);
+        if self.queue.look()? {
+            self.take_completions()?;
+            // What was taken may leave room that a task waits for; look again soon.
+            batched = true;
+        }
+        Ok(batched)
+    }
+
+    /// When to look at the time again.
+    fn next_deadline(&self) -> Option<Instant> {
+        let deadline = self.requests.first_deadline()?;
+        let called = self.called.is_some_and(|called| called >= deadline);
+        let next = if called {
+            deadline
+        } else {
+            deadline.saturating_sub(LAST_CALL)
+        };
+        Some(self.attention.next_look(next))
     }
 }
 
 impl<P: Path> BlockDevice for Block<P> {
     fn capacity(&self) -> u64 {
-        self.capacity
+        self.capacity.get()
     }
 
     fn read_only(&self) -> bool {
-        self.read_only
+        self.features.contains(Features::BLK_RO)
     }
 
     async fn read(&self, sector: u64, into: &mut [u8]) -> Result<(), block::Error> {
-        block::check_range(sector, into.len(), self.capacity)?;
+        block::check_range(sector, into.len(), self.capacity())?;
         self.transfer(sector, Work::Read(into)).await
     }
 
     async fn write(&self, sector: u64, from: &[u8]) -> Result<(), block::Error> {
-        block::check_range(sector, from.len(), self.capacity)?;
-        if self.read_only {
+        block::check_range(sector, from.len(), self.capacity())?;
+        if self.read_only() {
             return Err(block::Error::ReadOnly);
         }
         self.transfer(sector, Work::Write(from)).await
@@ -217,20 +435,34 @@ impl<P: Path> BlockDevice for Block<P> {
 
     /// A device without the feature has no cache that could be flushed.
     async fn flush(&self) -> Result<(), block::Error> {
-        if !self.has_flush {
+        if !self.features.contains(Features::BLK_FLUSH) {
             return Ok(());
         }
         self.transfer(0, Work::Flush).await
     }
 }
 
-/// Reads the capacity in sectors, clamped so that byte offsets fit 64 bits.
+/// Reads the capacity in sectors, clamped so that byte offsets fit 64 bits, and most runs of data in a
+/// request.
 ///
 /// Ref: virtio 1.2, 5.2.4 "Device configuration layout".
-fn read_capacity(transport: &Transport) -> Result<u64, Error> {
-    let (low, high) = transport.config(|config| Ok((config.read32(0)?, config.read32(4)?)))?;
+fn read_config(transport: &Transport, features: Features) -> Result<(u64, usize), Error> {
+    let has_runs = features.contains(Features::BLK_SEG_MAX);
+    let (low, high, runs) = transport.config(|config| {
+        let (low, high) = (config.read32(0)?, config.read32(4)?);
+        Ok((low, high, if has_runs { config.read32(12)? } else { 1 }))
+    })?;
     let capacity = u64::from(high) << 32 | u64::from(low);
-    Ok(capacity.min(MAX_CAPACITY))
+    let runs = usize::try_from(runs).unwrap_or(MOST_RUNS);
+    Ok((capacity.min(MAX_CAPACITY), runs.clamp(1, MOST_RUNS)))
+}
+
+/// A call that was refused, with its buffer.
+fn refused(buffer: Buffer, error: block::Error) -> Returned {
+    Returned {
+        buffer: Some(buffer),
+        result: Err(error),
+    }
 }
 
 /// What the user of a device is told.

@@ -4,9 +4,12 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use bounce::{Pool, Slot, World};
+use bounce::{Buffer, Pool, Slot, World};
 
 use crate::{Error, Transport};
+
+/// Buffers of users, by the number of the request that they are lent for.
+pub(crate) type Held = Rc<RefCell<Vec<Option<Buffer>>>>;
 
 /// A device while it is driven.
 ///
@@ -16,7 +19,10 @@ pub(crate) struct Device<W: World> {
     transport: Transport,
     pool: Pool<W>,
     lent: RefCell<Vec<Rc<Slot<W>>>>,
+    held: Held,
     failure: Cell<Option<Error>>,
+    /// Whether the device confirmed that it stopped, after a failure.
+    stopped: Cell<bool>,
     told: Cell<bool>,
 }
 
@@ -26,7 +32,9 @@ impl<W: World> Device<W> {
             transport,
             pool: pool.clone(),
             lent: RefCell::new(Vec::new()),
+            held: Held::default(),
             failure: Cell::new(None),
+            stopped: Cell::new(false),
             told: Cell::new(false),
         }
     }
@@ -46,13 +54,34 @@ impl<W: World> Device<W> {
         Ok(slot)
     }
 
+    /// Room for `count` buffers of users, which the device has while they are there.
+    pub(crate) fn held(&self, count: usize) -> Held {
+        self.held.borrow_mut().resize_with(count, || None);
+        Rc::clone(&self.held)
+    }
+
     /// Ends the device, which broke a rule. The first error counts.
     pub(crate) fn fail(&self, error: Error) {
         if self.failure.get().is_none() {
             self.failure.set(Some(error));
             // If it does not even reset, its memory stays leased: see `drop`.
-            let _stopped = self.transport.reset();
+            self.stopped.set(self.transport.reset().is_ok());
         }
+    }
+
+    /// Whether the device may still use what it was lent, whatever it completed.
+    pub(crate) fn may_linger(&self) -> bool {
+        self.failure.get().is_some() && !self.stopped.get()
+    }
+
+    /// Notes that the device, which had failed, runs anew. What users had lent it comes back.
+    pub(crate) fn recovered(&self) {
+        self.held
+            .borrow_mut()
+            .iter_mut()
+            .for_each(|held| *held = None);
+        self.failure.set(None);
+        self.told.set(false);
     }
 
     /// The error that ended the device.
@@ -81,6 +110,7 @@ impl<W: World> Drop for Device<W> {
     fn drop(&mut self) {
         if self.transport.reset().is_err() {
             core::mem::forget(self.lent.take());
+            core::mem::forget(self.held.take());
         }
     }
 }

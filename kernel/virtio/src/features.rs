@@ -25,6 +25,8 @@ impl Features {
     /// Network: a frame may lie in several receive buffers.
     pub const NET_MRG_RXBUF: Self = Self(1 << 15);
 
+    /// Block: the device says how many runs of data a request may have.
+    pub const BLK_SEG_MAX: Self = Self(1 << 2);
     /// Block: the device takes no writes.
     pub const BLK_RO: Self = Self(1 << 5);
     /// Block: the device has a cache, and a request to flush it.

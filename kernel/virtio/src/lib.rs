@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod attention;
 mod blk;
 mod device;
 mod error;
@@ -24,7 +25,7 @@ mod rng;
 mod structures;
 mod transport;
 
-pub use blk::{BlkCounters, Block};
+pub use blk::{BlkCounters, Block, MAX_REQUEST, Returned};
 pub use error::{Error, Part};
 pub use features::{Environment, Features};
 pub use interrupt::Interrupt;

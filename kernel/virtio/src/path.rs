@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use bounce::{Private, Shared, World};
+use bounce::{Buffer, DeviceAddress, Pool, Private, Shared, World};
 
 mod sealed {
     pub trait Sealed {}
@@ -53,20 +53,49 @@ mod sealed {
 pub trait Path: sealed::Sealed + 'static {
     /// Whose half of the address space the device reaches: queues, and data.
     type World: World;
+
+    /// What the device is told of a user's buffer; `None` if it is to be copied.
+    fn address(buffer: &Buffer) -> Option<DeviceAddress<Self::World>>;
+
+    /// A buffer that suits a device with `pool`.
+    ///
+    /// # Errors
+    ///
+    /// [`bounce::Error::Exhausted`].
+    fn buffer(pool: &Pool<Self::World>, len: usize) -> Result<Buffer, bounce::Error>;
 }
 
 /// Data is copied between the caller's memory and the driver's slots, once each way. That is the
 /// way of every device that is not trusted, and of a trusted one with slots that it can reach.
 pub struct Bounced<W: World = Shared>(PhantomData<W>);
 
-/// Data stays where it is: the caller hands a buffer to the driver and gets it back.
+/// Data stays where it is: the caller hands a [`Buffer`] to the driver and gets it back.
 /// For trusted devices.
 pub struct Direct(());
 
 impl<W: World> Path for Bounced<W> {
     type World = W;
+
+    fn address(_: &Buffer) -> Option<DeviceAddress<W>> {
+        None
+    }
+
+    fn buffer(_: &Pool<W>, len: usize) -> Result<Buffer, bounce::Error> {
+        Ok(Buffer::on_heap(len))
+    }
 }
 
 impl Path for Direct {
     type World = Private;
+
+    fn address(buffer: &Buffer) -> Option<DeviceAddress<Private>> {
+        buffer.address()
+    }
+
+    fn buffer(pool: &Pool<Private>, len: usize) -> Result<Buffer, bounce::Error> {
+        pool.buffer(len, BUFFER_ALIGN)
+    }
 }
+
+/// What addresses of buffers are a multiple of.
+const BUFFER_ALIGN: usize = 64;

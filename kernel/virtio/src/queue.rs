@@ -75,6 +75,8 @@ pub(crate) struct Queue<W: World> {
     announced: u16,
     /// Used index for which an interrupt was asked for.
     armed: Option<u16>,
+    /// Completions that are worth one interrupt.
+    batch: u16,
     rung: u64,
 }
 
@@ -94,10 +96,49 @@ impl<W: World> Queue<W> {
         features: Features,
         interrupts: Interrupts,
     ) -> Result<Self, Error> {
-        let transport = device.transport();
-        let size = transport.queue_size(index, least)?;
+        let size = device.transport().queue_size(index, least)?;
         let layout = Layout::new(size);
         let rings = device.lease(layout.len(), RING_ALIGN)?;
+        Self::on(device, rings, (index, layout), features, interrupts)
+    }
+
+    /// Sets the queue up anew on the memory that it had, which the device, after a reset, no longer
+    /// uses.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::QueueSize`] if the device now has another size, and those of [`Self::start`].
+    pub(crate) fn restart(
+        &mut self,
+        device: &Device<W>,
+        index: u16,
+        features: Features,
+    ) -> Result<(), Error> {
+        let size = device.transport().queue_size(index, self.size())?;
+        if size != self.size() {
+            return Err(Error::QueueSize { queue: index, size });
+        }
+        self.rings.clear();
+        let (rings, rung) = (Rc::clone(&self.rings), self.rung);
+        *self = Self::on(
+            device,
+            rings,
+            (index, self.layout),
+            features,
+            self.interrupts,
+        )?;
+        self.rung = rung;
+        Ok(())
+    }
+
+    /// A queue on cleared `rings`.
+    fn on(
+        device: &Device<W>,
+        rings: Rc<Slot<W>>,
+        (index, layout): (u16, Layout),
+        features: Features,
+        interrupts: Interrupts,
+    ) -> Result<Self, Error> {
         let addresses = QueueAddresses {
             descriptors: rings.address(layout.descriptor(0))?,
             available: rings.address(layout.available_flags())?,
@@ -106,8 +147,8 @@ impl<W: World> Queue<W> {
         let mut queue = Self {
             rings,
             layout,
-            shadow: Shadow::new(size),
-            doorbell: transport.enable_queue(index, &addresses)?,
+            shadow: Shadow::new(layout.size()),
+            doorbell: device.transport().enable_queue(index, &addresses)?,
             event_idx: features.contains(Features::EVENT_IDX),
             interrupts,
             added: 0,
@@ -116,6 +157,7 @@ impl<W: World> Queue<W> {
             taken: 0,
             announced: 0,
             armed: None,
+            batch: 1,
             rung: 0,
         };
         queue.silence()?;
@@ -125,6 +167,23 @@ impl<W: World> Queue<W> {
     /// Entries of the queue.
     pub(crate) fn size(&self) -> u16 {
         self.layout.size()
+    }
+
+    /// Descriptors that no request in flight has.
+    pub(crate) fn left(&self) -> u16 {
+        self.shadow.left()
+    }
+
+    /// Requests in flight.
+    pub(crate) fn in_flight(&self) -> u16 {
+        self.shadow.in_flight()
+    }
+
+    /// From now on asks for an interrupt when `batch` requests are done, where the device can be
+    /// asked for that; 1 is an interrupt for the next. Says whether fewer may lie there unannounced.
+    pub(crate) fn set_batch(&mut self, batch: u16) -> bool {
+        self.batch = if self.event_idx { batch.max(1) } else { 1 };
+        self.batch > 1
     }
 
     /// Doorbells rung.
@@ -173,11 +232,16 @@ impl<W: World> Queue<W> {
         // The index is visible before we look whether the device still watches it.
         fence(Ordering::SeqCst);
         if self.doorbell_wanted()? {
-            self.doorbell.ring();
-            self.rung += 1;
+            self.ring();
         }
         self.considered = self.published;
         Ok(())
+    }
+
+    /// Rings the doorbell whether the device wants it or not: it may have lost one.
+    pub(crate) fn ring(&mut self) {
+        self.doorbell.ring();
+        self.rung += 1;
     }
 
     /// Takes the next completion; `None` if there is none now.
@@ -190,6 +254,18 @@ impl<W: World> Queue<W> {
         if self.announced == 0 && !self.look()? {
             return Ok(None);
         }
+        self.take_announced()
+    }
+
+    /// The same, without asking for an interrupt: the caller looks again before it sleeps.
+    pub(crate) fn take_now(&mut self) -> Result<Option<Completion>, Error> {
+        if self.announced == 0 && !self.load_used_index()? {
+            return Ok(None);
+        }
+        self.take_announced()
+    }
+
+    fn take_announced(&mut self) -> Result<Option<Completion>, Error> {
         let entry = self.layout.used_entry(self.taken);
         let id = self.rings.load_u32(entry)?;
         let len = self.rings.load_u32(entry + 4)?;
@@ -201,14 +277,19 @@ impl<W: World> Queue<W> {
 
     /// Looks for completions. Before it says that there are none, it asks for an interrupt at the
     /// next one and looks again, so that none is missed.
-    fn look(&mut self) -> Result<bool, Error> {
+    pub(crate) fn look(&mut self) -> Result<bool, Error> {
         if self.load_used_index()? {
             return Ok(true);
         }
-        if self.interrupts == Interrupts::Silent || self.armed == Some(self.taken) {
+        if self.interrupts == Interrupts::Silent {
             return Ok(false);
         }
-        self.arm()?;
+        let last = self.batch.min(self.shadow.in_flight()).max(1) - 1;
+        let event = self.taken.wrapping_add(last);
+        if self.armed == Some(event) {
+            return Ok(false);
+        }
+        self.arm(event)?;
         self.load_used_index()
     }
 
@@ -227,10 +308,11 @@ impl<W: World> Queue<W> {
         Ok(moved != 0)
     }
 
-    fn arm(&mut self) -> Result<(), Error> {
-        self.armed = Some(self.taken);
+    /// Asks for an interrupt when the device completes entry `event`.
+    fn arm(&mut self, event: u16) -> Result<(), Error> {
+        self.armed = Some(event);
         if self.event_idx {
-            self.rings.store_u16(self.layout.used_event(), self.taken)?;
+            self.rings.store_u16(self.layout.used_event(), event)?;
         } else {
             self.rings.store_u16(self.layout.available_flags(), 0)?;
         }

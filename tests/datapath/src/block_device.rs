@@ -1,5 +1,8 @@
 //! A disk that is honest.
 
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
+
 use block::{BlockDevice, Error};
 use testkit::executor::block_on;
 use testkit::fake_virtio::{FakeBlock, Style};
@@ -50,7 +53,7 @@ fn every_byte_crosses_once() {
     for &style in STYLES {
         let WithDisk { rig, disk, .. } = disk(style, FakeBlock::new(1024));
         let crossed = || rig.region.counters()[0].1;
-        let requests = LONG.div_ceil(64 * 1024) as u64;
+        let requests = 1;
         let (heads, statuses) = (17 * requests, requests);
 
         block_on(disk.write(0, &pattern(LONG)), || ()).unwrap();
@@ -89,13 +92,84 @@ fn nothing_is_copied_out_before_a_read() {
 
 #[test]
 #[cfg_attr(miri, ignore = "too long for Miri")]
-fn the_requests_of_one_call_share_a_doorbell() {
-    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(1024));
+fn a_megabyte_is_one_request_and_one_doorbell() {
+    let WithDisk {
+        device, fake, disk, ..
+    } = disk(Style::Qemu, FakeBlock::new(2048));
     let before = device.doorbells();
-    block_on(disk.read(0, &mut vec![0; 128 * 1024]), || ()).unwrap();
-    assert_eq!(disk.counters().requests, 2);
+    let mut into = vec![0; 1 << 20];
+    block_on(disk.read(0, &mut into), || ()).unwrap();
+    assert!(into == fake.borrow().content);
+    assert_eq!(disk.counters().requests, 1);
     assert_eq!(device.doorbells() - before, 1);
     assert_eq!(disk.counters().doorbells, 1);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
+fn requests_of_many_tasks_share_doorbells_and_interrupts() {
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(256));
+    let mut tasks: Vec<_> = (0..32)
+        .map(|i| {
+            let disk = &disk;
+            Box::pin(async move { disk.read(i * 8, &mut [0; 4096]).await })
+        })
+        .collect();
+    device.pause(true);
+    let mut context = Context::from_waker(Waker::noop());
+    for task in &mut tasks {
+        assert!(task.as_mut().poll(&mut context).is_pending());
+    }
+    assert!(disk.poll().is_some());
+    assert_eq!(device.doorbells(), 1, "the first; then the device works");
+    device.pause(false);
+    device.run();
+    assert_eq!(device.interrupts(), 1, "when half of them are done");
+    for task in &mut tasks {
+        assert_eq!(task.as_mut().poll(&mut context), Poll::Ready(Ok(())));
+    }
+    assert_eq!(disk.poll(), None);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
+fn a_device_that_takes_few_runs_gets_shorter_requests() {
+    for runs in [0, 1, 2, u32::MAX] {
+        let mut fake = FakeBlock::new(4096);
+        fake.runs = runs;
+        let WithDisk {
+            device, fake, disk, ..
+        } = disk(Style::Qemu, fake);
+        // Holes: every second chunk is taken while the long read begins.
+        device.pause(true);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut small: Vec<_> = (0..10)
+            .map(|i| {
+                let disk = &disk;
+                Box::pin(async move { disk.read(i, &mut [0; 512]).await })
+            })
+            .collect();
+        for task in &mut small {
+            assert!(task.as_mut().poll(&mut context).is_pending());
+        }
+        device.pause(false);
+        device.run();
+        device.pause(true);
+        for task in small.iter_mut().step_by(2) {
+            assert!(task.as_mut().poll(&mut context).is_ready());
+        }
+        let mut into = vec![0; 2 << 20];
+        let read = block_on(disk.read(0, &mut into), || {
+            device.pause(false);
+            device.run();
+            disk.poll();
+        });
+        assert_eq!((read, device.faults()), (Ok(()), 0), "{runs} runs");
+        assert!(into == fake.borrow().content);
+        for task in small.iter_mut().skip(1).step_by(2) {
+            assert!(task.as_mut().poll(&mut context).is_ready());
+        }
+    }
 }
 
 #[test]

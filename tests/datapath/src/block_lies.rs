@@ -1,12 +1,15 @@
 //! A disk that lies.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use block::{BlockDevice, Error};
 use testkit::executor::block_on;
 use testkit::fake_virtio::{FakeBlock, Style, Used};
+use virtio::Block;
 
-use crate::setup::{WithDisk, disk};
+use crate::setup::{DISK, WithDisk, disk, disk_pool, rig_of};
 
 /// Case 36: a status that means failure, or nothing.
 #[test]
@@ -45,15 +48,36 @@ fn short_data_is_an_error_whatever_the_status_says() {
     }
 }
 
-/// Case 6: success is claimed, and nothing was written.
+/// Case 6: success is claimed, and nothing was written. What comes is what this device was told or
+/// has written itself, and zero before; never anything of our own.
 #[test]
-fn data_that_the_device_did_not_write_reads_as_zero() {
+fn data_that_the_device_did_not_write_is_what_it_knows_already() {
     let WithDisk { fake, disk, .. } = disk(Style::Qemu, FakeBlock::new(1024));
-    block_on(disk.write(0, &vec![0x5e; 256 * 1024]), || ()).unwrap();
     fake.borrow_mut().writes_data = false;
     let mut back = vec![0xee; 256 * 1024];
     block_on(disk.read(0, &mut back), || ()).unwrap();
-    assert!(back.iter().all(|b| *b == 0));
+    assert!(back.iter().all(|b| *b == 0), "nothing was there before");
+    block_on(disk.write(0, &vec![0x5e; 128 * 1024]), || ()).unwrap();
+    block_on(disk.read(0, &mut back), || ()).unwrap();
+    let (told, rest) = back.split_at(128 * 1024);
+    assert!(told.iter().all(|b| *b == 0x5e) && rest.iter().all(|b| *b == 0));
+}
+
+/// What a read leaves behind is gone when the memory gets another owner.
+#[test]
+fn a_pool_that_changes_its_owner_holds_nothing_of_the_last_one() {
+    let rig = rig_of(Style::Qemu, disk_pool());
+    rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(64))));
+    let pool = rig.pool(disk_pool());
+    let start = || <Block>::start(rig.open(DISK).unwrap(), &pool, rig.environment);
+    let disk = start().unwrap();
+    let canary = *b"canary of the disk's old content";
+    block_on(disk.write(0, &canary.repeat(16)), || ()).unwrap();
+    assert!(rig.memory.contains(&canary), "it lies in the chunk");
+    drop(disk);
+    assert_eq!(pool.counters().leased, 0);
+    let _disk = start().unwrap();
+    assert!(!rig.memory.contains(&canary));
 }
 
 /// Case 38: what a flush claims cannot be checked here; that it is asked for can.

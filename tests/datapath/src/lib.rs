@@ -21,6 +21,10 @@ mod block_device;
 #[cfg(not(miri))]
 mod block_lies;
 #[cfg(not(miri))]
+mod block_owned;
+#[cfg(not(miri))]
+mod block_restart;
+#[cfg(not(miri))]
 mod block_waits;
 mod entropy;
 #[cfg(not(miri))]

@@ -185,7 +185,7 @@ fn features_that_we_do_not_know_are_not_accepted() {
     });
     let disk = rig.block(DISK, disk_pool()).unwrap();
     let common = Features::VERSION_1 | Features::ACCESS_PLATFORM | Features::EVENT_IDX;
-    let known = common | Features::BLK_RO | Features::BLK_FLUSH;
+    let known = common | Features::BLK_RO | Features::BLK_FLUSH | Features::BLK_SEG_MAX;
     assert_eq!(device.accepted(), known.bits());
     assert_eq!(device.accepted() & (feature::PACKED | feature::INDIRECT), 0);
     assert!(block::BlockDevice::read_only(&disk));

@@ -3,7 +3,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+#[cfg(not(miri))]
+use block::BlockDevice;
 use bounce::Spacing;
+#[cfg(not(miri))]
+use embassy_futures::join::join;
+#[cfg(not(miri))]
+use testkit::executor::block_on;
 use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::rig::Rig;
 use virtio::{Block, Net};
@@ -110,6 +116,15 @@ pub(crate) fn start_lying_disk(
     let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
     device.lie(|l| l.registers = Some(Box::new(lie)));
     rig.block(DISK, disk_pool())
+}
+
+/// Reads two sectors by two requests at once, while `turn` passes the time; what came of both.
+#[cfg(not(miri))]
+pub(crate) fn read_twice(disk: &Block, turn: impl FnMut()) -> [Result<(), block::Error>; 2] {
+    let (mut one, mut two) = ([0; 512], [0; 512]);
+    let both = join(disk.read(0, &mut one), disk.read(1, &mut two));
+    let (one, two) = block_on(both, turn);
+    [one, two]
 }
 
 /// A frame of `len` bytes that is different for each `tag`.

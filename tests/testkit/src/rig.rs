@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bounce::{Pool, Region, Spacing};
+use bounce::{Pool, Private, Region, Spacing};
 use clock::Clock;
 use pci::{Function, Placement};
 use virtio::{Block, Environment, Error, Net, Rng, Transport};
@@ -73,6 +73,22 @@ impl Rig {
     pub fn plug(&self, device: u8, personality: Rc<RefCell<dyn Personality>>) -> Rc<FakeVirtio> {
         let (memory, size) = (self.memory.clone(), self.queue_size);
         plug(&self.pci, self.style, device, memory, size, personality)
+    }
+
+    /// Plugs a trusted device in, with `len` bytes of private memory: what it reaches, and the region
+    /// in it.
+    pub fn plug_trusted(
+        &self,
+        device: u8,
+        personality: Rc<RefCell<dyn Personality>>,
+        len: usize,
+    ) -> (Rc<FakeVirtio>, Region<Private>) {
+        let (window, memory) = SharedMemory::private(len);
+        let size = self.queue_size;
+        let fake = plug(&self.pci, self.style, device, memory, size, personality);
+        let clock: Rc<dyn Clock> = Rc::<FakeClock>::clone(&self.clock);
+        let region = Region::new(window, clock).expect("a window can be cleared");
+        (fake, region)
     }
 
     /// A pool of `len` bytes.

@@ -1,11 +1,14 @@
 //! Shared pages as a device reaches them: what is not shared is a fault.
 
-use bounce::Window;
+use bounce::{Private, Window};
 
-use crate::shared::{HostMemory, shared_memory};
+use crate::shared::{HostMemory, private_memory, shared_memory};
 
 /// Where devices are told that the memory is: in the upper half of a realm of 33 bits.
 const TOLD: u64 = 0x1_8000_0000;
+
+/// Where a trusted device is told that the memory is: in the lower half.
+const TOLD_PRIVATE: u64 = 0x8000_0000;
 
 /// Memory that a driver and devices reach. Clones are the same memory.
 #[derive(Clone, Debug)]
@@ -47,6 +50,12 @@ impl SharedMemory {
     /// Shares `len` bytes, rounded up to pages: the driver's side, and the devices'.
     pub fn new(len: usize) -> (Window, Self) {
         let (window, host) = shared_memory(len.div_ceil(4096), TOLD);
+        (window, Self(host))
+    }
+
+    /// The same for memory that only a trusted device reaches beside the driver.
+    pub fn private(len: usize) -> (Window<Private>, Self) {
+        let (window, host) = private_memory(len.div_ceil(4096), TOLD_PRIVATE);
         (window, Self(host))
     }
 

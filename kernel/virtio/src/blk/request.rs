@@ -1,60 +1,55 @@
-//! The fixed set of requests: their shared slots, and what each is doing.
+//! The fixed set of requests: their slots, and what each is doing.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::task::Waker;
+use core::time::Duration;
 
-use bounce::{Slot, World};
-use clock::Instant;
+use bounce::{Buffer, DeviceAddress, Slot, World};
 
 use crate::Error;
 use crate::blk::BlkCounters;
-use crate::device::Device;
+use crate::blk::chunks::{Chunks, Run};
+use crate::blk::order::Order;
+use crate::blk::waiting::Waiting;
+use crate::blk::wire::{self, HEADER, Operation, STATUS};
+use crate::device::{Device, Held};
 use crate::needs::Want;
 use crate::queue::{Completion, Lend, Queue};
 
-/// Descriptors of the longest request: header, data, status.
-pub(crate) const CHAIN: u16 = 3;
-/// Most bytes of data in a request.
-pub(crate) const DATA: usize = 64 * 1024;
-
-/// Requests at once.
-const REQUESTS: u16 = 16;
-const HEADER: usize = 16;
-const STATUS: usize = 1;
-/// What the status is before the device writes it.
-const STATUS_UNSET: u8 = 0xff;
+/// Descriptors of a request beside its data: header and status.
+pub(crate) const FRAME: u16 = 2;
+/// Most runs of data in a request: every second one of 64 chunks.
+pub(crate) const MOST_RUNS: usize = 32;
 const HEAD_ALIGN: usize = 64;
-const DATA_ALIGN: usize = 4096;
 
-/// Slots for a queue of `size` entries: heads, and data.
-pub(crate) fn slots(size: u16) -> [Want; 2] {
-    let wanted = (size / CHAIN).min(REQUESTS).into();
-    let slots = |len, align| Want {
+/// What `count` requests need of a pool, beside their data.
+pub(crate) fn heads(count: u16) -> Want {
+    Want {
         least: 1,
-        wanted,
-        len,
-        align,
-    };
-    [slots(HEADER + STATUS, HEAD_ALIGN), slots(DATA, DATA_ALIGN)]
+        wanted: count.into(),
+        len: HEADER + STATUS,
+        align: HEAD_ALIGN,
+    }
 }
 
-/// What a request does with its data.
-///
-/// Ref: virtio 1.2, 5.2.6 "Device Operation", request types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Read = 0,
-    Write = 1,
-    Flush = 4,
+/// What a request is to do.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<W: World> {
+    pub(crate) operation: Operation,
+    pub(crate) sector: u64,
+    /// Bytes of data, and where they are: in the chunks of the request, or elsewhere.
+    pub(crate) len: usize,
+    pub(crate) elsewhere: Option<DeviceAddress<W>>,
 }
 
 enum Phase {
     Free,
     InFlight {
-        deadline: Instant,
         /// Bytes that the device must have written before the status.
         expected: u32,
+        /// When it is given up, in seen time.
+        deadline: Duration,
         /// Who waits; `None` if nobody does any more.
         owner: Option<Waker>,
     },
@@ -63,33 +58,54 @@ enum Phase {
 
 struct Request<W: World> {
     head: Rc<Slot<W>>,
-    data: Rc<Slot<W>>,
+    runs: Vec<Run>,
     phase: Phase,
+    /// Where its data begins in the call that made it.
+    at: usize,
+    /// Another request of the same call.
+    next: Option<u16>,
 }
 
-/// The fixed set of requests.
+/// The fixed set of requests. Nothing here scans all of them, or allocates after it was made, but
+/// where a device ends.
 pub(crate) struct Requests<W: World> {
     requests: Vec<Request<W>>,
-    /// Tasks that found no free request.
-    waiting: Vec<Waker>,
+    free: Vec<u16>,
+    in_flight: Order,
+    chunks: Chunks<W>,
+    lends: Vec<Lend<W>>,
+    /// Buffers of users, by request.
+    held: Held,
+    waiting: Waiting,
     counters: BlkCounters,
 }
 
 impl<W: World> Requests<W> {
-    /// Leases the slots of `count` requests.
-    pub(crate) fn lease(device: &Device<W>, count: usize) -> Result<Self, Error> {
-        let heads: Vec<_> = (0..count)
-            .map(|_| device.lease(HEADER + STATUS, HEAD_ALIGN))
-            .collect::<Result<_, _>>()?;
-        let lease = |head| {
-            let data = device.lease(DATA, DATA_ALIGN)?;
-            let phase = Phase::Free;
-            Ok(Request { head, data, phase })
+    /// Leases the slots of `count` requests, of at most `runs` runs of data each.
+    pub(crate) fn lease(
+        device: &Device<W>,
+        (count, chunks): (usize, usize),
+        runs: usize,
+    ) -> Result<Self, Error> {
+        let lease = |_| {
+            Ok(Request {
+                head: device.lease(HEADER + STATUS, HEAD_ALIGN)?,
+                runs: Vec::with_capacity(runs),
+                phase: Phase::Free,
+                at: 0,
+                next: None,
+            })
         };
-        let requests = heads.into_iter().map(lease).collect::<Result<_, Error>>()?;
+        let requests = (0..count).map(lease).collect::<Result<_, Error>>()?;
+        let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
         Ok(Self {
             requests,
-            waiting: Vec::new(),
+            free: (0..count).rev().collect(),
+            in_flight: Order::new(count.into()),
+            chunks: Chunks::lease(device, chunks)?,
+            lends: Vec::with_capacity(runs + usize::from(FRAME)),
+            held: device.held(count.into()),
+            waiting: Waiting::new(count.into()),
             counters: BlkCounters::default(),
         })
     }
@@ -98,41 +114,85 @@ impl<W: World> Requests<W> {
         self.counters
     }
 
-    /// A request that is free now.
-    pub(crate) fn free(&self) -> Option<u16> {
-        let is_free = |r: &Request<W>| matches!(r.phase, Phase::Free);
-        let index = self.requests.iter().position(is_free)?;
-        u16::try_from(index).ok()
+    pub(crate) fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
     }
 
-    /// The shared data of request `index`.
-    pub(crate) fn data(&self, index: u16) -> Option<&Slot<W>> {
-        self.requests
-            .get(usize::from(index))
-            .map(|r| r.data.as_ref())
+    /// Whether a request with data could be made now.
+    pub(crate) fn available(&self) -> bool {
+        !self.free.is_empty() && self.chunks.any()
     }
 
-    /// Queues request `index` over `len` bytes of its data, which a writer has filled.
+    /// Takes a request with room for up to `wanted` bytes of data, none or more; says which, and how
+    /// many. `None` if there is none now.
+    pub(crate) fn reserve(&mut self, queue: &Queue<W>, wanted: usize) -> Option<(u16, usize)> {
+        let runs = usize::from(queue.left().checked_sub(FRAME)?);
+        if wanted != 0 && (runs == 0 || !self.chunks.any()) {
+            return None;
+        }
+        let index = self.free.pop()?;
+        let request = self.requests.get_mut(usize::from(index))?;
+        let len = self.chunks.take(wanted, runs, &mut request.runs);
+        Some((index, len))
+    }
+
+    /// Bytes of data in the chunks of request `index`.
+    pub(crate) fn data_len(&self, index: u16) -> usize {
+        let request = self.requests.get(usize::from(index));
+        request.map_or(0, |r| r.runs.iter().map(|run| run.len).sum())
+    }
+
+    /// Copies what is to be written into the chunks of request `index`.
+    pub(crate) fn fill(&self, index: u16, bytes: &[u8]) -> Result<(), Error> {
+        let request = self.requests.get(usize::from(index));
+        let request = request.ok_or(Error::QueueFull)?;
+        self.chunks.copy_out(&request.runs, bytes)
+    }
+
+    /// Copies what was read out of the chunks of request `index`.
+    pub(crate) fn copy_in(&self, index: u16, into: &mut [u8]) -> Result<(), Error> {
+        let request = self.requests.get(usize::from(index));
+        let request = request.ok_or(Error::QueueFull)?;
+        self.chunks.copy_in(&request.runs, into)
+    }
+
+    /// Keeps `buffer`, where the data of request `index` is, until the device is done with it.
+    pub(crate) fn hold(&self, index: u16, buffer: Buffer) {
+        if let Some(held) = self.held.borrow_mut().get_mut(usize::from(index)) {
+            *held = Some(buffer);
+        }
+    }
+
+    /// The buffer of request `index`, which the device no longer uses.
+    pub(crate) fn let_go(&self, index: u16) -> Option<Buffer> {
+        self.held.borrow_mut().get_mut(usize::from(index))?.take()
+    }
+
+    /// Queues request `index`, which a writer has filled.
     pub(crate) fn submit(
         &mut self,
         queue: &mut Queue<W>,
         index: u16,
-        (operation, sector, len): (Operation, u64, usize),
-        (deadline, owner): (Instant, Waker),
+        job: Job<W>,
+        (deadline, owner): (Duration, Waker),
     ) -> Result<(), Error> {
-        let slot = self.requests.get_mut(usize::from(index));
-        let request = slot.ok_or(Error::QueueFull)?;
-        let len = u32::try_from(len).map_err(|_| Error::QueueFull)?;
-        let expected = match operation {
+        let request = self.requests.get_mut(usize::from(index));
+        let request = request.ok_or(Error::QueueFull)?;
+        let len = u32::try_from(job.len).map_err(|_| Error::QueueFull)?;
+        let expected = match job.operation {
             Operation::Read => len,
             Operation::Write | Operation::Flush => 0,
         };
-        request.add(queue, index, (operation, sector, len))?;
+        self.lends.clear();
+        request.describe(job, self.chunks.slot(), &mut self.lends)?;
+        // lkvm reports the bytes it moved either way, so the limit is the whole chain.
+        queue.add(&self.lends, len.saturating_add(17), index)?;
         request.phase = Phase::InFlight {
-            deadline,
             expected,
+            deadline,
             owner: Some(owner),
         };
+        self.in_flight.push(index);
         self.counters.requests += 1;
         Ok(())
     }
@@ -143,39 +203,42 @@ impl<W: World> Requests<W> {
         done: Completion,
         woken: &mut Vec<Waker>,
     ) -> Result<(), Error> {
-        let slot = self.requests.get_mut(usize::from(done.tag));
-        let request = slot.ok_or(Error::QueueFull)?;
+        let request = self.requests.get_mut(usize::from(done.tag));
+        let request = request.ok_or(Error::QueueFull)?;
         let Phase::InFlight {
             expected,
             ref mut owner,
             ..
         } = request.phase
         else {
-            return Ok(());
+            return Err(Error::QueueFull);
         };
         let owner = owner.take();
-        let result = outcome(&request.head, done.len, expected)?;
+        let mut status = [0];
+        request.head.copy_in(HEADER, &mut status)?;
+        let [status] = status;
+        let result = wire::outcome(status, done.len, expected);
         if result.is_err() {
             self.counters.failed += 1;
         }
-        request.phase = match owner {
-            Some(_) => Phase::Done(result),
-            None => Phase::Free,
-        };
+        request.phase = Phase::Done(result);
+        self.in_flight.remove(done.tag);
         if owner.is_none() {
-            woken.append(&mut self.waiting);
+            drop(self.let_go(done.tag));
+            self.release(done.tag);
         }
         woken.extend(owner);
         Ok(())
     }
 
-    /// Takes the result of request `index` and frees it; `None` while it is in flight, and then
-    /// `waker` is woken when it ends.
+    /// The result of request `index`; `None` while it is in flight, and then `waker` is woken when
+    /// it ends.
     pub(crate) fn finish(&mut self, index: u16, waker: &Waker) -> Option<Result<(), block::Error>> {
-        let request = self.requests.get_mut(usize::from(index))?;
-        match &mut request.phase {
+        match &mut self.requests.get_mut(usize::from(index))?.phase {
             Phase::InFlight { owner, .. } => {
-                *owner = Some(waker.clone());
+                if !owner.as_ref().is_some_and(|w| w.will_wake(waker)) {
+                    *owner = Some(waker.clone());
+                }
                 None
             }
             Phase::Done(result) => Some(*result),
@@ -183,124 +246,99 @@ impl<W: World> Requests<W> {
         }
     }
 
-    /// Frees a request whose result and data were taken.
-    pub(crate) fn release(&mut self, index: u16, woken: &mut Vec<Waker>) {
+    /// Frees a request whose result and data were taken, or that was reserved and not submitted.
+    pub(crate) fn release(&mut self, index: u16) {
         if let Some(request) = self.requests.get_mut(usize::from(index)) {
             request.phase = Phase::Free;
-            woken.append(&mut self.waiting);
+            self.chunks.give_back(&mut request.runs);
+            self.free.push(index);
         }
     }
 
     /// Gives up on request `index`: it is free once the device is done with it.
-    pub(crate) fn abandon(&mut self, index: u16, woken: &mut Vec<Waker>) {
-        match self
-            .requests
-            .get_mut(usize::from(index))
-            .map(|r| &mut r.phase)
-        {
+    pub(crate) fn abandon(&mut self, index: u16) {
+        let request = self.requests.get_mut(usize::from(index));
+        match request.map(|r| &mut r.phase) {
             Some(Phase::InFlight { owner, .. }) => *owner = None,
-            Some(Phase::Done(_)) => self.release(index, woken),
+            Some(Phase::Done(_)) => self.release(index),
             Some(Phase::Free) | None => {}
         }
     }
 
-    /// Wakes `waker` when a request becomes free.
-    pub(crate) fn wait(&mut self, waker: &Waker) {
-        if !self.waiting.iter().any(|w| w.will_wake(waker)) {
-            self.waiting.push(waker.clone());
+    /// Puts request `index`, whose data begins at `at` of its call, before `next` of the same call.
+    pub(crate) fn link(&mut self, index: u16, at: usize, next: Option<u16>) {
+        if let Some(request) = self.requests.get_mut(usize::from(index)) {
+            (request.at, request.next) = (at, next);
         }
     }
 
-    /// Ends everything in flight with `error`: the device was reset.
+    /// Where the data of request `index` begins in its call, and which other request the call has.
+    pub(crate) fn linked(&self, index: u16) -> (usize, Option<u16>) {
+        let request = self.requests.get(usize::from(index));
+        request.map_or((0, None), |r| (r.at, r.next))
+    }
+
+    /// Ends everything in flight with `error`: the device was reset. Buffers are kept: it may not
+    /// have confirmed that.
     pub(crate) fn end_all(&mut self, error: block::Error, woken: &mut Vec<Waker>) {
-        for request in &mut self.requests {
-            if let Phase::InFlight { owner, .. } = &mut request.phase {
-                woken.extend(owner.take());
-                request.phase = Phase::Done(Err(error));
-                self.counters.failed += 1;
+        while let Some(index) = self.in_flight.first() {
+            self.in_flight.remove(index);
+            self.counters.failed += 1;
+            let Some(request) = self.requests.get_mut(usize::from(index)) else {
+                continue;
+            };
+            let ended = Phase::Done(Err(error));
+            match core::mem::replace(&mut request.phase, ended) {
+                Phase::InFlight {
+                    owner: Some(owner), ..
+                } => woken.push(owner),
+                _ => self.release(index),
             }
         }
-        woken.append(&mut self.waiting);
+        self.waiting.wake_all(woken);
     }
 
-    /// The first deadline of what is in flight.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = self.requests.iter().filter_map(|r| match r.phase {
+    /// The first deadline of what is in flight, in seen time.
+    pub(crate) fn first_deadline(&self) -> Option<Duration> {
+        let first = self.requests.get(usize::from(self.in_flight.first()?))?;
+        match first.phase {
             Phase::InFlight { deadline, .. } => Some(deadline),
             Phase::Free | Phase::Done(_) => None,
-        });
-        deadlines.min()
+        }
     }
 }
 
 impl<W: World> Request<W> {
-    fn add(
-        &self,
-        queue: &mut Queue<W>,
-        tag: u16,
-        (operation, sector, len): (Operation, u64, u32),
-    ) -> Result<(), Error> {
-        self.head.copy_out(0, &head(operation, sector))?;
-        let lend = |slot: &Slot<W>, at, len, writable| -> Result<Lend<W>, Error> {
-            let address = slot.address(at)?;
-            Ok(Lend {
+    /// Writes the head, and lists what the device is lent.
+    fn describe(&self, job: Job<W>, data: &Slot<W>, lends: &mut Vec<Lend<W>>) -> Result<(), Error> {
+        self.head
+            .copy_out(0, &wire::head(job.operation, job.sector))?;
+        let number = |len| u32::try_from(len).map_err(|_| Error::QueueFull);
+        let reads = job.operation == Operation::Read;
+        lends.push(Lend {
+            address: self.head.address(0)?,
+            len: number(HEADER)?,
+            writable: false,
+        });
+        if let Some(address) = job.elsewhere {
+            lends.push(Lend {
                 address,
-                len,
-                writable,
-            })
-        };
-        let header = lend(&self.head, 0, 16, false)?;
-        let data = lend(&self.data, 0, len, operation == Operation::Read)?;
-        let status = lend(&self.head, HEADER, 1, true)?;
-        // lkvm reports the bytes it moved either way, so the limit is the whole chain.
-        let limit = len.saturating_add(17);
-        if operation == Operation::Flush {
-            queue.add(&[header, status], limit, tag)
-        } else {
-            queue.add(&[header, data, status], limit, tag)
+                len: number(job.len)?,
+                writable: reads,
+            });
         }
+        for run in &self.runs {
+            lends.push(Lend {
+                address: data.address(run.at)?,
+                len: number(run.len)?,
+                writable: reads,
+            });
+        }
+        lends.push(Lend {
+            address: self.head.address(HEADER)?,
+            len: number(STATUS)?,
+            writable: true,
+        });
+        Ok(())
     }
-}
-
-/// The header of a request, and a status that no device writes.
-fn head(operation: Operation, sector: u64) -> [u8; HEADER + STATUS] {
-    let [a, b, c, d, e, f, g, h] = sector.to_le_bytes();
-    let kind = operation as u8;
-    [
-        kind,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        a,
-        b,
-        c,
-        d,
-        e,
-        f,
-        g,
-        h,
-        STATUS_UNSET,
-    ]
-}
-
-/// Reads the status, once. The length matters for reads alone: a device that wrote less than it
-/// was asked for did not do the request, whatever its status says.
-///
-/// Ref: virtio 1.2, 5.2.6 "Device Operation", status values.
-fn outcome<W: World>(
-    head: &Slot<W>,
-    len: u32,
-    expected: u32,
-) -> Result<Result<(), block::Error>, Error> {
-    let mut status = [STATUS_UNSET];
-    head.copy_in(HEADER, &mut status)?;
-    Ok(match status {
-        [0] if len >= expected => Ok(()),
-        [2] => Err(block::Error::Unsupported),
-        _ => Err(block::Error::Io),
-    })
 }

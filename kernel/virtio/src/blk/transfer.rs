@@ -1,27 +1,18 @@
 //! One call of a user, cut into requests.
 
-use alloc::vec::Vec;
 use core::task::{Context, Poll};
 
-use clock::Instant;
-
-use crate::Path;
-use crate::blk::request::{DATA, Operation};
-use crate::blk::{Block, DEADLINE, State, public};
+use crate::blk::request::Job;
+use crate::blk::waiting::Ticket;
+use crate::blk::wire::Operation;
+use crate::blk::{Block, MAX_REQUEST, State, public};
+use crate::{Error, Path};
 
 /// What a call asks for.
 pub(crate) enum Work<'b> {
     Read(&'b mut [u8]),
     Write(&'b [u8]),
     Flush,
-}
-
-/// A request of the call, in flight.
-#[derive(Clone, Copy)]
-struct Piece {
-    request: u16,
-    at: usize,
-    len: usize,
 }
 
 /// One call of a user. Dropping it leaves its requests to the device, and nobody waits for them.
@@ -33,7 +24,10 @@ pub(crate) struct Transfer<'a, 'b, P: Path> {
     submitted: usize,
     /// Whether nothing more is to be submitted.
     complete: bool,
-    pieces: Vec<Piece>,
+    /// The first of its requests; each names the next.
+    first: Option<u16>,
+    /// Its place in the line for a free request.
+    ticket: Option<Ticket>,
     result: Result<(), block::Error>,
 }
 
@@ -63,7 +57,8 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
             work,
             submitted: 0,
             complete: false,
-            pieces: Vec::new(),
+            first: None,
+            ticket: None,
             result: Ok(()),
         }
     }
@@ -75,7 +70,7 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
             block.drive(state);
             self.collect(state, context);
             self.submit_all(state, context);
-            if self.pieces.is_empty() && (self.complete || self.result.is_err()) {
+            if self.first.is_none() && (self.complete || self.result.is_err()) {
                 Poll::Ready(self.result)
             } else {
                 Poll::Pending
@@ -85,86 +80,100 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
 
     /// Takes the results of requests that ended, and copies in what was read.
     fn collect(&mut self, state: &mut State<P::World>, context: &Context<'_>) {
-        let mut index = 0;
-        while let Some(piece) = self.pieces.get(index).copied() {
-            let Some(result) = state.requests.finish(piece.request, context.waker()) else {
-                index += 1;
-                continue;
-            };
-            self.pieces.swap_remove(index);
-            let result = result.and_then(|()| self.copy_in(state, piece));
-            state.requests.release(piece.request, &mut state.woken);
-            self.result = self.result.and(result);
+        let mut request = self.first.take();
+        while let Some(index) = request {
+            let (at, next) = state.requests.linked(index);
+            request = next;
+            match state.requests.finish(index, context.waker()) {
+                None => {
+                    state.requests.link(index, at, self.first);
+                    self.first = Some(index);
+                }
+                Some(result) => {
+                    let result = result.and_then(|()| self.copy_in(state, index, at));
+                    state.requests.release(index);
+                    self.result = self.result.and(result);
+                }
+            }
         }
     }
 
-    fn copy_in(&mut self, state: &State<P::World>, piece: Piece) -> Result<(), block::Error> {
+    fn copy_in(
+        &mut self,
+        state: &State<P::World>,
+        index: u16,
+        at: usize,
+    ) -> Result<(), block::Error> {
         let Work::Read(into) = &mut self.work else {
             return Ok(());
         };
-        let into = into.get_mut(piece.at..piece.at + piece.len);
-        let data = state.requests.data(piece.request);
-        let (into, data) = into.zip(data).ok_or(block::Error::Broken)?;
-        data.copy_in(0, into).map_err(|_| block::Error::Broken)
+        let end = at + state.requests.data_len(index);
+        let into = into.get_mut(at..end).ok_or(block::Error::Broken)?;
+        let copied = state.requests.copy_in(index, into);
+        copied.map_err(|_| block::Error::Broken)
     }
 
-    /// Submits requests while there are free ones, then rings at most one doorbell.
+    /// Submits requests while there are free ones. A device that was idle is told at once, one that
+    /// works when the loop comes round: by one doorbell for all tasks, if it wants any.
     fn submit_all(&mut self, state: &mut State<P::World>, context: &Context<'_>) {
+        let was_idle = state.queue.in_flight() == 0;
         while !self.complete && self.result.is_ok() {
             if let Some(error) = self.block.device.failure() {
                 self.result = Err(public(error));
-                return;
+                break;
             }
-            let Some(request) = state.requests.free() else {
+            let wanted = (self.work.len() - self.submitted).min(MAX_REQUEST);
+            let Some((index, len)) = state.requests.reserve(&state.queue, wanted) else {
                 self.block.device.pool().note_exhausted();
-                state.requests.wait(context.waker());
+                let waiting = state.requests.waiting();
+                self.ticket = Some(waiting.join(self.ticket, context.waker()));
                 break;
             };
-            self.submit(state, request, context);
+            self.submit(state, index, len, context);
         }
-        let notified = state.queue.notify();
-        self.note(notified);
+        if self.complete || self.result.is_err() {
+            state.requests.waiting().leave(self.ticket.take());
+        }
+        let told = state.tell(was_idle);
+        self.note(told);
     }
 
-    fn submit(&mut self, state: &mut State<P::World>, request: u16, context: &Context<'_>) {
+    fn submit(
+        &mut self,
+        state: &mut State<P::World>,
+        index: u16,
+        len: usize,
+        context: &Context<'_>,
+    ) {
         let at = self.submitted;
-        let len = (self.work.len() - at).min(DATA);
-        let operation = self.work.operation();
-        let sector = self.sector + (at / block::SECTOR_SIZE) as u64;
-        let filled = self.fill(state, Piece { request, at, len });
-        let wait = (self.deadline(), context.waker().clone());
-        let submitted = filled.and_then(|()| {
-            let what = (operation, sector, len);
-            state.requests.submit(&mut state.queue, request, what, wait)
-        });
+        let job = Job {
+            operation: self.work.operation(),
+            sector: self.sector + (at / block::SECTOR_SIZE) as u64,
+            len,
+            elsewhere: None,
+        };
+        let wait = (state.deadline(), context.waker().clone());
+        let filled = match &self.work {
+            Work::Write(from) => {
+                let bytes = from.get(at..at + len).unwrap_or_default();
+                state.requests.fill(index, bytes)
+            }
+            Work::Read(_) | Work::Flush => Ok(()),
+        };
+        let queue = &mut state.queue;
+        let submitted = filled.and_then(|()| state.requests.submit(queue, index, job, wait));
         if self.note(submitted) {
-            self.pieces.push(Piece { request, at, len });
+            state.requests.link(index, at, self.first);
+            self.first = Some(index);
             self.submitted = at + len;
             self.complete = self.submitted >= self.work.len();
+        } else {
+            state.requests.release(index);
         }
-    }
-
-    /// Makes the slot of a piece ready: what is written goes in, what will be read is cleared.
-    fn fill(&self, state: &State<P::World>, piece: Piece) -> Result<(), crate::Error> {
-        let data = state.requests.data(piece.request);
-        let data = data.ok_or(crate::Error::QueueFull)?;
-        match &self.work {
-            Work::Read(_) => data.clear_range(0, piece.len)?,
-            Work::Write(from) => {
-                let bytes = from.get(piece.at..piece.at + piece.len);
-                data.copy_out(0, bytes.unwrap_or_default())?;
-            }
-            Work::Flush => {}
-        }
-        Ok(())
-    }
-
-    fn deadline(&self) -> Instant {
-        self.block.device.transport().clock().deadline(DEADLINE)
     }
 
     /// Ends the device if `result` is an error.
-    fn note(&mut self, result: Result<(), crate::Error>) -> bool {
+    fn note(&mut self, result: Result<(), Error>) -> bool {
         if let Err(error) = result {
             self.block.device.fail(error);
             self.result = Err(public(error));
@@ -175,10 +184,12 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
 
 impl<P: Path> Drop for Transfer<'_, '_, P> {
     fn drop(&mut self) {
-        let pieces = core::mem::take(&mut self.pieces);
         self.block.with(|state| {
-            for piece in pieces {
-                state.requests.abandon(piece.request, &mut state.woken);
+            state.requests.waiting().leave(self.ticket.take());
+            let mut request = self.first.take();
+            while let Some(index) = request {
+                (_, request) = state.requests.linked(index);
+                state.requests.abandon(index);
             }
         });
     }

@@ -5,11 +5,14 @@ use alloc::vec::Vec;
 use crate::Error;
 use crate::queue::Completion;
 
+/// No descriptor.
+const NONE: u16 = u16::MAX;
+
 /// What we know of one descriptor.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Descriptor {
-    /// The next descriptor of its chain.
-    next: Option<u16>,
+    /// The descriptor behind it, in its chain or among the free ones.
+    next: u16,
     /// Set while it is the head of a request in flight.
     request: Option<Request>,
 }
@@ -18,24 +21,40 @@ struct Descriptor {
 struct Request {
     tag: u16,
     limit: u32,
+    /// Its last descriptor.
+    last: u16,
+    /// Its descriptors.
+    count: u16,
     /// Looks at the device's index before it was lent.
     looks: u64,
 }
 
-/// The private side of a queue.
+/// The private side of a queue. Nothing here allocates after it was made.
 pub(crate) struct Shadow {
     descriptors: Vec<Descriptor>,
-    free: Vec<u16>,
+    /// First of the free descriptors, each of which names the next.
+    free: u16,
+    left: u16,
     in_flight: u16,
     /// Looks at the device's index, ever.
     looks: u64,
 }
 
 impl Shadow {
+    /// That of a queue of `size` entries, which are fewer than 65535.
     pub(crate) fn new(size: u16) -> Self {
+        let free = |next| Descriptor {
+            next,
+            request: None,
+        };
+        let mut descriptors: Vec<_> = (1..=size).map(free).collect();
+        if let Some(last) = descriptors.last_mut() {
+            last.next = NONE;
+        }
         Self {
-            descriptors: (0..size).map(|_| Descriptor::default()).collect(),
-            free: (0..size).rev().collect(),
+            descriptors,
+            free: 0,
+            left: size,
             in_flight: 0,
             looks: 0,
         }
@@ -52,27 +71,38 @@ impl Shadow {
         self.in_flight
     }
 
+    /// Descriptors that are free.
+    pub(crate) fn left(&self) -> u16 {
+        self.left
+    }
+
     /// The descriptor behind `id` in its chain.
     pub(crate) fn next(&self, id: u16) -> Option<u16> {
-        self.descriptors.get(usize::from(id))?.next
+        let next = self.descriptors.get(usize::from(id))?.next;
+        (next != NONE).then_some(next)
     }
 
     /// Chains `count` free descriptors to a request, and says which is its head.
     pub(crate) fn lend(&mut self, count: usize, limit: u32, tag: u16) -> Result<u16, Error> {
-        let rest = self.free.len().checked_sub(count).filter(|_| count != 0);
-        let chain = self.free.split_off(rest.ok_or(Error::QueueFull)?);
-        let mut next = None;
-        for id in chain {
-            if let Some(descriptor) = self.descriptors.get_mut(usize::from(id)) {
-                descriptor.next = next;
-            }
-            next = Some(id);
+        let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
+        let left = self.left.checked_sub(count).filter(|_| count != 0);
+        let left = left.ok_or(Error::QueueFull)?;
+        let head = self.free;
+        let mut last = head;
+        for _ in 1..count {
+            last = self.next(last).ok_or(Error::QueueFull)?;
         }
-        let head = next.ok_or(Error::QueueFull)?;
-        if let Some(descriptor) = self.descriptors.get_mut(usize::from(head)) {
-            let looks = self.looks;
-            descriptor.request = Some(Request { tag, limit, looks });
-        }
+        self.free = self.next(last).unwrap_or(NONE);
+        self.at(last)?.next = NONE;
+        let looks = self.looks;
+        self.at(head)?.request = Some(Request {
+            tag,
+            limit,
+            last,
+            count,
+            looks,
+        });
+        self.left = left;
         self.in_flight += 1;
         Ok(head)
     }
@@ -80,27 +110,32 @@ impl Shadow {
     /// Checks a completion that the device announced, and frees its chain.
     pub(crate) fn complete(&mut self, id: u32, len: u32) -> Result<Completion, Error> {
         let head = u16::try_from(id).map_err(|_| Error::UsedId { id })?;
-        let descriptor = self.descriptors.get_mut(usize::from(head));
+        let descriptor = self.descriptors.get(usize::from(head));
         let request = descriptor.and_then(|d| d.request);
         // A buffer that is lent again at once often has the same id: a second completion of the
         // first loan is one of a loan that began after the look.
         let request = request.filter(|r| r.looks != self.looks);
-        let Request { tag, limit, .. } = request.ok_or(Error::UsedId { id })?;
+        let request = request.ok_or(Error::UsedId { id })?;
+        let Request { tag, limit, .. } = request;
         if len > limit {
             return Err(Error::UsedLength { len, limit });
         }
-        self.release(head);
+        self.release(head, request)?;
         Ok(Completion { tag, len })
     }
 
-    fn release(&mut self, head: u16) {
-        let mut at = Some(head);
-        while let Some(id) = at {
-            let descriptor = self.descriptors.get_mut(usize::from(id));
-            at = descriptor.and_then(|d| core::mem::take(d).next);
-            self.free.push(id);
-        }
+    fn release(&mut self, head: u16, request: Request) -> Result<(), Error> {
+        self.at(head)?.request = None;
+        self.at(request.last)?.next = self.free;
+        self.free = head;
+        self.left += request.count;
         self.in_flight -= 1;
+        Ok(())
+    }
+
+    fn at(&mut self, id: u16) -> Result<&mut Descriptor, Error> {
+        let descriptor = self.descriptors.get_mut(usize::from(id));
+        descriptor.ok_or(Error::QueueFull)
     }
 }
 

@@ -21,6 +21,8 @@ pub struct FakeBlock {
     pub counts_like_lkvm: bool,
     /// Whether the capacity reads 0 until FEATURES_OK, as with lkvm.
     pub shy: bool,
+    /// Most runs of data in a request, as the configuration says.
+    pub runs: u32,
     /// What the configuration says of the capacity instead of the content's length.
     pub capacity: Option<u64>,
     /// Requests: type and sector.
@@ -40,6 +42,7 @@ impl FakeBlock {
             writes_data: true,
             counts_like_lkvm: false,
             shy: false,
+            runs: 126,
             capacity: None,
             log: Vec::new(),
             flushes: 0,
@@ -120,7 +123,11 @@ impl Personality for FakeBlock {
             .capacity
             .unwrap_or((self.content.len() / SECTOR) as u64);
         let shown = if self.shy && !ready { 0 } else { capacity };
-        shown.to_le_bytes().get(at as usize).copied().unwrap_or(0)
+        let bytes = [
+            shown.to_le_bytes(),
+            (u64::from(self.runs) << 32).to_le_bytes(),
+        ];
+        bytes.as_flattened().get(at as usize).copied().unwrap_or(0)
     }
 
     fn process(&mut self, _index: usize, ring: &mut Ring<'_>) {

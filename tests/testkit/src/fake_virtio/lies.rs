@@ -25,6 +25,8 @@ pub struct Lies {
     pub completions: Option<CompletionLie>,
     /// What the used index says.
     pub index: Option<IndexLie>,
+    /// How many doorbells are not heard.
+    pub deaf: u32,
     /// Whether writing 0 to the status does nothing.
     pub never_resets: bool,
 }
@@ -42,6 +44,13 @@ impl Lies {
             Some(lie) => lie(honest),
             None => vec![honest],
         }
+    }
+
+    /// Whether the next doorbell is heard.
+    pub(super) fn hears(&mut self) -> bool {
+        let heard = self.deaf == 0;
+        self.deaf = self.deaf.saturating_sub(1);
+        heard
     }
 
     pub(super) fn index(&mut self, honest: u16) -> u16 {

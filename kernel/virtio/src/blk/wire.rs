@@ -1,0 +1,36 @@
+//! What a request looks like to the device.
+//!
+//! Ref: virtio 1.2, 5.2.6 "Device Operation".
+
+/// Bytes of the header.
+pub(crate) const HEADER: usize = 16;
+/// Bytes of the status.
+pub(crate) const STATUS: usize = 1;
+/// What the status is before the device writes it.
+const UNSET: u8 = 0xff;
+
+/// What a request does with its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Read = 0,
+    Write = 1,
+    Flush = 4,
+}
+
+/// The header of a request, and a status that no device writes.
+pub(crate) fn head(operation: Operation, sector: u64) -> [u8; HEADER + STATUS] {
+    let [a, b, c, d, e, f, g, h] = sector.to_le_bytes();
+    let kind = operation as u8;
+    [kind, 0, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h, UNSET]
+}
+
+/// What a status means, of a request that moved `len` bytes. The length matters for reads alone,
+/// which `expect` some: a device that wrote less than it was asked for did not do the request,
+/// whatever its status says.
+pub(crate) fn outcome(status: u8, len: u32, expected: u32) -> Result<(), block::Error> {
+    match status {
+        0 if len >= expected => Ok(()),
+        2 => Err(block::Error::Unsupported),
+        _ => Err(block::Error::Io),
+    }
+}
