@@ -56,6 +56,12 @@ impl Bus {
         self.functions.is_empty()
     }
 
+    /// Where the rings of all queues are, and how long.
+    #[must_use]
+    pub fn rings(&self) -> Vec<(u64, u64)> {
+        self.functions.iter().flat_map(Function::rings).collect()
+    }
+
     /// The function whose configuration space byte `offset` lies in, and where in it.
     fn at_config(&mut self, offset: u64) -> Option<(&mut Function, u64)> {
         let device = u32::try_from(offset >> 15).ok()?.checked_sub(FIRST)?;

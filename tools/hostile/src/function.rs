@@ -107,6 +107,19 @@ impl Function {
         }
     }
 
+    /// Where the rings of its queues are, and how long.
+    pub fn rings(&self) -> impl Iterator<Item = (u64, u64)> {
+        let enabled = self.queues.iter().filter(|queue| queue.enabled);
+        enabled.flat_map(|queue| {
+            let size = u64::from(queue.size);
+            [
+                (queue.descriptors, size * 16),
+                (queue.available, size * 2 + 6),
+                (queue.used, size * 8 + 6),
+            ]
+        })
+    }
+
     fn offered(&self) -> u64 {
         COMMON_FEATURES | self.device.nature().1
     }

@@ -24,6 +24,8 @@ pub struct Tally {
 #[derive(Clone, Debug, Default)]
 pub struct Liar {
     script: Script,
+    /// The lies of a script, by where and when.
+    planned: BTreeMap<(Place, u32), u64>,
     /// The most lies; after that it is honest.
     most: u32,
     told: u32,
@@ -35,7 +37,13 @@ impl Liar {
     /// One that follows `script`, and tells `most` lies at most.
     #[must_use]
     pub fn new(script: Script, most: u32) -> Self {
+        let lies = match &script {
+            Script::Lies(lies) => lies.as_slice(),
+            _ => &[],
+        };
+        let planned = lies.iter().map(|lie| ((lie.place, lie.count), lie.value));
         Self {
+            planned: planned.collect(),
             script,
             most,
             ..Self::default()
@@ -111,10 +119,7 @@ impl Liar {
         tally.said = count.saturating_add(1);
         let value = match &self.script {
             Script::Honest => None,
-            Script::Lies(lies) => {
-                let here = lies.iter().find(|l| l.place == place && l.count == count);
-                here.map(|lie| lie.value)
-            }
+            Script::Lies(_) => self.planned.get(&(place, count)).copied(),
             Script::Random(seed) => chosen(*seed, place, count).map(|mut random| make(&mut random)),
         }?;
         if !is_lie(value) || self.told >= self.most {

@@ -40,6 +40,8 @@ named! {
         Disk = "disk",
         /// A source of random bytes.
         Entropy = "entropy",
+        /// Places of the bus where nothing is.
+        Bus = "bus",
         /// The interrupt controller, and who raises interrupts.
         Interrupts = "interrupts",
         /// The serial port.
@@ -116,7 +118,7 @@ named! {
         Silence = "silence",
         /// An interrupt when none is due; the value is its number.
         Spurious = "spurious",
-        /// A thousand interrupts at once; the value is their number.
+        /// One interrupt line, raised a thousand times; the value says which.
         Storm = "storm",
         /// What a call returns first: its status. The call is not carried out.
         Refusal = "refusal",

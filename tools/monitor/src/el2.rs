@@ -8,7 +8,7 @@ mod machine;
 use core::fmt::Write as _;
 use core::panic::PanicInfo;
 
-use monitor::monitor::{Frame, Monitor, Next, Storage};
+use monitor::monitor::{Frame, Monitor, Next, Start, Storage};
 use monitor::psci;
 use spin::Mutex;
 
@@ -26,19 +26,41 @@ fn main(tree: &'static [u8]) -> ! {
         Ok(booted) => booted,
         Err(refusal) => refuse(format_args!("refused: {refusal}")),
     };
-    let (control, root) = booted.monitor.stage2_registers();
-    let start = booted.start;
     *MONITOR.lock() = Some(booted.monitor);
-    asm::enter(start, control, root)
+    start(monitor::monitor::FIRST)
 }
 
 /// Runs on each other processor, with its number.
 fn secondary(index: usize) -> ! {
-    let (start, (control, root)) = match MONITOR.lock().as_ref() {
+    let (start, registers) = match MONITOR.lock().as_ref() {
         Some(monitor) => (monitor.start(index), monitor.stage2_registers()),
         None => refuse(format_args!("bug: a processor started without a realm")),
     };
-    asm::enter(start, control, root)
+    asm::enter(start, registers, false)
+}
+
+/// Starts the guest on the first processor, for the first time or again.
+fn start(start: Start) -> ! {
+    let (registers, ticking) = match MONITOR.lock().as_ref() {
+        Some(monitor) => (monitor.stage2_registers(), monitor.is_ticking()),
+        None => refuse(format_args!("bug: a start without a realm")),
+    };
+    asm::enter(start, registers, ticking)
+}
+
+/// Handles the timer of the monitor.
+fn tick(frame: &mut Frame) {
+    let next = match MONITOR.lock().as_mut() {
+        Some(monitor) => {
+            let next = monitor.tick(frame.pc);
+            if next == Next::SystemOff {
+                monitor.report();
+            }
+            next
+        }
+        None => refuse(format_args!("bug: a tick without a realm")),
+    };
+    go(next);
 }
 
 /// Handles a trap. The lock is free before the processor sleeps or ends.
@@ -53,8 +75,13 @@ fn trap(frame: &mut Frame) {
         }
         None => refuse(format_args!("bug: a trap without a realm")),
     };
+    go(next);
+}
+
+fn go(next: Next) {
     match next {
         Next::Resume => {}
+        Next::Restart => start(monitor::monitor::FIRST),
         Next::Wait => asm::wait(),
         Next::CpuOff => drop(asm::smc(psci::CPU_OFF, [0; 3])),
         Next::SystemOff => power_off(),

@@ -48,6 +48,14 @@ pub trait Machine {
     fn start_cpu(&self, mpidr: u64, index: u64) -> u64;
     /// Prints a line of the monitor's own.
     fn print(&self, line: fmt::Arguments<'_>);
+    /// Keeps a copy of `range` of guest memory.
+    fn save(&self, range: Range<u64>);
+    /// Puts back what [`Self::save`] kept. Pages that did not change are not written.
+    fn restore(&self, range: Range<u64>);
+    /// The time, in ticks of the counter, and how many of them make a second.
+    fn time(&self) -> (u64, u64);
+    /// Has [`crate::monitor::Monitor::tick`] called at `time`.
+    fn set_tick(&self, time: u64);
     /// Fills `range` of guest memory with what `word` gives for each address.
     fn fill(&self, range: Range<u64>, word: fn(u64) -> u64);
 }

@@ -5,10 +5,12 @@ mod calls;
 mod device;
 mod events;
 mod faults;
+mod lies;
 mod measure;
 mod models;
 mod plan;
 mod refusal;
+mod rounds;
 mod tables;
 mod world;
 
@@ -17,11 +19,12 @@ use core::sync::atomic::AtomicU8;
 pub use self::boot::Booted;
 pub use self::plan::Plan;
 pub use self::refusal::Refusal;
+use self::rounds::Rounds;
 use crate::attack::Attack;
 use crate::counters::Counters;
 use crate::functions::Functions;
 use crate::gic::Tables as GicTables;
-use crate::layout::{GuestMemory, MAX_GRANULES, Space};
+use crate::layout::{GUEST_ENTRY, GUEST_TREE, GuestMemory, MAX_GRANULES, Space};
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::regions::Regions;
@@ -58,6 +61,8 @@ pub enum Next {
     Resume,
     /// Wait for an interrupt first.
     Wait,
+    /// Start the guest anew: [`Monitor::start`] says where.
+    Restart,
     /// Switch the processor off.
     CpuOff,
     /// Switch the machine off.
@@ -104,6 +109,12 @@ pub struct Start {
     pub context: u64,
 }
 
+/// Where the first processor starts.
+pub const FIRST: Start = Start {
+    entry: GUEST_ENTRY,
+    context: GUEST_TREE,
+};
+
 /// One realm and everything that watches it.
 pub struct Monitor<M> {
     machine: M,
@@ -120,6 +131,7 @@ pub struct Monitor<M> {
     functions: Functions,
     violations: Violations,
     attack: Attack,
+    rounds: Rounds,
     starts: [Start; MAX_CPUS],
     /// The guest has begun a line on the console and not ended it.
     in_line: bool,
@@ -128,9 +140,14 @@ pub struct Monitor<M> {
 impl<M: Machine> Monitor<M> {
     /// Handles one trap of the guest.
     pub fn trap(&mut self, frame: &mut Frame) -> Next {
+        self.rounds.note(frame.pc);
         let next = self.handle(frame);
         self.drain_events();
-        next
+        self.disturb();
+        match next {
+            Next::SystemOff => self.end_round(None),
+            next => next,
+        }
     }
 
     fn handle(&mut self, frame: &mut Frame) -> Next {
@@ -154,6 +171,12 @@ impl<M: Machine> Monitor<M> {
     #[must_use]
     pub fn start(&self, index: usize) -> Start {
         self.starts.get(index).copied().unwrap_or_default()
+    }
+
+    /// Whether the timer of the monitor interrupts the guest.
+    #[must_use]
+    pub fn is_ticking(&self) -> bool {
+        self.options.attack.tick != 0
     }
 
     /// The values for `VTCR_EL2` and `VTTBR_EL2`.
@@ -195,7 +218,7 @@ impl<M: Machine> Monitor<M> {
     }
 
     fn violation(&mut self, violation: Violation) {
-        if self.violations.add(violation) {
+        if self.violations.add(violation) && self.rounds.shows() {
             self.end_line();
             self.machine
                 .print(format_args!("monitor: violation: {violation}"));

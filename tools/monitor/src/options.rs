@@ -6,6 +6,7 @@
 use core::fmt;
 
 use hostile::bus::Count;
+use hostile::script::Script;
 use token::{Form, Lifecycle, RealmProfile};
 
 use crate::rsi::Style;
@@ -108,6 +109,19 @@ pub enum Hash {
     Sha512,
 }
 
+/// How an attack runs; what is said is in its script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attack {
+    /// How often the guest is started.
+    pub rounds: u32,
+    /// The most lies of one round.
+    pub lies: u32,
+    /// Microseconds between two looks at the guest, about; 0 for none.
+    pub tick: u32,
+    /// Seconds of the guest's time that a round may take.
+    pub budget: u32,
+}
+
 /// Everything that can be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -145,6 +159,8 @@ pub struct Options {
     pub token: Style,
     /// Devices that the monitor is itself.
     pub models: Count,
+    /// How the attack runs.
+    pub attack: Attack,
 }
 
 /// RSI version 1.0.
@@ -173,6 +189,12 @@ impl Default for Options {
             hash: Hash::Sha256,
             token: Style::default(),
             models: Count::default(),
+            attack: Attack {
+                rounds: 1,
+                lies: 1000,
+                tick: 0,
+                budget: 120,
+            },
         }
     }
 }
@@ -204,6 +226,15 @@ pub fn parse(line: &str) -> Result<(Options, &str), BadWord<'_>> {
         set(&mut options, word).ok_or(BadWord(word))?;
     }
     Ok((options, guests))
+}
+
+/// What our devices say: the script of the option `attack` of a line that was parsed.
+#[must_use]
+pub fn script(line: &str) -> Script {
+    let (ours, _) = split(line.trim()).unwrap_or((line, ""));
+    let value = |word: &str| word.strip_prefix("monitor.attack=")?.parse().ok();
+    let last = ours.split_ascii_whitespace().filter_map(value).next_back();
+    last.unwrap_or_default()
 }
 
 const PREFIX: &str = "monitor.";
@@ -263,6 +294,11 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         }
         "token" => options.token.form = pick(value, &[("399", Form::Cca), ("907", Form::Cmw)])?,
         "profile" => options.token.profile = profile(value)?,
+        "attack" => drop(value.parse::<Script>().ok()?),
+        "rounds" => options.attack.rounds = value.parse().ok().filter(|&n| n > 0)?,
+        "lies" => options.attack.lies = value.parse().ok()?,
+        "tick" => options.attack.tick = value.parse().ok()?,
+        "budget" => options.attack.budget = value.parse().ok().filter(|&n| n > 0)?,
         "models" => options.models = models(value)?,
         "lifecycle" => {
             let digits = value.strip_prefix("0x")?;

@@ -134,7 +134,7 @@ fn comma(f: &mut fmt::Formatter<'_>, first: &mut bool) -> fmt::Result {
 }
 
 /// Text inside a JSON string.
-struct Escaped<'a, 'f>(&'a mut fmt::Formatter<'f>);
+pub(crate) struct Escaped<'a, 'f>(pub(crate) &'a mut fmt::Formatter<'f>);
 
 impl Write for Escaped<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

@@ -108,6 +108,13 @@ impl<'a> Realm<'a> {
         })
     }
 
+    /// Forgets what the guest did, for another start.
+    pub fn restart(&mut self) {
+        self.measurements.restart();
+        self.token = token::Token::default();
+        self.changes = 0;
+    }
+
     /// Answers `command` with its arguments, which are `x1` and up.
     pub fn call(&mut self, command: Command, x: &[u64; 10], world: &mut impl World) -> Reply {
         match command {

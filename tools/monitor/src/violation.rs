@@ -114,6 +114,11 @@ pub enum Violation {
         /// The alias was mapped, and not the page.
         alias: bool,
     },
+    /// Private bytes were seen in a shared page.
+    Leak {
+        /// Their address, without the shared bit.
+        address: u64,
+    },
     /// An instruction trapped that a realm's processor would have carried out.
     Trapped {
         /// Syndrome.
@@ -156,6 +161,7 @@ impl Violation {
             Self::StillMapped { address, alias } => (17, address, u64::from(alias)),
             Self::DmaLost => (14, 0, 0),
             Self::SmmuBroken => (15, 0, 0),
+            Self::Leak { address } => (18, address & PAGE, 0),
             Self::ToldPrivate { address } => (16, address & PAGE, 0),
         }
     }
@@ -246,6 +252,9 @@ impl fmt::Display for Violation {
                 f.write_str("devices were blocked more often than the SMMU could tell")
             }
             Self::SmmuBroken => f.write_str("the SMMU does not finish a command"),
+            Self::Leak { address } => {
+                write!(f, "private bytes are in a shared page at {address:#x}")
+            }
             Self::ToldPrivate { address } => {
                 write!(f, "a device was told {address:#x}, which is not shared")
             }

@@ -28,7 +28,11 @@ struct Answer {
 }
 
 unsafe extern "C" {
-    safe fn monitor_enter(pc: u64, context: u64, control: u64, root: u64) -> !;
+    safe fn monitor_enter(pc: u64, context: u64, control: u64, root: u64, more: u64) -> !;
+    safe fn monitor_now() -> u64;
+    safe fn monitor_frequency() -> u64;
+    safe fn monitor_set_tick(at: u64);
+    safe fn monitor_take_tick();
     safe fn monitor_smc(function: u64, x1: u64, x2: u64, x3: u64) -> u64;
     safe fn monitor_flush();
     safe fn monitor_barrier();
@@ -87,6 +91,18 @@ unsafe extern "C" fn monitor_trap(frame: *mut Frame) {
     super::trap(unsafe { &mut *frame });
 }
 
+/// The timer of the monitor went off.
+///
+/// # Safety
+///
+/// Only `vectors.s` calls this, with the registers that it saved on its stack.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn monitor_tick(frame: *mut Frame) {
+    monitor_take_tick();
+    // SAFETY: as in `monitor_trap`.
+    super::tick(unsafe { &mut *frame });
+}
+
 /// An exception of the monitor itself.
 #[unsafe(no_mangle)]
 extern "C" fn monitor_bug(esr: u64, elr: u64, far: u64) -> ! {
@@ -95,9 +111,21 @@ extern "C" fn monitor_bug(esr: u64, elr: u64, far: u64) -> ! {
     ))
 }
 
-/// Starts the guest on this processor.
-pub(super) fn enter(start: Start, control: u64, root: u64) -> ! {
-    monitor_enter(start.entry, start.context, control, root)
+/// Starts the guest on this processor. `ticking`: the timer of the monitor interrupts it.
+pub(super) fn enter(start: Start, (control, root): (u64, u64), ticking: bool) -> ! {
+    const FMO: u64 = 8;
+    let more = if ticking { FMO } else { 0 };
+    monitor_enter(start.entry, start.context, control, root, more)
+}
+
+/// The counter, and its ticks in a second.
+pub(super) fn time() -> (u64, u64) {
+    (monitor_now(), monitor_frequency())
+}
+
+/// Has the timer of the monitor go off at `at`.
+pub(super) fn set_tick(at: u64) {
+    monitor_set_tick(at);
 }
 
 /// Calls QEMU's PSCI.
@@ -197,6 +225,44 @@ fn guest(range: &Range<u64>) -> *mut u8 {
     let inside = range.start >= GUEST_RAM && range.end <= GUEST_RAM + MAX_GUEST;
     assert!(inside, "{range:#x?} is guest memory");
     core::ptr::with_exposed_provenance_mut(range.start as usize)
+}
+
+/// Where copies of guest memory are kept: the upper half of the monitor's own memory, which its image
+/// leaves free.
+const KEPT: Range<u64> = 0x4200_0000..GUEST_RAM;
+const PAGE: usize = 4096;
+
+/// The page that keeps a copy of the guest's at `address`; the first is kept for `first`.
+fn kept(first: u64, address: u64) -> *mut [u8; PAGE] {
+    let at = KEPT.start + (address - first);
+    assert!(
+        KEPT.contains(&at),
+        "the image is too large to be started again"
+    );
+    core::ptr::with_exposed_provenance_mut(at as usize)
+}
+
+/// Keeps a copy of `range`, whole pages of guest memory.
+pub(super) fn save(range: Range<u64>) {
+    for address in range.clone().step_by(PAGE) {
+        let mut bytes = [0; PAGE];
+        read(address, &mut bytes);
+        // SAFETY: the page is the monitor's, and only this function and the next name it.
+        unsafe { kept(range.start, address).write(bytes) }
+    }
+}
+
+/// Puts back what was kept, page by page, where it differs: code that is written is translated anew.
+pub(super) fn restore(range: Range<u64>) {
+    for address in range.clone().step_by(PAGE) {
+        let mut bytes = [0; PAGE];
+        read(address, &mut bytes);
+        // SAFETY: as in `save`, which wrote it.
+        let before = unsafe { kept(range.start, address).read() };
+        if bytes != before {
+            write(address, &before);
+        }
+    }
 }
 
 /// Copies guest memory out.

@@ -57,11 +57,13 @@ monitor_stack:
     add     x0, x0, x1
     ret
 
-// monitor_enter(pc, x0 of the guest, VTCR_EL2, VTTBR_EL2): starts the guest on this processor.
+// monitor_enter(pc, x0 of the guest, VTCR_EL2, VTTBR_EL2, more of HCR_EL2): starts the guest on this
+// processor.
 .global monitor_enter
 monitor_enter:
     mov     x20, x0
     mov     x21, x1
+    mov     x22, x4
     msr     vtcr_el2, x2
     msr     vttbr_el2, x3
 
@@ -121,7 +123,20 @@ monitor_enter:
 
     // API, APK, RW, TSC, PTW, VM; interrupts stay the guest's.
     ldr     x0, =0x30080080005
+    orr     x0, x0, x22
     msr     hcr_el2, x0
+    isb
+    // Another start finds nothing of the one before: timers, interrupts.
+    msr     cntv_ctl_el0, xzr
+    msr     cntp_ctl_el0, xzr
+    msr     s3_0_c12_c12_7, xzr     // ICC_IGRPEN1_EL1
+    msr     s3_0_c12_c9_0, xzr      // ICC_AP1R0_EL1
+    cbz     x22, 6f
+    mov     x0, #0xff
+    msr     s3_0_c4_c6_0, x0        // ICC_PMR_EL1
+    mov     x0, #1
+    msr     s3_0_c12_c12_6, x0      // ICC_IGRPEN0_EL1: the monitor's own timer
+6:
     isb
     tlbi    alle1
     dsb     nsh

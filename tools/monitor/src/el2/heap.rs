@@ -9,8 +9,9 @@ use core::ptr::NonNull;
 use linked_list_allocator::Heap;
 use spin::Mutex;
 
-/// Bytes of the heap. A token is under 4 KiB, and there is one at a time, with its parts.
-const SIZE: usize = 256 << 10;
+/// Bytes of the heap. A token is under 4 KiB, and there is one at a time, with its parts; devices of
+/// our own keep what was written to them, and the lies that they told.
+const SIZE: usize = 8 << 20;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator(Mutex::new(None));

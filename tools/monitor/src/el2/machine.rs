@@ -78,6 +78,22 @@ impl Machine for Qemu {
         Console.line(line);
     }
 
+    fn save(&self, range: Range<u64>) {
+        asm::save(range);
+    }
+
+    fn restore(&self, range: Range<u64>) {
+        asm::restore(range);
+    }
+
+    fn time(&self) -> (u64, u64) {
+        asm::time()
+    }
+
+    fn set_tick(&self, time: u64) {
+        asm::set_tick(time);
+    }
+
     fn fill(&self, range: Range<u64>, word: fn(u64) -> u64) {
         asm::fill(range, word);
     }

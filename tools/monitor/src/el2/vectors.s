@@ -19,16 +19,15 @@ monitor_vectors:
     slot    monitor_broken
     slot    monitor_lower           // the guest, AArch64
     slot    monitor_broken          // interrupts are the guest's
-    slot    monitor_broken
+    slot    monitor_tick_lower      // but for the monitor's own timer
     slot    monitor_broken
     slot    monitor_lower           // the guest, AArch32: EL0 only
     slot    monitor_broken
     slot    monitor_broken
     slot    monitor_broken
 
-.section .text.vectors, "ax"
 // The layout is `Frame` of the library.
-monitor_lower:
+.macro save_guest
     sub     sp, sp, #288
     stp     x0, x1, [sp, #0]
     stp     x2, x3, [sp, #16]
@@ -54,8 +53,8 @@ monitor_lower:
     stp     x0, x1, [sp, #264]
     mrs     x0, hpfar_el2
     str     x0, [sp, #280]
-    mov     x0, sp
-    bl      monitor_trap
+.endm
+.macro back_to_guest
     ldp     x0, x1, [sp, #248]
     msr     elr_el2, x0
     msr     spsr_el2, x1
@@ -77,6 +76,21 @@ monitor_lower:
     ldr     x30, [sp, #240]
     add     sp, sp, #288
     eret
+.endm
+
+.section .text.vectors, "ax"
+monitor_lower:
+    save_guest
+    mov     x0, sp
+    bl      monitor_trap
+    back_to_guest
+
+// The timer of the monitor went off.
+monitor_tick_lower:
+    save_guest
+    mov     x0, sp
+    bl      monitor_tick
+    back_to_guest
 
 // A fault of the monitor itself: one of the accesses below, or the end.
 monitor_own_fault:
@@ -180,6 +194,39 @@ monitor_barrier:
 monitor_wait:
     dsb     sy
     wfi
+    ret
+
+// monitor_now(): the counter.
+.global monitor_now
+monitor_now:
+    isb
+    mrs     x0, cntpct_el0
+    ret
+
+// monitor_frequency(): ticks of the counter in a second.
+.global monitor_frequency
+monitor_frequency:
+    mrs     x0, cntfrq_el0
+    ret
+
+// monitor_set_tick(at): the timer of EL2 goes off at `at`.
+.global monitor_set_tick
+monitor_set_tick:
+    msr     cnthp_cval_el2, x0
+    mov     x0, #1
+    msr     cnthp_ctl_el2, x0
+    isb
+    ret
+
+// monitor_take_tick(): the timer is silent, and its interrupt is done.
+.global monitor_take_tick
+monitor_take_tick:
+    msr     cnthp_ctl_el2, xzr
+    isb
+    mrs     x0, s3_0_c12_c8_0       // ICC_IAR0_EL1
+    dsb     sy
+    msr     s3_0_c12_c8_1, x0       // ICC_EOIR0_EL1
+    isb
     ret
 
 // monitor_guest_control(): SCTLR_EL1.

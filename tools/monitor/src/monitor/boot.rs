@@ -2,10 +2,9 @@
 
 use core::ops::Range;
 
-use hostile::Liar;
-
 use super::plan::Plan;
 use super::refusal::Refusal;
+use super::rounds::Rounds;
 use super::{MAX_CPUS, Monitor, Start, Storage};
 use crate::attack::Attack;
 use crate::counters::Counters;
@@ -16,7 +15,7 @@ use crate::layout::{
     GRANULE, GUEST_ENTRY, GUEST_RAM, GUEST_TREE, GUEST_TREE_MAX, GuestMemory, Space,
 };
 use crate::machine::{Abort, Machine};
-use crate::options::{Options, Ram, UnsafeDevice};
+use crate::options::{self, Options, Ram, UnsafeDevice};
 use crate::regions::Regions;
 use crate::rsi::Realm;
 use crate::smmu::Smmu;
@@ -47,6 +46,8 @@ impl<M: Machine> Monitor<M> {
         let (options, memory, config) = (plan.options, plan.memory, plan.machine.config);
         let image = image(&machine, memory)?;
         let initrd = initrd(plan.machine.initrd.clone(), memory, &image)?;
+        // The machine's tree may lie where the guest's goes.
+        let script = options::script(plan.machine.arguments);
         let measured_tree = write_tree(&machine, &plan)?;
         let space = space(&options, config);
         if machine.address_bits() < space.width() {
@@ -58,17 +59,16 @@ impl<M: Machine> Monitor<M> {
         let tree = GUEST_TREE..GUEST_TREE + GUEST_TREE_MAX as u64;
         monitor.fence = fence;
         monitor.measure(&image, initrd.as_ref(), &measured_tree);
+        let kept = GUEST_RAM..image.end;
         monitor.populate([Some(image), Some(tree), initrd]);
         monitor
             .smmu
             .start(&monitor.machine)
             .map_err(|Abort| Refusal::Smmu)?;
+        monitor.begin_rounds(script, kept);
         Ok(Booted {
             monitor,
-            start: Start {
-                entry: GUEST_ENTRY,
-                context: GUEST_TREE,
-            },
+            start: super::FIRST,
         })
     }
 
@@ -93,7 +93,8 @@ impl<M: Machine> Monitor<M> {
             counters: Counters::default(),
             functions: Functions::new(),
             violations: Violations::new(),
-            attack: Attack::new(options.models, Liar::default()),
+            attack: Attack::default(),
+            rounds: Rounds::default(),
             starts: [Start::default(); MAX_CPUS],
             in_line: false,
         })

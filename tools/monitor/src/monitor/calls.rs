@@ -1,5 +1,7 @@
 //! `smc`: the RSI, PSCI, and nothing else.
 
+use hostile::Part;
+
 use super::world::Moves;
 use super::{Frame, MAX_CPUS, Monitor, Next, Start};
 use crate::machine::Machine;
@@ -35,6 +37,10 @@ impl<M: Machine> Monitor<M> {
 
     fn rsi(&mut self, frame: &mut Frame, command: Command) {
         self.counters.rsi_call(command);
+        if let Some(status) = self.refusal(Part::Rmm) {
+            frame.x[0] = status;
+            return;
+        }
         let mut arguments = [0; 10];
         for (argument, value) in arguments.iter_mut().zip(frame.x.iter().skip(1)) {
             *argument = *value;
@@ -65,10 +71,15 @@ impl<M: Machine> Monitor<M> {
         for (register, value) in frame.x.iter_mut().zip(reply.registers()) {
             *register = *value;
         }
+        self.twist_answer(frame);
     }
 
     fn psci(&mut self, frame: &mut Frame, function: u32) -> Next {
         self.counters.psci = self.counters.psci.saturating_add(1);
+        if let Some(status) = self.refusal(Part::Psci) {
+            frame.x[0] = status;
+            return Next::Resume;
+        }
         let action = psci::decide(function, [frame.x[1], frame.x[2], frame.x[3]]);
         if !matches!(action, Action::Answer(_)) {
             self.counters.exits = self.counters.exits.saturating_add(1);

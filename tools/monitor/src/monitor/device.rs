@@ -48,12 +48,16 @@ impl<M: Machine> Monitor<M> {
         let verdict = self.judge(place, access);
         if access.write {
             let value = frame.x.get(access.register).copied().unwrap_or(0) & access.width.mask();
+            let value = self.filtered(place, value);
             return match verdict {
                 Verdict::Nothing => Ok(()),
                 Verdict::Defuse(stream) => self.defuse(address, stream, value),
                 Verdict::Pass if self.is_table_refused(place, access.width, value) => Ok(()),
                 Verdict::Pass => {
                     self.watch_console(place, value);
+                    if self.is_swallowed(place, value) {
+                        return Ok(());
+                    }
                     self.machine.store(address, access.width, value)
                 }
             };
@@ -62,6 +66,7 @@ impl<M: Machine> Monitor<M> {
             Verdict::Nothing => u64::MAX,
             _ => self.machine.load(address, access.width)?,
         };
+        let raw = self.said(place, raw, access);
         if let Some(register) = frame.x.get_mut(access.register) {
             *register = access.loaded(raw);
         }

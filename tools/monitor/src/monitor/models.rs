@@ -67,6 +67,9 @@ impl<M: Machine> Monitor<M> {
             attack::raise(&self.machine, attack::interrupt(device));
         }
         self.judge_reach();
+        if raised.is_some() {
+            self.look_around();
+        }
         raised.is_some()
     }
 

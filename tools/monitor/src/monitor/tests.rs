@@ -47,6 +47,8 @@ struct Fake {
     injected: RefCell<Vec<(u64, u64)>>,
     mapped: Cell<Option<u64>>,
     address_bits: Cell<Option<u32>>,
+    saved: RefCell<BTreeMap<u64, u8>>,
+    time: Cell<u64>,
 }
 
 impl Fake {
@@ -123,6 +125,20 @@ impl Machine for Fake {
     fn print(&self, line: fmt::Arguments<'_>) {
         self.lines.borrow_mut().push(format!("{line}"));
     }
+    fn save(&self, range: Range<u64>) {
+        let memory = self.memory.borrow();
+        let kept = memory.range(range).map(|(at, byte)| (*at, *byte));
+        *self.saved.borrow_mut() = kept.collect();
+    }
+    fn restore(&self, range: Range<u64>) {
+        let mut memory = self.memory.borrow_mut();
+        memory.retain(|at, _| !range.contains(at));
+        memory.extend(self.saved.borrow().iter());
+    }
+    fn time(&self) -> (u64, u64) {
+        (self.time.get(), 1_000_000)
+    }
+    fn set_tick(&self, _time: u64) {}
     fn fill(&self, range: Range<u64>, word: fn(u64) -> u64) {
         for at in range.step_by(8) {
             self.write(at, &word(at).to_le_bytes());
@@ -488,3 +504,5 @@ fn a_device_that_would_go_round_the_smmu_is_refused() {
         .extend([(CONFIG + 0x8000, 0x1234), (CONFIG + 0x800e, 1)]);
     assert!(refusal(fake, &Tree::default()).contains("bridge"));
 }
+
+mod attack;

@@ -43,6 +43,13 @@ impl Measurements {
         self.get(0)
     }
 
+    /// Forgets what was extended.
+    pub fn restart(&mut self) {
+        for value in self.values.iter_mut().skip(1) {
+            *value = [0; LENGTH];
+        }
+    }
+
     /// Sets the initial measurement before the realm starts.
     pub fn set_initial(&mut self, value: [u8; LENGTH]) {
         self.values[0] = value;

@@ -1,0 +1,99 @@
+//! Interrupts: how our devices raise them, and how the monitor gets one of its own.
+
+use crate::machine::Machine;
+use crate::regions::Region;
+use crate::syndrome::Width;
+
+/// The first interrupt that a pin of the bus is wired to.
+///
+/// Ref: QEMU `hw/arm/virt.c`, `a15irqmap`: PCIe has shared interrupts 3 to 6.
+const FIRST_PIN: u32 = 32 + 3;
+const PINS: u32 = 4;
+/// The interrupt of EL2's own timer.
+const TICK: u32 = 26;
+/// Interrupts of QEMU's distributor that are reset between rounds.
+const LINES: u64 = 288;
+
+const GICD: u64 = 0x0800_0000;
+/// The second frame of the first processor's redistributor.
+const PRIVATE: u64 = 0x080b_0000;
+const CTLR: u64 = 0;
+const IGROUPR: u64 = 0x80;
+const ISENABLER: u64 = 0x100;
+const ICENABLER: u64 = 0x180;
+const ISPENDR: u64 = 0x200;
+const ICPENDR: u64 = 0x280;
+const ICACTIVER: u64 = 0x380;
+const IPRIORITYR: u64 = 0x400;
+/// Interrupts of group 0 are delivered: those of the monitor.
+const GROUP_0: u64 = 1;
+
+/// The number of the interrupt that pin A of device `device` is wired to.
+#[must_use]
+pub const fn interrupt(device: u32) -> u32 {
+    FIRST_PIN + device % PINS
+}
+
+fn store<M: Machine>(machine: &M, address: u64, value: u64) {
+    // A machine without a distributor has no interrupts.
+    let _ = machine.store(address, Width::Word, value);
+}
+
+/// Makes interrupt `number` pending, unless it is the monitor's own. One that the controller does not
+/// have stays away.
+pub fn raise<M: Machine>(machine: &M, number: u32) {
+    let frame = if number < 32 { PRIVATE } else { GICD };
+    let register = frame + ISPENDR + 4 * u64::from(number / 32);
+    if number != TICK && number < 1020 {
+        store(machine, register, 1 << (number % 32));
+    }
+}
+
+/// Forgets what the guest did to the interrupt controller.
+pub fn reset<M: Machine>(machine: &M) {
+    store(machine, GICD + CTLR, 0);
+    for word in 0..LINES / 32 {
+        let frame = if word == 0 { PRIVATE } else { GICD };
+        for bank in [ICENABLER, ICPENDR, ICACTIVER] {
+            store(machine, frame + bank + 4 * word, 0xffff_ffff);
+        }
+    }
+}
+
+/// Gives the monitor the interrupt of its timer, which the guest cannot mask.
+pub fn take_tick<M: Machine>(machine: &M) {
+    let bit = 1 << TICK;
+    let groups = machine.load(PRIVATE + IGROUPR, Width::Word).unwrap_or(0);
+    store(machine, PRIVATE + IGROUPR, groups & !bit);
+    let priority = PRIVATE + IPRIORITYR + u64::from(TICK);
+    let _ = machine.store(priority, Width::Byte, 0);
+    store(machine, PRIVATE + ISENABLER, bit);
+    store(machine, GICD + CTLR, GROUP_0);
+}
+
+/// What the guest may store at `offset` of `region` without taking the monitor's interrupt away.
+#[must_use]
+pub const fn filter(region: Region, offset: u64, value: u64) -> u64 {
+    const FRAME: u64 = 0x1_0000;
+    const DISABLE: u64 = FRAME + ICENABLER;
+    const UNPEND: u64 = FRAME + ICPENDR;
+    const GROUPS: u64 = FRAME + IGROUPR;
+    match (region, offset) {
+        (Region::Gicd, CTLR) => value | GROUP_0,
+        (Region::Gicr, GROUPS | DISABLE | UNPEND) => value & !(1 << TICK),
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guest_cannot_take_the_monitors_interrupt() {
+        assert_eq!(filter(Region::Gicd, 0, 0x12), 0x13);
+        assert_eq!(filter(Region::Gicr, 0x1_0080, u64::MAX) & 1 << 26, 0);
+        assert_eq!(filter(Region::Gicr, 0x1_0180, 1 << 26 | 1 << 27), 1 << 27);
+        assert_eq!(filter(Region::Gicr, 0x1_0100, 1 << 26), 1 << 26);
+    }
+}

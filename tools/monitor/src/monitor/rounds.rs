@@ -1,0 +1,382 @@
+//! Rounds: the guest is started, attacked, judged, and started anew.
+
+use alloc::collections::BTreeMap;
+use core::fmt;
+use core::ops::Range;
+
+use hostile::judge::Outcome;
+use hostile::liar::Tally;
+use hostile::plan::CANARY;
+use hostile::script::{self, Script};
+use hostile::{Liar, Lie, Place};
+
+use super::{Monitor, Next};
+use crate::attack::{self, Attack, Sites};
+use crate::gic::Tables;
+use crate::granules::{Ripas, granules};
+use crate::layout::{GRANULE_BYTES, GUEST_ENTRY, GUEST_RAM};
+use crate::machine::Machine;
+use crate::report::Escaped;
+use crate::stage2::Side;
+use crate::violation::Violations;
+
+/// Seconds that the guest has to switch itself off after its verdict.
+const FAREWELL: u64 = 3;
+/// How often the time between ticks is doubled while the guest sleeps.
+const LONGEST_SLEEP: u32 = 9;
+
+/// What is known from round to round.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rounds {
+    active: bool,
+    script: Script,
+    number: u32,
+    most: u32,
+    /// Memory that is as it was when a round starts.
+    kept: Range<u64>,
+    /// When the round began, and when its verdict was there.
+    began: u64,
+    done: Option<u64>,
+    sites: Sites,
+    table: BTreeMap<Place, Row>,
+    /// Shared pages, and how many had moved when this was written down.
+    pages: alloc::vec::Vec<u64>,
+    moved: (u64, u64),
+    /// The page that is looked at next.
+    looked: usize,
+    /// Where the last tick found the guest, and how often in a row.
+    asleep: (u64, u32),
+}
+
+/// What was said at a place, and how rounds ended in which that was a lie.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    said: u64,
+    lies: u64,
+    outcomes: [u64; Outcome::ALL.len()],
+}
+
+impl Rounds {
+    /// Whether anybody is judged.
+    pub(super) fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// Whether the console is shown: not when rounds follow one another.
+    pub(super) fn shows(&self) -> bool {
+        self.most <= 1
+    }
+
+    /// Notes that the guest was at `pc`.
+    pub(super) fn note(&mut self, pc: u64) {
+        if self.active
+            && let Some(offset) = pc.checked_sub(GUEST_ENTRY)
+        {
+            self.sites.note(offset);
+        }
+    }
+
+    fn current(&self) -> Script {
+        match &self.script {
+            Script::Random(seed) => Script::Random(seed.wrapping_add(self.number.into())),
+            other => other.clone(),
+        }
+    }
+
+    fn count(&mut self, tally: impl Iterator<Item = (Place, Tally)>, outcome: Outcome) {
+        for (place, tally) in tally {
+            let row = self.table.entry(place).or_default();
+            row.said += u64::from(tally.said);
+            row.lies += u64::from(tally.lies);
+            if tally.lies != 0
+                && let Some(count) = row.outcomes.get_mut(outcome as usize)
+            {
+                *count += 1;
+            }
+        }
+    }
+}
+
+impl<M: Machine> Monitor<M> {
+    /// Prepares the rounds, of which each starts with memory `kept` as it is now.
+    pub(super) fn begin_rounds(&mut self, script: Script, kept: Range<u64>) {
+        self.rounds = Rounds {
+            active: script != Script::Honest || self.options.models != Default::default(),
+            script,
+            most: self.options.attack.rounds,
+            kept: kept.clone(),
+            ..Rounds::default()
+        };
+        if self.rounds.most > 1 {
+            self.machine.save(kept);
+        }
+        self.begin_round();
+    }
+
+    fn begin_round(&mut self) {
+        let liar = Liar::new(self.rounds.current(), self.options.attack.lies);
+        self.attack = Attack::new(self.options.models, liar);
+        self.violations = Violations::new();
+        self.rounds.began = self.machine.time().0;
+        self.rounds.done = None;
+        self.rounds.moved = (u64::MAX, u64::MAX);
+        if self.options.attack.tick != 0 {
+            attack::take_tick(&self.machine);
+            self.plan_tick();
+        }
+    }
+
+    /// The timer of the monitor has gone off; the guest was at `pc`.
+    pub fn tick(&mut self, pc: u64) -> Next {
+        self.rounds.note(pc);
+        self.rounds.asleep = match self.rounds.asleep {
+            (before, count) if before == pc => (pc, count.saturating_add(1)),
+            _ => (pc, 0),
+        };
+        let (now, second) = self.machine.time();
+        let budget = second.saturating_mul(self.options.attack.budget.into());
+        if now.saturating_sub(self.rounds.began) > budget {
+            return self.end_round(Some(Outcome::Hang));
+        }
+        if self.attack.judge.is_done() {
+            let done = *self.rounds.done.get_or_insert(now);
+            if now.saturating_sub(done) > FAREWELL * second {
+                return self.end_round(None);
+            }
+        }
+        self.scribble();
+        self.disturb();
+        self.plan_tick();
+        Next::Resume
+    }
+
+    /// The next look at the guest comes after half to one and a half times what was asked for, so
+    /// that it falls on any instruction. A guest that sleeps is left alone for longer and longer.
+    fn plan_tick(&mut self) {
+        let (now, second) = self.machine.time();
+        let mean = second.saturating_mul(self.options.attack.tick.into()) / 1_000_000;
+        let mean = mean << self.rounds.asleep.1.min(LONGEST_SLEEP);
+        let jitter = hostile::random::mix(now) % mean.max(1);
+        self.machine.set_tick(now + mean / 2 + jitter + 1);
+    }
+
+    /// Judges the round, and starts the next one if there is to be one.
+    pub(super) fn end_round(&mut self, ended: Option<Outcome>) -> Next {
+        if !self.rounds.active {
+            return Next::SystemOff;
+        }
+        self.look_at_window();
+        let outcome = self.outcome(ended);
+        self.end_line();
+        self.print_round(outcome);
+        self.rounds.count(self.attack.liar.tally(), outcome);
+        self.rounds.number += 1;
+        if self.rounds.number < self.rounds.most {
+            self.restart();
+            return Next::Restart;
+        }
+        for (place, row) in &self.rounds.table {
+            self.machine
+                .print(format_args!("attack: {}", TableRow(*place, row)));
+        }
+        Next::SystemOff
+    }
+
+    fn outcome(&self, ended: Option<Outcome>) -> Outcome {
+        let said = self.attack.judge.outcome(self.attack.rmm_lied());
+        if self.attack.leaked.is_some() {
+            return Outcome::Leak;
+        }
+        if said == Outcome::Corruption {
+            return said;
+        }
+        if let Some(ended) = ended {
+            return ended;
+        }
+        if self.violations.total() != 0 && !self.attack.rmm_lied() {
+            return Outcome::Violation;
+        }
+        said
+    }
+
+    fn print_round(&mut self, outcome: Outcome) {
+        let script = self.rounds.current();
+        let fresh = self.rounds.sites.take_fresh();
+        let (now, second) = self.machine.time();
+        let round = Round {
+            script: &script,
+            outcome,
+            events: self.attack.liar.told(),
+            millis: now.saturating_sub(self.rounds.began).saturating_mul(1000) / second.max(1),
+            last: &self.attack.last,
+            sites: &fresh,
+            lies: if outcome.is_bad() || self.rounds.shows() {
+                self.attack.liar.lies()
+            } else {
+                &[]
+            },
+            violations: &self.violations,
+        };
+        self.machine.print(format_args!("attack: {round}"));
+    }
+
+    /// Everything as it was before the guest ran.
+    fn restart(&mut self) {
+        let all = GUEST_RAM..self.memory.top();
+        for at in granules(&all) {
+            if self.realm.granules.state(at) == Ripas::Ram {
+                continue;
+            }
+            self.realm.granules.set(at, Ripas::Ram);
+            if let Some(granule) = self.memory.granule(at) {
+                self.stage2.unmap(Side::Shared, granule);
+                self.smmu.unmap(granule);
+            }
+            self.place(at);
+        }
+        self.machine.flush();
+        // What the SMMU does not forget shows as violations of the next round.
+        let _ = self.smmu.forget(&self.machine);
+        self.machine.restore(self.rounds.kept.clone());
+        self.realm.restart();
+        self.tables = Tables::new();
+        attack::reset(&self.machine);
+        self.begin_round();
+    }
+
+    /// Looks for private bytes in every shared page.
+    fn look_at_window(&mut self) {
+        self.list_pages();
+        for page in 0..self.rounds.pages.len() {
+            self.look_at(page);
+        }
+    }
+
+    /// Looks for private bytes in the next shared page.
+    pub(super) fn look_around(&mut self) {
+        self.list_pages();
+        self.rounds.looked = (self.rounds.looked + 1)
+            .checked_rem(self.rounds.pages.len())
+            .unwrap_or(0);
+        self.look_at(self.rounds.looked);
+    }
+
+    fn look_at(&mut self, page: usize) {
+        let Some(&address) = self.rounds.pages.get(page) else {
+            return;
+        };
+        let mut bytes = [0; GRANULE_BYTES];
+        self.machine.read(address, &mut bytes);
+        let words = bytes.as_chunks::<8>().0;
+        if words.contains(&[CANARY; 8]) {
+            self.attack.leaked.get_or_insert(address);
+            self.violation(crate::violation::Violation::Leak { address });
+        }
+    }
+
+    /// Writes down which pages are shared, if that changed.
+    fn list_pages(&mut self) {
+        let moved = self.counters.granules_moved;
+        if self.rounds.moved == moved || !self.options.enforce {
+            return;
+        }
+        self.rounds.moved = moved;
+        let all = GUEST_RAM..self.memory.top();
+        let granules = granules(&all);
+        let shared = granules.filter(|&at| self.realm.granules.state(at) == Ripas::Empty);
+        self.rounds.pages = shared.collect();
+    }
+
+    /// Whether the host can write the word at `address`.
+    fn is_reachable(&self, address: u64) -> bool {
+        let range = address..address.saturating_add(4);
+        self.memory.covers(&range)
+            && (!self.options.enforce || self.realm.granules.is_shared(&range))
+    }
+
+    /// Changes a word of a shared page, if it is time for that.
+    fn scribble(&mut self) {
+        let place = Place::of(hostile::Part::Window, hostile::Point::Scribble);
+        for (address, old) in self.attack.scribbler.take() {
+            if self.is_reachable(address) {
+                self.machine.write(address, &old);
+            }
+        }
+        let Some(value) = self.attack.liar.misbehave(place) else {
+            return;
+        };
+        self.list_pages();
+        let change = attack::Change::new(value);
+        let bit = self.space.shared_bit();
+        let rings = self.attack.bus.rings();
+        let rings: alloc::vec::Vec<_> = rings.iter().map(|(at, len)| (at & !bit, *len)).collect();
+        let Some(address) = change.place(&rings, &self.rounds.pages) else {
+            return;
+        };
+        if !self.is_reachable(address) {
+            return;
+        }
+        let mut old = [0; 4];
+        self.machine.read(address, &mut old);
+        let new = change.apply(u32::from_le_bytes(old));
+        self.machine.write(address, &new.to_le_bytes());
+        self.attack.scribbler.note(change, address, old);
+    }
+}
+
+/// One round, as a JSON object.
+struct Round<'a> {
+    script: &'a Script,
+    outcome: Outcome,
+    events: u32,
+    millis: u64,
+    last: &'a str,
+    sites: &'a [u32],
+    lies: &'a [Lie],
+    violations: &'a Violations,
+}
+
+impl fmt::Display for Round<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        let script = match self.script {
+            // Its lies are told below.
+            Script::Lies(_) => &Script::Honest,
+            other => other,
+        };
+        write!(
+            f,
+            "{{\"round\":\"{script}\",\"outcome\":\"{}\",\"events\":{},\"millis\":{},\"why\":\"",
+            self.outcome, self.events, self.millis
+        )?;
+        write!(Escaped(f), "{}", self.last)?;
+        f.write_str("\",\"sites\":[")?;
+        for (n, site) in self.sites.iter().enumerate() {
+            write!(f, "{}{site}", if n == 0 { "" } else { "," })?;
+        }
+        f.write_str("],\"lies\":\"")?;
+        script::list(f, self.lies)?;
+        f.write_str("\",\"violations\":[")?;
+        for (n, (violation, _)) in self.violations.iter().enumerate() {
+            f.write_str(if n == 0 { "\"" } else { ",\"" })?;
+            write!(Escaped(f), "{violation}")?;
+            f.write_char('"')?;
+        }
+        f.write_str("]}")
+    }
+}
+
+/// A row of the table, as a JSON object.
+struct TableRow<'a>(Place, &'a Row);
+
+impl fmt::Display for TableRow<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(place, row) = self;
+        let Row { said, lies, .. } = row;
+        write!(f, "{{\"place\":\"{place}\",\"said\":{said},\"lies\":{lies}")?;
+        for (outcome, count) in Outcome::ALL.iter().zip(row.outcomes) {
+            write!(f, ",\"{outcome}\":{count}")?;
+        }
+        f.write_str("}")
+    }
+}

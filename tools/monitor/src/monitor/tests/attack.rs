@@ -1,0 +1,171 @@
+//! Claims about devices of the monitor's own, and about rounds.
+
+use super::*;
+use crate::attack;
+use hostile::plan::CANARY;
+
+const RSI_MEASUREMENT_EXTEND: u64 = 0xc400_0193;
+const SYSTEM_OFF: u64 = 0x8400_0008;
+const PAGE: u64 = GUEST_ENTRY + 0x10_0000;
+/// Where the guest puts the BAR of the first device.
+const BAR: u64 = 0x1000_0000;
+
+fn print(monitor: &mut Monitor<Fake>, line: &str) {
+    for byte in line.bytes().chain([b'\n']) {
+        let mut frame = Frame {
+            esr: STORE,
+            far: UART | SHARED,
+            hpfar: UART >> 12 << 4 | SHARED >> 12 << 4,
+            pc: PC,
+            pstate: EL1H,
+            ..Frame::default()
+        };
+        frame.x[3] = byte.into();
+        assert_eq!(monitor.trap(&mut frame), Next::Resume);
+    }
+}
+
+fn told(monitor: &Monitor<Fake>, text: &str) -> bool {
+    let lines = monitor.machine.lines.borrow();
+    lines.iter().any(|line| line.contains(text))
+}
+
+fn store(monitor: &mut Monitor<Fake>, address: u64, value: u64) {
+    let mut frame = Frame {
+        esr: STORE,
+        far: address | SHARED,
+        hpfar: (address | SHARED) >> 12 << 4,
+        pc: PC,
+        pstate: EL1H,
+        ..Frame::default()
+    };
+    frame.x[3] = value;
+    assert_eq!(monitor.trap(&mut frame), Next::Resume);
+    assert_eq!(frame.pc, PC + 4);
+}
+
+#[test]
+fn a_device_of_the_monitor_answers_where_qemu_has_none() {
+    let mut monitor = boot("monitor.models=0,1,0 --");
+    let frame = access(&mut monitor, LOAD, CONFIG | SHARED | 0x8000);
+    assert_eq!(frame.x[3], 0x1042_1af4);
+    let frame = access(&mut monitor, LOAD, CONFIG | SHARED | 0x1_0000);
+    assert_eq!(frame.x[3], 0xffff_ffff);
+    store(&mut monitor, CONFIG + 0x8010, BAR);
+    store(&mut monitor, CONFIG + 0x8004, 6);
+    // Features, of which the second half has VERSION_1 and ACCESS_PLATFORM.
+    store(&mut monitor, BAR, 1);
+    assert_eq!(access(&mut monitor, LOAD, (BAR + 4) | SHARED).x[3], 3);
+    assert_eq!(violations(&monitor), [""; 0]);
+}
+
+#[test]
+fn a_device_that_is_told_a_private_address_tells() {
+    let mut monitor = boot("monitor.models=0,1,0 --");
+    store(&mut monitor, CONFIG + 0x8010, BAR);
+    store(&mut monitor, CONFIG + 0x8004, 6);
+    for (offset, value) in [(32, PAGE), (40, PAGE + 0x1000), (48, PAGE + 0x2000)] {
+        store(&mut monitor, BAR + offset, value);
+    }
+    store(&mut monitor, BAR + 28, 1);
+    store(&mut monitor, BAR + 0x3000, 0);
+    let told = violations(&monitor);
+    assert!(
+        told.iter().any(|one| one.contains("which is not shared")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn private_bytes_in_a_shared_page_are_a_leak() {
+    let mut monitor = boot("monitor.models=0,1,0 --");
+    set_state(&mut monitor, PAGE, 0);
+    monitor.machine.write(PAGE + 0x128, &[CANARY; 8]);
+    print(&mut monitor, "payload: ok");
+    assert_eq!(call(&mut monitor, &[SYSTEM_OFF]).0, Next::SystemOff);
+    assert!(told(&monitor, "\"outcome\":\"leak\""));
+}
+
+#[test]
+fn a_round_starts_with_everything_as_it_was() {
+    let mut monitor = boot("monitor.models=0,1,0 monitor.rounds=2 --");
+    let code = GUEST_ENTRY + 0x40;
+    monitor.machine.write(code, &[1, 2, 3]);
+    set_state(&mut monitor, PAGE, 0);
+    assert_eq!(
+        call(&mut monitor, &[RSI_MEASUREMENT_EXTEND, 1, 32, 7]).1[0],
+        0
+    );
+    let extended = monitor.realm.measurements.get(1).to_vec();
+    print(&mut monitor, "payload: ok");
+    assert_eq!(call(&mut monitor, &[SYSTEM_OFF]).0, Next::Restart);
+    let mut bytes = [9; 3];
+    monitor.machine.read(code, &mut bytes);
+    assert_eq!(bytes, [0; 3]);
+    assert!(monitor.is_private(PAGE));
+    assert_ne!(monitor.realm.measurements.get(1), extended);
+    let granule = monitor.memory.granule(PAGE).unwrap();
+    assert!(monitor.stage2.is_mapped(Side::Protected, granule));
+    assert!(!monitor.stage2.is_mapped(Side::Shared, granule));
+    print(&mut monitor, "payload: failed: x");
+    assert_eq!(call(&mut monitor, &[SYSTEM_OFF]).0, Next::SystemOff);
+    assert!(told(&monitor, "\"outcome\":\"ok\"") && told(&monitor, "\"outcome\":\"error\""));
+}
+
+#[test]
+fn a_guest_that_says_nothing_for_too_long_hangs() {
+    let mut monitor = boot("monitor.models=0,1,0 monitor.tick=100 monitor.budget=5 --");
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    monitor.machine.time.set(5_000_001);
+    assert_eq!(monitor.tick(PC), Next::SystemOff);
+    assert!(told(&monitor, "\"outcome\":\"hang\""));
+}
+
+#[test]
+fn a_script_changes_what_calls_and_devices_say() {
+    let script = "rsi.refusal@1=0x2,disk.features@0=0x0,interrupts.spurious@0=0x23";
+    let mut monitor = boot(&format!("monitor.models=0,1,0 monitor.attack={script} --"));
+    assert_eq!(call(&mut monitor, &[0xc400_0190, 0x1_0000]).1[0], 0);
+    assert_eq!(call(&mut monitor, &[0xc400_0190, 0x1_0000]).1[0], 2);
+    store(&mut monitor, CONFIG + 0x8010, BAR);
+    store(&mut monitor, CONFIG + 0x8004, 6);
+    assert_eq!(access(&mut monitor, LOAD, (BAR + 4) | SHARED).x[3], 0);
+    assert_ne!(access(&mut monitor, LOAD, (BAR + 4) | SHARED).x[3], 0);
+    assert_eq!(monitor.machine.stored(0x0800_0204), [1 << 3]);
+    let lies = "rsi.refusal@1=0x2,disk.features@0=0x0";
+    print(&mut monitor, "payload: failed: x");
+    let _ = call(&mut monitor, &[SYSTEM_OFF]);
+    assert!(told(&monitor, lies));
+}
+
+#[test]
+fn a_ring_is_changed_behind_the_guests_back_and_comes_back() {
+    // In the first page, its third word: all ones, for one tick.
+    let value: u64 = 1 << 62 | 1 << 56 | 8;
+    let script = format!("window.scribble@0={value:#x}");
+    let mut monitor = boot(&format!(
+        "monitor.models=0,1,0 monitor.attack={script} monitor.tick=100 --"
+    ));
+    set_state(&mut monitor, PAGE, 0);
+    let word = |monitor: &Monitor<Fake>| {
+        let mut bytes = [0; 4];
+        monitor.machine.read(PAGE + 8, &mut bytes);
+        u32::from_le_bytes(bytes)
+    };
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert_eq!(word(&monitor), u32::MAX);
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert_eq!(word(&monitor), 0);
+}
+
+#[test]
+fn the_guest_keeps_away_from_the_interrupt_of_the_monitor() {
+    let mut monitor = boot("monitor.models=0,1,0 monitor.tick=100 --");
+    store(&mut monitor, 0x080a_0000 + 0x1_0080, 0xffff_ffff);
+    assert_eq!(
+        monitor.machine.stored(0x080b_0080).last(),
+        Some(&0xfbff_ffff)
+    );
+    attack::raise(&monitor.machine, 26);
+    assert_eq!(monitor.machine.stored(0x080b_0200), [0; 0]);
+}
