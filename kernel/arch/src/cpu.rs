@@ -14,6 +14,11 @@ pub fn wait_for_interrupt() {
     aarch64_cpu::asm::wfi();
 }
 
+/// Lets devices see what was stored to memory, before any register of theirs that is written next.
+pub fn publish() {
+    barrier::dsb(barrier::ISHST);
+}
+
 /// Completes what was written to system registers.
 pub fn synchronize() {
     barrier::isb(barrier::SY);

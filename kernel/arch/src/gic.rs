@@ -34,6 +34,8 @@ const REDISTRIBUTOR: u64 = 0x2_0000;
 const CTLR_ENABLE_GROUP_1: u32 = 1 << 1;
 const CTLR_AFFINITY_ROUTING: u32 = 1 << 4;
 const CTLR_WRITE_PENDING: u32 = 1 << 31;
+/// Of the distributor.
+const TYPER_LPIS: u32 = 1 << 17;
 const TYPER_VLPIS: u32 = 1 << 1;
 const TYPER_LAST: u32 = 1 << 4;
 const WAKER_SLEEP: u32 = 1 << 1;
@@ -167,6 +169,13 @@ impl<R: Registers> Gic<R> {
         let id = interrupt.raw_value();
         registers.write32(base + ICENABLER + u64::from(id / 32) * 4, 1 << (id % 32));
         Ok(())
+    }
+
+    /// The registers of all redistributors and where this CPU's begin, for whoever uses its LPIs;
+    /// `None` if there are no LPIs.
+    pub fn lpis(&self) -> Option<(&R, u64)> {
+        let has = self.distributor.read32(TYPER) & TYPER_LPIS != 0;
+        has.then_some((&self.redistributors, self.own))
     }
 
     /// Where the registers of an interrupt are.

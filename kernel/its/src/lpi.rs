@@ -9,7 +9,7 @@ use crate::FIRST_LPI;
 use crate::error::Error;
 use crate::layout::{ID_BITS, Layout};
 use crate::probe::PATIENCE;
-use crate::traits::{Memory, Registers, read64, write64};
+use crate::traits::{self, Memory, Registers};
 
 const CTLR: u64 = 0x0;
 const TYPER: u64 = 0x8;
@@ -17,12 +17,10 @@ const PROPBASER: u64 = 0x70;
 const PENDBASER: u64 = 0x78;
 
 const CTLR_ENABLE_LPIS: u32 = 1 << 0;
-const TYPER_PHYSICAL_LPIS: u64 = 1 << 0;
+const TYPER_PHYSICAL_LPIS: u32 = 1 << 0;
 /// The pending table is all zeros.
 const PENDING_ZERO: u64 = 1 << 62;
-/// Shareable among the processors, and cached for reads and writes: what the memory is here.
-pub(crate) const SHAREABLE: u64 = 1 << 10;
-pub(crate) const SHAREABILITY: u64 = 3 << 10;
+/// Cached for reads and writes.
 const CACHED: u64 = 7 << 7;
 
 /// Any one priority does: nothing preempts anything. Bit 1 is reserved as one.
@@ -53,12 +51,12 @@ impl<R: Registers> Redistributor<R> {
         if by_address {
             self.address >> 16
         } else {
-            self.kind() >> 8 & 0xffff
+            u64::from(self.kind() >> 8 & 0xffff)
         }
     }
 
-    fn kind(&self) -> u64 {
-        read64(&self.registers, self.at + TYPER)
+    fn kind(&self) -> u32 {
+        self.registers.read32(self.at + TYPER)
     }
 
     fn are_lpis_on(&self) -> bool {
@@ -76,10 +74,12 @@ impl<R: Registers> Redistributor<R> {
             return Err(Error::NoLpis);
         }
         let control = self.registers.read32(self.at + CTLR);
-        self.registers
-            .write32(self.at + CTLR, control & !CTLR_ENABLE_LPIS);
-        if !clock.wait(PATIENCE, &mut || !self.are_lpis_on()) {
-            return Err(Error::LpisStuck);
+        if control & CTLR_ENABLE_LPIS != 0 {
+            let off = control & !CTLR_ENABLE_LPIS;
+            self.registers.write32(self.at + CTLR, off);
+            if !clock.wait(PATIENCE, &mut || !self.are_lpis_on()) {
+                return Err(Error::LpisStuck);
+            }
         }
         let configuration = memory.address() + layout.configuration.start;
         let pending = memory.address() + layout.pending.start;
@@ -96,17 +96,9 @@ impl<R: Registers> Redistributor<R> {
     }
 
     fn tell(&self, register: u64, value: u64) -> Result<(), Error> {
-        const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+        const OURS: u32 = 0xffff_f000;
         let at = self.at + register;
-        write64(&self.registers, at, value | SHAREABLE | CACHED);
-        let kept = read64(&self.registers, at);
-        if kept & ADDRESS != value & ADDRESS {
-            return Err(Error::NotKept { register });
-        }
-        if kept & SHAREABILITY == 0 {
-            return Err(Error::NotCoherent { register });
-        }
-        Ok(())
+        traits::tell(&self.registers, at, value | CACHED, OURS, register)
     }
 }
 

@@ -6,7 +6,7 @@ use clock::Clock;
 
 use crate::error::{Error, Table};
 use crate::layout::{Capacity, Layout, Shape};
-use crate::traits::{Registers, read64, write64};
+use crate::traits::Registers;
 
 const CTLR: u64 = 0x0;
 const TYPER: u64 = 0x8;
@@ -15,9 +15,9 @@ const BASERS: u64 = 8;
 
 const CTLR_ENABLED: u32 = 1 << 0;
 const CTLR_QUIESCENT: u32 = 1 << 31;
-const TYPER_PHYSICAL: u64 = 1 << 0;
-const TYPER_PTA: u64 = 1 << 19;
-const BASER_PAGE: u64 = 3 << 8;
+const TYPER_PHYSICAL: u32 = 1 << 0;
+const TYPER_PTA: u32 = 1 << 19;
+const BASER_PAGE: u32 = 3 << 8;
 
 /// How long the host may take to carry out a write or a batch of commands.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -52,17 +52,17 @@ impl<R: Registers> Probe<R> {
     /// [`Error`] says what it lacks, or did not do.
     pub fn new(registers: R, capacity: Capacity, clock: &dyn Clock) -> Result<Self, Error> {
         let capacity = capacity.check()?;
-        let kind = read64(&registers, TYPER);
+        let kind = registers.read32(TYPER);
         if kind & TYPER_PHYSICAL == 0 {
             return Err(Error::NoLpis);
         }
-        let field = |at: u32| 1 + (kind >> at & 0x1f) as u32;
+        let field = |at: u32| 1 + (kind >> at & 0x1f);
         enough(field(8), capacity.event_bits())?;
         enough(field(13), capacity.device_bits())?;
         stop(&registers, clock)?;
         let devices = base(&registers, Table::Devices)?;
         let collections = base(&registers, Table::Collections)?;
-        let event_entry = 1 + (kind >> 4 & 0xf);
+        let event_entry = 1 + u64::from(kind >> 4 & 0xf);
         let layout = Layout::new(capacity, event_entry, devices.shape, collections.shape)?;
         Ok(Self {
             registers,
@@ -120,19 +120,22 @@ fn base(registers: &impl Registers, table: Table) -> Result<Base, Error> {
         Table::Collections => 4,
     };
     let mut bases = (0..BASERS).map(|n| BASER + 8 * n);
-    let register = bases.find(|at| read64(registers, *at) >> 56 & 7 == wanted);
-    let register = register.ok_or(Error::NoTable(table))?;
-    write64(registers, register, 0);
-    let said = read64(registers, register);
+    let found = bases.find_map(|at| {
+        let kind = registers.read32(at + 4);
+        (kind >> 24 & 7 == wanted).then_some((at, kind))
+    });
+    let (register, kind) = found.ok_or(Error::NoTable(table))?;
+    registers.write32(register, 0);
+    let said = registers.read32(register);
     let page = match said & BASER_PAGE {
         0 => 0x1000,
         0x100 => 0x4000,
         _ => 0x1_0000,
     };
-    let entry = 1 + (said >> 48 & 0x1f);
+    let entry = 1 + u64::from(kind >> 16 & 0x1f);
     Ok(Base {
         register,
-        page: said & BASER_PAGE,
+        page: u64::from(said & BASER_PAGE),
         shape: Shape { entry, page },
     })
 }

@@ -5,9 +5,8 @@ use clock::Clock;
 use crate::command::{self, Command};
 use crate::error::Error;
 use crate::layout::Layout;
-use crate::lpi::{SHAREABILITY, SHAREABLE};
 use crate::probe::PATIENCE;
-use crate::traits::{Memory, Registers, read64, write64};
+use crate::traits::{self, Memory, Registers};
 
 const CBASER: u64 = 0x80;
 const CWRITER: u64 = 0x88;
@@ -32,19 +31,11 @@ impl Queue {
         memory: &impl Memory,
         layout: &Layout,
     ) -> Result<Self, Error> {
-        const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+        const OURS: u32 = 0xffff_f0ff;
         let address = memory.address() + layout.commands.start;
         let pages = u64::from(layout.command_bytes()) / 4096;
-        let value = VALID | CACHED | SHAREABLE | address | (pages - 1);
-        write64(registers, CBASER, value);
-        let kept = read64(registers, CBASER);
-        let register = CBASER;
-        if kept & (VALID | ADDRESS | 0xff) != value & (VALID | ADDRESS | 0xff) {
-            return Err(Error::NotKept { register });
-        }
-        if kept & SHAREABILITY == 0 {
-            return Err(Error::NotCoherent { register });
-        }
+        let value = VALID | CACHED | address | (pages - 1);
+        traits::tell(registers, CBASER, value, OURS, CBASER)?;
         registers.write32(CWRITER, 0);
         Ok(Self { writer: 0 })
     }

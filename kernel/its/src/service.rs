@@ -8,10 +8,10 @@ use clock::Clock;
 use crate::FIRST_LPI;
 use crate::command::Command;
 use crate::error::Error;
-use crate::lpi::{Configuration, Redistributor, SHAREABILITY, SHAREABLE};
+use crate::lpi::{Configuration, Redistributor};
 use crate::probe::{self, Base, Probe};
 use crate::queue::Queue;
-use crate::traits::{Memory, Registers, read64, write64};
+use crate::traits::{self, Memory, Registers};
 
 const VALID: u64 = 1 << 63;
 const CACHED: u64 = 7 << 59;
@@ -194,16 +194,8 @@ fn tell(
     let register = base.register;
     let pages = (place.end - place.start) / base.shape.page;
     let address = memory.address() + place.start;
-    let value = VALID | CACHED | SHAREABLE | base.page | address | (pages - 1);
-    write64(registers, register, value);
-    let kept = read64(registers, register);
+    let value = VALID | CACHED | base.page | address | (pages - 1);
     // The host fixes kind and size of entries; all else has to be as it was written.
-    const OURS: u64 = VALID | 0x0000_ffff_ffff_f000 | 3 << 8 | 0xff;
-    if kept & OURS != value & OURS {
-        return Err(Error::NotKept { register });
-    }
-    if kept & SHAREABILITY == 0 {
-        return Err(Error::NotCoherent { register });
-    }
-    Ok(())
+    const OURS: u32 = 0xffff_f000 | 3 << 8 | 0xff;
+    traits::tell(registers, register, value, OURS, register)
 }

@@ -2,6 +2,12 @@
 
 use alloc::boxed::Box;
 
+use crate::error::Error;
+
+/// Shareable among the processors: what the memory is here.
+const SHAREABLE: u32 = 1 << 10;
+const SHAREABILITY: u32 = 3 << 10;
+
 /// Registers of an ITS, or of a redistributor: words of 32 bits. Those of 64 bits are accessed by
 /// halves, the lower one first: a host exists that takes only half of a longer store.
 pub trait Registers {
@@ -45,15 +51,27 @@ impl<M: Memory + ?Sized> Memory for Box<M> {
     }
 }
 
-/// Reads a register of 64 bits.
-pub(crate) fn read64(registers: &impl Registers, at: u64) -> u64 {
-    let low = registers.read32(at);
-    u64::from(registers.read32(at + 4)) << 32 | u64::from(low)
-}
-
-/// Writes a register of 64 bits. Bits that make it valid are in the upper half, which comes last.
-pub(crate) fn write64(registers: &impl Registers, at: u64, value: u64) {
+/// Writes a register of 64 bits that tells of a table: the lower half first, since what makes it valid
+/// is in the upper one. Checks that the bits `ours` of the lower half are kept, and that the table is
+/// read through the caches. The upper half is not read back: it would be one more exit, and a host
+/// that does not keep it only loses its interrupts. `name` is what the register is called in errors.
+pub(crate) fn tell(
+    registers: &impl Registers,
+    at: u64,
+    value: u64,
+    ours: u32,
+    name: u64,
+) -> Result<(), Error> {
     let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-    registers.write32(at, u32::from_le_bytes([a, b, c, d]));
+    let low = u32::from_le_bytes([a, b, c, d]);
+    registers.write32(at, low | SHAREABLE);
     registers.write32(at + 4, u32::from_le_bytes([e, f, g, h]));
+    let kept = registers.read32(at);
+    if kept & ours != low & ours {
+        return Err(Error::NotKept { register: name });
+    }
+    if kept & SHAREABILITY == 0 {
+        return Err(Error::NotCoherent { register: name });
+    }
+    Ok(())
 }

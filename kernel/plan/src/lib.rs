@@ -10,13 +10,17 @@ extern crate alloc;
 mod arguments;
 mod diagnosis;
 mod fault;
+mod irq;
 mod layout;
 mod patience;
 mod size;
+mod storm;
 
 pub use arguments::{Arguments, MAX_LENGTH};
 pub use diagnosis::{Diagnosis, Outcome, Row};
 pub use fault::{Cause, Fault, Half};
+pub use irq::Irq;
 pub use layout::{BLOCK, Layout, LayoutError, free_runs};
 pub use patience::Patience;
 pub use size::{SizeError, parse_size};
+pub use storm::Storm;

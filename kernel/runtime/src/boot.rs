@@ -6,15 +6,16 @@ use arch::counter::Counter;
 use bounce::Region;
 use clock::Instant;
 use net::Stack;
+use plan::Irq;
 
-use crate::bus::{self, Found};
+use crate::bus;
 use crate::ground::Ground;
 use crate::interrupts::Interrupts;
 use crate::platform::Platform;
 use crate::ram::Ram;
 use crate::random::Generator;
 use crate::realm::{Parts, Realm};
-use crate::{Error, devices, diagnosis, executor, heap, power, println, trace};
+use crate::{Error, devices, diagnosis, executor, heap, messages, power, println, trace};
 
 /// Takes over from the first instructions.
 pub fn start(device_tree: u64, ticks: u64) -> ! {
@@ -39,10 +40,24 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
     let mapper = ground.devices();
     let bus = bus::find(&ground.machine, &mapper, &ground.shared_clock());
-    let region = share(&ground, ram, &bus.found)?;
-    let running = devices::start(bus, &region, ground.environment(), &random);
-    let interrupts = Interrupts::open(&ground.machine, &mapper, clock).map(Rc::new);
-    running.connect(interrupts.as_deref());
+    let interrupts = Interrupts::open(&ground.machine, &mapper, clock, irq(&ground)?).map(Rc::new);
+    let interrupts = interrupts.as_ref();
+    let ids = bus.found.iter().map(|found| u32::from(found.id) + 1).max();
+    let its = interrupts
+        .zip(ids)
+        .and_then(|(interrupts, ids)| interrupts.find_its(&ground.machine, &mapper, ids));
+    let tables = its.as_ref().map_or(0, messages::Found::bytes);
+    let region = share(&ground, ram, &bus.found, tables)?;
+    if let (Some(interrupts), Some(its)) = (interrupts, its) {
+        // Devices go first: without the tables they have wires.
+        if devices::total_bytes(&bus.found, tables) <= region.len() as u64 {
+            interrupts.use_its(its, &region, ground.space);
+        } else {
+            log::warn!("its: not used: bounce= leaves no room for its tables");
+        }
+    }
+    let environment = ground.environment();
+    let running = devices::start(bus, &region, environment, &random, interrupts.map(|i| &**i));
     let stack = devices::start_network(&running, &ground.arguments, &random, clock)?;
     log::debug!("heap: {:?}", heap::usage());
     let parts = Parts {
@@ -55,18 +70,33 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         disks: running.disks(),
         running: Rc::new(running),
         network: stack.as_ref().map(Stack::network),
-        interrupts,
+        interrupts: interrupts.cloned(),
         attestation: ground.attestation,
     };
     let platform = Platform::new(&parts, stack);
     Ok((Realm::new(parts), platform))
 }
 
-/// Shares as much as was asked for, or as the devices need.
-fn share(ground: &Ground, ram: Ram, found: &[Found]) -> Result<Rc<Region>, Error> {
+/// The ways to interrupt that the boot arguments allow.
+fn irq(ground: &Ground) -> Result<Irq, Error> {
+    let wrong = Error::Argument {
+        key: "irq",
+        expected: Irq::EXPECTED,
+    };
+    let irq = ground.arguments.get("irq");
+    irq.map_or(Ok(Irq::default()), |text| Irq::parse(text).ok_or(wrong))
+}
+
+/// Shares as much as was asked for, or as the devices and the `tables` of the ITS need.
+fn share(
+    ground: &Ground,
+    ram: Ram,
+    found: &[bus::Found],
+    tables: u64,
+) -> Result<Rc<Region>, Error> {
     let size = match ground.wanted()? {
         Some(_) => ram.reserve(),
-        None => devices::region_bytes(found),
+        None => devices::region_bytes(found, tables),
     };
     let low = ground.arguments.get("dma") == Some("low");
     let window = ram.share(size, ground.rmm.as_ref().map(|rmm| &rmm.rsi), low)?;

@@ -22,6 +22,8 @@ pub struct Found {
     pub name: Rc<str>,
     /// The way to it.
     pub transport: Transport,
+    /// Its requester id, which it sends messages with.
+    pub id: u16,
     /// Number of its wired interrupt.
     pub interrupt: Option<u32>,
 }
@@ -78,6 +80,7 @@ fn find_on(
             Ok(transport) => bus.found.push(Found {
                 name,
                 transport,
+                id: identity.bdf.requester_id(),
                 interrupt: interrupt(&function, identity, host),
             }),
             Err(error) => bus.refused.push(Refusal::told(name, kind, error)),

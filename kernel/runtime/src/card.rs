@@ -5,7 +5,7 @@ use core::cell::RefCell;
 
 use frame::{Incoming, Offloads, Outgoing};
 use net::FramePort;
-use virtio::{Interrupt, Net, NetCounters};
+use virtio::{Net, NetCounters};
 
 /// A network card that the stack and the counters share.
 #[derive(Clone)]
@@ -15,11 +15,6 @@ impl Card {
     /// Takes a card that runs.
     pub fn new(net: Net) -> Self {
         Self(Rc::new(RefCell::new(net)))
-    }
-
-    /// The interrupt of the card.
-    pub fn interrupt(&self) -> Rc<Interrupt> {
-        self.0.borrow().interrupt()
     }
 
     /// What the card did so far.

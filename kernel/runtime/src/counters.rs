@@ -7,7 +7,7 @@ use core::fmt;
 use arch::Accesses;
 use virtio::{BlkCounters, NetCounters};
 
-use crate::interrupts::Taken;
+use crate::interrupts::{Means, Taken};
 
 /// What crossed the boundary so far, device by device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Counters {
     pub accesses: Accesses,
     /// Interrupts taken.
     pub interrupts: Taken,
+    /// What devices interrupt by.
+    pub means: Means,
     /// Bytes of the bounce region.
     pub shared: usize,
 }

@@ -28,8 +28,6 @@ const MIXED_IN: usize = 32;
 pub struct Named<T> {
     /// Its place, such as `0000:00:01.0`.
     pub name: Rc<str>,
-    /// Number of its wired interrupt.
-    pub line: Option<u32>,
     /// Its share of the bounce region.
     pub pool: Pool,
     /// The device.
@@ -40,7 +38,6 @@ impl<T> Named<T> {
     fn map<U>(self, make: impl FnOnce(T) -> U) -> Named<U> {
         Named {
             name: self.name,
-            line: self.line,
             pool: self.pool,
             device: make(self.device),
         }
@@ -74,29 +71,6 @@ impl Running {
     pub fn disks(&self) -> Vec<Rc<Block>> {
         let disks = self.disks.iter();
         disks.map(|disk| Rc::clone(&disk.device)).collect()
-    }
-
-    /// Connects every device to its interrupt line, if interrupts are used.
-    pub fn connect(&self, interrupts: Option<&Interrupts>) {
-        let Some(interrupts) = interrupts else {
-            return;
-        };
-        let card = self
-            .card
-            .iter()
-            .map(|card| (&card.name, card.line, card.device.interrupt()));
-        let disks = self
-            .disks
-            .iter()
-            .map(|disk| (&disk.name, disk.line, disk.device.interrupt()));
-        for (name, line, device) in card.chain(disks) {
-            let connected = line.map(|line| interrupts.connect(line, device));
-            match connected {
-                Some(Ok(())) => {}
-                Some(Err(error)) => log::warn!("{name}: no interrupt: {error}"),
-                None => log::warn!("{name}: no interrupt is wired"),
-            }
-        }
     }
 
     /// Tells of each device that was stopped, once.
@@ -139,10 +113,15 @@ pub fn shared_bytes(found: &Found) -> usize {
     bytes.next_multiple_of(4096)
 }
 
-/// Shared bytes that all devices need, in whole blocks, and at least one.
-pub fn region_bytes(found: &[Found]) -> u64 {
+/// Shared bytes that all devices would like, and `besides`.
+pub fn total_bytes(found: &[Found], besides: u64) -> u64 {
     let bytes: usize = found.iter().map(shared_bytes).sum();
-    (bytes.max(1) as u64).next_multiple_of(BLOCK)
+    bytes as u64 + besides
+}
+
+/// The same in whole blocks, and at least one.
+pub fn region_bytes(found: &[Found], besides: u64) -> u64 {
+    total_bytes(found, besides).max(1).next_multiple_of(BLOCK)
 }
 
 /// Tells how the region is divided.
@@ -162,18 +141,31 @@ pub fn log_region(region: &Region, found: &[Found]) {
 
 /// Starts every device that has a driver. One that does not start is noted and left out: a host
 /// that breaks one device keeps the others.
-pub fn start(bus: Bus, region: &Region, environment: Environment, random: &Generator) -> Running {
+pub fn start(
+    bus: Bus,
+    region: &Region,
+    environment: Environment,
+    random: &Generator,
+    interrupts: Option<&Interrupts>,
+) -> Running {
     let mut running = Running {
         refused: bus.refused,
         ..Running::default()
     };
     for device in bus.found {
-        let (name, line) = (Rc::clone(&device.name), device.interrupt);
+        let name = Rc::clone(&device.name);
         let kind = device.transport.kind();
+        if let Some(interrupts) = interrupts.filter(|_| kind != Kind::Rng) {
+            let interrupt = device.transport.interrupt();
+            interrupts.attach(&name, device.id, device.interrupt, interrupt);
+        }
         match running.start(device, region, environment, random) {
-            Ok(()) => log::debug!("{name}: started, interrupt {line:?}"),
+            Ok(()) => log::debug!("{name}: started"),
             Err(error) => running.refused.push(Refusal::told(name, kind, error)),
         }
+    }
+    if let Some(interrupts) = interrupts {
+        interrupts.connect();
     }
     running
 }
@@ -221,7 +213,6 @@ fn named<T>(
     Ok(Named {
         device: start(found.transport, &pool)?,
         name: found.name,
-        line: found.interrupt,
         pool,
     })
 }

@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use core::cell::Cell;
 use core::task::{Context, Waker};
+use core::time::Duration;
 
 use arch::counter::Counter;
 use bounce::Region;
@@ -53,8 +54,7 @@ impl Platform {
         let now = self.clock.now();
         let network = self.stack.as_ref().and_then(|stack| stack.poll(now));
         if let Some(announced) = self.slept.take() {
-            self.patience
-                .note(announced, self.running.bytes_in() != before);
+            self.note(announced, self.running.bytes_in() != before);
         }
         self.running.tell_failures();
         trace::print_batch(self.region.trace(), self.entry);
@@ -62,6 +62,22 @@ impl Platform {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// Notes how the last sleep ended.
+    fn note(&self, announced: bool, found: bool) {
+        self.patience.note(announced, found);
+        if let (Some(interrupts), false, true) = (&self.interrupts, announced, found) {
+            interrupts.note_missed();
+        }
+    }
+
+    /// The longest sleep: short while interrupts are not believed, or masked.
+    fn longest(&self) -> Duration {
+        match &self.interrupts {
+            Some(interrupts) if interrupts.is_masked() => Patience::SHORT,
+            _ => self.patience.longest(),
+        }
     }
 
     /// Whether a socket has something to send since the last poll. `waker` is woken when one has.
@@ -82,7 +98,7 @@ impl Platform {
     /// Sleeps until `deadline`, an interrupt, or the end of our patience with interrupts.
     pub fn sleep(&self, deadline: Option<Instant>) {
         let now = self.clock.now();
-        let latest = now.after(self.patience.longest());
+        let latest = now.after(self.longest());
         let until = deadline.map_or(latest, |deadline| deadline.min(latest));
         if until <= now {
             return;

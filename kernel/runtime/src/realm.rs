@@ -18,6 +18,7 @@ use crate::attestation::Attestation;
 use crate::counters::{Counters, DeviceCounters};
 use crate::devices::Running;
 use crate::interrupts::Interrupts;
+use crate::messages;
 use crate::random::{Fork, Generator};
 use crate::refusal::Refusal;
 
@@ -164,6 +165,7 @@ impl Realm {
     /// What crossed the boundary so far.
     pub fn counters(&self) -> Counters {
         let pools = self.0.region.counters().into_iter();
+        let pools = pools.filter(|(name, _)| &**name != messages::POOL);
         let devices = pools.map(|(name, bounce)| DeviceCounters {
             work: self.0.running.work(&name),
             name,
@@ -175,6 +177,9 @@ impl Realm {
             accesses: Accesses::so_far(),
             interrupts: interrupts
                 .map(|interrupts| interrupts.taken())
+                .unwrap_or_default(),
+            means: interrupts
+                .map(|interrupts| interrupts.means())
                 .unwrap_or_default(),
             shared: self.0.region.len(),
         }

@@ -45,6 +45,11 @@ impl Interrupt {
         self.messages.of_config().is_some()
     }
 
+    /// Goes back to the wire: messages never arrived.
+    pub fn give_messages_up(&self) {
+        self.messages.give_up();
+    }
+
     pub(crate) fn messages(&self) -> &Messages {
         &self.messages
     }

@@ -137,7 +137,7 @@ impl Transport {
         common.write16(at, vector);
         if common.read16(at) != vector {
             common.write16(at, NO_VECTOR);
-            self.interrupt.messages().give_up();
+            self.interrupt.give_messages_up();
         }
     }
 

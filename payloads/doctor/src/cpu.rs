@@ -59,12 +59,16 @@ pub fn probe_device_interrupts(realm: &Realm, diagnosis: &mut Diagnosis) {
         return;
     }
     let taken = counters.interrupts;
-    let found = format!("{} taken, {} unexpected", taken.devices, taken.unexpected);
+    let found = format!(
+        "{}: {} taken, {} of them messages, {} unexpected, {} storms",
+        counters.means, taken.devices, taken.messages, taken.unexpected, taken.storms
+    );
     if taken.storms != 0 {
-        let cause = "the host floods us; the line is disabled and its devices are polled";
+        let cause =
+            "the host floods us; what storms is masked for a while, and its devices are polled";
         diagnosis.wrong("device interrupts", found, cause);
     } else if taken.devices == 0 {
-        let cause = "the VMM does not wire INTx; devices are polled, which is slower";
+        let cause = "the VMM has no ITS and wires no INTx, or irq=poll; devices are polled, which is slower";
         diagnosis.missing("device interrupts", found, cause);
     } else {
         diagnosis.ok("device interrupts", found);

@@ -124,11 +124,12 @@ fn print_boundary(realm: &Realm) {
     }
     let totals = &counters;
     println!(
-        "boundary: exits {} ({} register reads, {} writes), interrupts {}, shared {} KiB",
+        "boundary: exits {} ({} register reads, {} writes), interrupts {} ({}), shared {} KiB",
         totals.accesses.reads + totals.accesses.writes,
         totals.accesses.reads,
         totals.accesses.writes,
         totals.interrupts.devices,
+        totals.means,
         totals.shared >> 10
     );
 }
