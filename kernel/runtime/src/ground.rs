@@ -69,7 +69,7 @@ impl Ground {
         let (arguments, attestation) =
             attestation::measured(&machine.boot_arguments, rmm.as_ref(), space)?;
         if let Some(level) = arguments.get("log") {
-            logger::set_level(level);
+            logger::set_filter(level);
         }
         let ground = Self {
             memory,

@@ -1,16 +1,20 @@
 //! Log lines: time since entry, and what happened.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 
 use arch::counter::Counter;
 use clock::{Clock, Instant};
 use critical_section::Mutex;
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use plan::LogFilter;
 
 use crate::console;
 
 /// When the image was entered, and the clock that knows it.
 static ENTRY: Mutex<Cell<Option<(Counter, Instant)>>> = Mutex::new(Cell::new(None));
+
+/// What is printed; `info` and above without it.
+static FILTER: Mutex<RefCell<Option<LogFilter>>> = Mutex::new(RefCell::new(None));
 
 static LOGGER: Logger = Logger;
 
@@ -18,7 +22,10 @@ struct Logger;
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        critical_section::with(|cs| match FILTER.borrow(cs).borrow().as_ref() {
+            Some(filter) => metadata.level() <= filter.level(metadata.target()),
+            None => metadata.level() <= LevelFilter::Info,
+        })
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -50,10 +57,13 @@ pub fn open(clock: Counter, entry: Instant) {
     log::set_max_level(LevelFilter::Info);
 }
 
-/// Sets the level of `log=`. What is no level leaves it as it is, and is told.
-pub fn set_level(level: &str) {
-    match level.parse() {
-        Ok(level) => log::set_max_level(level),
-        Err(_) => log::warn!("log={level}: use off, error, warn, info, debug or trace"),
+/// Prints what `log=` asks for. What is no filter leaves everything as it is, and is told.
+pub fn set_filter(text: &str) {
+    match LogFilter::parse(text) {
+        Ok(filter) => {
+            log::set_max_level(filter.highest());
+            critical_section::with(|cs| *FILTER.borrow(cs).borrow_mut() = Some(filter));
+        }
+        Err(error) => log::warn!("{error}"),
     }
 }

@@ -18,7 +18,7 @@ fn no_boot_argument_acts_before_it_is_measured() {
         panic!("no failure of its own, but: {}", outcome.verdict);
     };
     assert!(reason.contains("boot arguments: "), "{reason}");
-    for early in ["log=loud", "bounce"] {
+    for early in ["log: `loud`", "bounce"] {
         assert!(outcome.console.find(early).is_none(), "{early}");
     }
 }
