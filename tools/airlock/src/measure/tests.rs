@@ -169,8 +169,10 @@ fn numbers_that_no_register_holds_are_refused() {
 fn blanks_around_boot_arguments_are_trimmed_as_run_does() {
     let (_folder, file) = folder();
     let rem1 = |append| {
-        let line = [MONITOR, &["--append", append]].concat();
-        compute(&options(&file, &line)).unwrap().rem1
+        let (_tree, tree) = told(append);
+        let mut line = options(&file, &[MONITOR, &["--append", append]].concat());
+        line.dtb = Some(tree);
+        compute(&line).unwrap().rem1
     };
     assert_eq!(rem1(" a=1  b=2 "), rem1("a=1  b=2"));
     assert_ne!(rem1("a=1  b=2"), rem1("a=1 b=2"));
