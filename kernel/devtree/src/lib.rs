@@ -26,6 +26,7 @@ mod pci;
 mod psci;
 mod range;
 mod reserved;
+mod restricted;
 mod timer;
 mod tokens;
 mod tree;
@@ -41,7 +42,10 @@ pub use memory::MAX_MEMORY_RANGES;
 pub use pci::{MAX_WINDOWS, PciHost, PciWindow, WindowKind};
 pub use psci::PsciMethod;
 pub use range::AddressRange;
-pub use reserved::{MAX_RESERVED, RestrictedPool};
+pub use reserved::MAX_RESERVED;
+pub use restricted::{
+    Binding, MAX_POOLS, NodeName, PoolError, PoolPlace, PoolReason, RestrictedPool, RestrictedPools,
+};
 pub use timer::Timer;
 pub use tokens::MAX_TOKENS;
 pub use tree::{HEADER_SIZE, MAX_SIZE, Tree};

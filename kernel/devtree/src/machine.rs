@@ -5,7 +5,7 @@ use ipa::{GranuleRange, IpaSpace};
 
 use crate::{
     AddressRange, Console, Error, Gic, MAX_BOOT_ARGUMENTS, MAX_MEMORY_RANGES, MAX_RESERVED,
-    PciHost, PsciMethod, RestrictedPool, Timer, Tree, chosen, gic, memory, reserved,
+    PciHost, PsciMethod, RestrictedPools, Timer, Tree, chosen, gic, memory, reserved,
 };
 
 /// Most bytes of a `compatible` text that we keep.
@@ -22,7 +22,7 @@ pub struct Machine {
     pub compatible: String<MAX_COMPATIBLE>,
     /// RAM by address, not empty, neighbours merged.
     pub memory: Vec<GranuleRange, MAX_MEMORY_RANGES>,
-    /// Parts of RAM, or not, that are not ours to use as we like.
+    /// Parts of RAM, or not, that are not ours to use as we like. Restricted pools are not among them.
     pub reserved: Vec<AddressRange, MAX_RESERVED>,
     /// Processors.
     pub cpus: usize,
@@ -36,8 +36,8 @@ pub struct Machine {
     pub timer: Option<Timer>,
     /// The PCI host.
     pub pci: Option<PciHost>,
-    /// Pools that PCI functions are bound to.
-    pub restricted_pools: Vec<RestrictedPool, MAX_RESERVED>,
+    /// Restricted pools, and the PCI functions that are bound to them.
+    pub restricted: RestrictedPools,
     /// Boot arguments. Text of whoever started us.
     pub boot_arguments: String<MAX_BOOT_ARGUMENTS>,
     /// The initial RAM disk, inside RAM.
@@ -77,10 +77,7 @@ impl Tree<'_> {
             pci: pci_node
                 .map(|node| PciHost::parse(self, node, reference, space))
                 .transpose()?,
-            restricted_pools: pci_node
-                .map(|node| reserved::pools(self, node, space))
-                .transpose()?
-                .unwrap_or_default(),
+            restricted: RestrictedPools::parse(self, pci_node, space)?,
             boot_arguments: chosen::boot_arguments(self)?,
             initrd: chosen::initrd(self, space)?,
         };

@@ -96,7 +96,7 @@ pub fn free_runs(memory: &[Range<u64>], taken: &[Range<u64>]) -> Vec<Range<u64>>
 }
 
 /// `runs` without whatever granules touch `holes`.
-fn subtract(runs: &[Range<u64>], holes: &[Range<u64>]) -> Vec<Range<u64>> {
+pub(crate) fn subtract(runs: &[Range<u64>], holes: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut left = runs.to_vec();
     for hole in holes.iter().filter(|hole| hole.start < hole.end) {
         let start = hole.start - hole.start % GRANULE_SIZE;

@@ -8,21 +8,27 @@
 extern crate alloc;
 
 mod arguments;
+mod budget;
 mod diagnosis;
+mod divide;
 mod fault;
 mod irq;
 mod layout;
 mod log_filter;
 mod patience;
+mod pools;
 mod size;
 mod storm;
 
 pub use arguments::{Arguments, MAX_LENGTH};
+pub use budget::ConsoleBudget;
 pub use diagnosis::{Diagnosis, Outcome, Row};
+pub use divide::{Demand, divide};
 pub use fault::{Cause, Fault, Half};
 pub use irq::Irq;
 pub use layout::{BLOCK, Layout, LayoutError, free_runs};
 pub use log_filter::{LogFilter, LogFilterError};
 pub use patience::Patience;
+pub use pools::{PoolFault, PoolWish, Taken, place_pools};
 pub use size::{SizeError, parse_size};
 pub use storm::Storm;

@@ -8,6 +8,7 @@ mod bytes;
 mod cost;
 mod devices;
 mod memory;
+mod pools;
 mod whole;
 
 use devtree::{Error, Interrupt, Machine, Tree, Trigger};

@@ -136,24 +136,16 @@ fn an_initial_ram_disk_lies_in_ram() {
 }
 
 #[test]
-fn reserved_memory_is_listed_and_pools_belong_to_functions() {
+fn reserved_memory_is_listed() {
     let machine = changed(QEMU, |root| {
         let mut parent = DeviceTreeNode::new("reserved-memory").unwrap();
         set_cells(&mut parent, "#address-cells", &[2]);
         set_cells(&mut parent, "#size-cells", &[2]);
-        let mut pool = DeviceTreeNode::new("pool@42000000").unwrap();
-        set(&mut pool, "compatible", b"restricted-dma-pool\0");
-        set_cells(&mut pool, "reg", &[0, 0x4200_0000, 0, 0x20_0000]);
-        set_cells(&mut pool, "phandle", &[77]);
-        parent.add_child(pool);
+        let mut node = DeviceTreeNode::new("firmware@42000000").unwrap();
+        set_cells(&mut node, "reg", &[0, 0x4200_0000, 0, 0x20_0000]);
+        parent.add_child(node);
         root.add_child(parent);
-        let mut device = DeviceTreeNode::new("ethernet@1,0").unwrap();
-        set_cells(&mut device, "reg", &[0x0800, 0, 0, 0, 0]);
-        set_cells(&mut device, "memory-region", &[77]);
-        child(root, "pcie@10000000").add_child(device);
     })
     .unwrap();
     assert_eq!(machine.reserved[0].base(), 0x4200_0000);
-    let pool = machine.restricted_pools[0];
-    assert_eq!((pool.function, pool.range.len()), (1 << 3, 0x20_0000));
 }
