@@ -15,6 +15,7 @@ pub mod cpu;
 mod devices;
 mod entry;
 pub mod exception;
+mod farewell;
 pub mod gic;
 pub mod image;
 mod mmio;
@@ -23,5 +24,6 @@ pub mod stack;
 
 pub use call::{Hvc, Smc};
 pub use devices::Devices;
+pub use farewell::clear_stacks;
 pub use mmio::{Accesses, Mmio};
 pub use paging::{AddressSpace, Content, Error as PagingError};

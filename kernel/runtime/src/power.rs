@@ -1,8 +1,10 @@
-//! The end: power off, by whatever call the machine has for it.
+//! The end: what the image knew is cleared, and the machine is turned off by whatever call it has.
+// UNSAFETY: takes the heap away from everybody.
+#![expect(unsafe_code, reason = "takes the heap away from everybody")]
 
 use core::cell::Cell;
 
-use crate::console;
+use crate::{console, heap};
 use arch::{Hvc, Smc, cpu};
 use critical_section::Mutex;
 use devtree::PsciMethod;
@@ -44,9 +46,19 @@ pub fn use_call(call: Call) {
     critical_section::with(|cs| FIRST.borrow(cs).set(call));
 }
 
+/// Clears what the image knew, heap and stacks, and turns the machine off.
+///
+/// An RMM clears the memory of a realm that is gone, and nobody else can look before. This is for
+/// the time in between, for a machine that cannot be turned off, and for one that is no realm.
+pub fn off() -> ! {
+    // SAFETY: what follows uses neither the heap nor the stack as it was, and does not return.
+    unsafe { heap::clear() };
+    arch::clear_stacks(cut)
+}
+
 /// Turns the machine off. An undefined call returns -1, so both ways can be tried; where neither
 /// works nothing runs any more, and the machine stays on.
-pub fn off() -> ! {
+extern "C" fn cut() -> ! {
     let first = critical_section::with(|cs| FIRST.borrow(cs).get());
     let _ = psci::system_off(&first);
     let _ = psci::system_off(&Smc);

@@ -123,10 +123,12 @@ impl Realm {
         self.0.clock.now()
     }
 
-    /// Lets `time` pass while other tasks run.
+    /// Lets `time` pass while other tasks run. What lies beyond the end of time, 584 years after boot,
+    /// never comes.
     pub async fn sleep(&self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        embassy_time::Timer::after_micros(micros).await;
+        // One tick is a nanosecond.
+        let end = self.now().after(time);
+        embassy_time::Timer::at(embassy_time::Instant::from_ticks(end.as_nanos())).await;
     }
 
     /// When the image was entered.

@@ -1,18 +1,21 @@
 //! An image that breaks promises of its own, to see that the runtime says which.
 //!
 //! The boot argument `break=` says what: `stack`, `panic`, `constants`, `data`, `nothing`,
-//! `instruction`. Two break nothing: `sleep`, and `copies`, which checks the functions that copy
-//! memory as they are on the target.
+//! `instruction`. Some break nothing: `sleep`; `copies`, which checks the functions that copy memory as
+//! they are on the target; and `key`, `key-panic`, `key-fault`, which make a key and end in three ways, and
+//! `key-freed`, which makes one, gives it back, and takes its own power away before anything is cleared.
 // UNSAFETY: breaking rules is the point.
 #![expect(unsafe_code, reason = "breaking rules is the point")]
 #![no_std]
 #![no_main]
 
 mod copying;
+mod secret;
 
 use core::time::Duration;
 
-use airlock::Realm;
+use airlock::{Realm, println};
+use embassy_futures::select::{Either, select};
 
 /// What cannot be written: it is among the constants.
 static CONSTANT: u64 = 42;
@@ -34,9 +37,24 @@ async fn main(realm: Realm) -> Result<(), &'static str> {
         Some("copies") => copying::check(),
         Some("instruction") => undefined_instruction(),
         Some("sleep") => {
-            // Nobody wakes us but the timer.
-            realm.sleep(Duration::from_millis(120)).await;
-            Ok(())
+            // Nobody wakes us but the timer; and the end of time is no reason to panic.
+            let ever = realm.sleep(Duration::MAX);
+            match select(ever, realm.sleep(Duration::from_millis(120))).await {
+                Either::First(()) => Err("the end of time has come"),
+                Either::Second(()) => Ok(()),
+            }
+        }
+        Some("key") => secret::make().map(drop),
+        Some("key-freed") => {
+            drop(secret::make()?);
+            println!("broken: the key is given back");
+            let _ = rsi::psci::system_off(&arch::Hvc);
+            Err("the power cannot be taken away")
+        }
+        Some("key-panic") => panic!("as asked, with {}", secret::make()?),
+        Some("key-fault") => {
+            let key = secret::make()?;
+            undefined_instruction().map_err(|error| if key.is_there() { error } else { "no key" })
         }
         _ => Err("break= says nothing that can be broken"),
     }

@@ -130,6 +130,12 @@ impl HostMemory {
         }
     }
 
+    /// Where `len` bytes at `address` are, for a driver that goes by pointers. They are shared for ever.
+    pub fn pointer(&self, address: u64, len: usize) -> NonNull<u8> {
+        assert!(self.holds(address, len), "{address:#x} is not shared");
+        self.at(address, 1)
+    }
+
     /// The place of a word. A host that reaches for anything else is a broken test.
     fn at(&self, address: u64, size: usize) -> NonNull<u8> {
         assert!(self.holds(address, size), "{address:#x} is not shared");

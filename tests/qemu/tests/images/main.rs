@@ -13,3 +13,4 @@ mod memory;
 mod monitor_lies;
 mod poor_networks;
 mod rogue;
+mod secrets;

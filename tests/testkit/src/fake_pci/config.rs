@@ -14,6 +14,8 @@ pub struct ConfigSpace {
     masks: [u32; 6],
     /// Whether writing a BAR that decodes breaks the VMM, as with lkvm.
     fragile: bool,
+    /// Whether a BAR takes no address: it can be sized, and stays where it is.
+    stubborn: bool,
     /// Where the next capability goes.
     next_capability: usize,
     /// The byte that points to it.
@@ -37,6 +39,7 @@ impl ConfigSpace {
             bytes,
             masks: [0; 6],
             fragile: false,
+            stubborn: false,
             next_capability: 0x40,
             link: CAPABILITIES,
         }
@@ -67,6 +70,13 @@ impl ConfigSpace {
     pub fn decoding(mut self) -> Self {
         self.bytes[COMMAND] = DECODES;
         self.fragile = true;
+        self
+    }
+
+    /// BARs can be sized, and take no address.
+    #[must_use]
+    pub fn stubborn(mut self) -> Self {
+        self.stubborn = true;
         self
     }
 
@@ -114,12 +124,16 @@ impl ConfigSpace {
             if self.fragile && self.bytes[COMMAND] & DECODES != 0 {
                 return Err("a BAR was written while it decodes");
             }
+            if self.stubborn && ![0, u32::MAX].contains(&value) {
+                return Ok(());
+            }
             let index = (at - FIRST_BAR) / 4;
             let fixed = self.read(at, 4) & !self.masks[index];
             self.set32(at, value & self.masks[index] | fixed);
         } else if at == COMMAND || (0x40..256).contains(&at) {
             let bytes = value.to_le_bytes();
-            let room = 256 - at;
+            // The status behind the command keeps its content: whoever writes 1 to it clears an error.
+            let room = if at == COMMAND { 2 } else { 256 - at };
             let len = usize::from(size).min(room);
             self.bytes[at..at + len].copy_from_slice(&bytes[..len]);
         }

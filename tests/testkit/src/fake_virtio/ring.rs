@@ -7,6 +7,9 @@ use crate::shared_memory::{Fault, SharedMemory};
 
 const NEXT: u16 = 1;
 const WRITE: u16 = 2;
+const INDIRECT: u16 = 4;
+/// Bytes of a descriptor.
+const DESCRIPTOR: u64 = 16;
 
 /// A run of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,12 +162,21 @@ impl<'d> Ring<'d> {
             readable: Vec::new(),
             writable: Vec::new(),
         };
+        let mut table = self.state.descriptors;
         let mut id = head;
-        for _ in 0..size {
-            let at = self.state.descriptors + 16 * u64::from(id);
+        // Where a chain goes on in a table of its own, that table is walked as far as it has entries.
+        let mut left = u64::from(size);
+        while left > 0 {
+            left -= 1;
+            let at = table + DESCRIPTOR * u64::from(id);
             let address = self.memory.load64(at)?;
             let rest = self.memory.load64(at + 8)?;
             let (len, flags) = (rest as u32, (rest >> 32) as u16);
+            if flags & INDIRECT != 0 && table == self.state.descriptors {
+                let entries = u64::from(len) / DESCRIPTOR;
+                (table, id, left) = (address, 0, entries.min(size.into()));
+                continue;
+            }
             let run = Run { address, len };
             match flags & WRITE {
                 0 => chain.readable.push(run),

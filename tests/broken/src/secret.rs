@@ -1,0 +1,35 @@
+//! A key that must not be found when all is over. Its seed is known, so that the test can look for it.
+
+use core::fmt;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use rsa::RsaPrivateKey;
+use rsa::traits::PublicKeyParts;
+
+/// The test makes the same key of it.
+const SEED: [u8; 32] = [7; 32];
+/// Short, so that it is made quickly.
+const BITS: usize = 1024;
+
+/// A key.
+pub struct Key(RsaPrivateKey);
+
+impl Key {
+    /// Uses the key, so that it lives until here.
+    pub fn is_there(&self) -> bool {
+        self.0.size() * 8 == BITS
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a key: {}", self.is_there())
+    }
+}
+
+/// Makes the key.
+pub fn make() -> Result<Key, &'static str> {
+    let key = RsaPrivateKey::new(&mut ChaCha20Rng::from_seed(SEED), BITS);
+    key.map(Key).map_err(|_| "no key could be made")
+}

@@ -1,0 +1,111 @@
+//! What is left of secrets in all of memory when a machine is off: nothing.
+//!
+//! QEMU keeps the memory of the machine in a file, and the test looks through all of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that goes wrong should say so, loudly"
+)]
+
+use qemu_tests::{Boot, Verdict};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rsa::RsaPrivateKey;
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// Bytes of one piece of a number that is looked for.
+const PIECE: usize = 16;
+/// How numbers and texts are aligned, at least.
+const ALIGNMENT: usize = 8;
+
+/// Boots, and gives the whole memory of the machine as it was left.
+fn memory_after(boot: &Boot, file: &Path) -> (Verdict, Vec<u8>) {
+    let ram = format!(
+        "memory-backend-file,id=ram,size=64M,share=on,mem-path={}",
+        file.display()
+    );
+    let words = ["-object", &ram, "-machine", "memory-backend=ram"];
+    let boot = words
+        .iter()
+        .fold(boot.clone(), |boot, word| boot.with(&["--qemu-arg", word]));
+    let outcome = boot.with(&["--memory", "64M"]).run();
+    (outcome.verdict, std::fs::read(file).expect("the memory"))
+}
+
+/// Where a piece of one of `secrets` lies in `memory`: how many there are.
+fn pieces_of(secrets: &[Vec<u8>], memory: &[u8]) -> usize {
+    let pieces: HashSet<&[u8]> = secrets
+        .iter()
+        .flat_map(|secret| secret.chunks_exact(PIECE))
+        .collect();
+    (0..memory.len() - PIECE)
+        .step_by(ALIGNMENT)
+        .filter(|at| pieces.contains(&memory[*at..*at + PIECE]))
+        .count()
+}
+
+/// The private numbers of the key that the image makes, in both orders of bytes; and its modulus, which
+/// is public.
+fn key() -> (Vec<Vec<u8>>, Vec<u8>) {
+    let key = RsaPrivateKey::new(&mut ChaCha20Rng::from_seed([7; 32]), 1024).unwrap();
+    let primes = key
+        .primes()
+        .iter()
+        .map(|prime| prime.to_le_bytes().to_vec());
+    let little: Vec<Vec<u8>> = primes.chain([key.d().to_le_bytes().to_vec()]).collect();
+    let big = little
+        .iter()
+        .map(|bytes| bytes.iter().rev().copied().collect());
+    let big: Vec<Vec<u8>> = big.collect();
+    (
+        little.into_iter().chain(big).collect(),
+        key.n().to_le_bytes().to_vec(),
+    )
+}
+
+/// Nothing of the key is left after the image made it and ended in that way.
+fn leaves_nothing(what: &str, ends: impl Fn(&Verdict) -> bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = format!("break={what}");
+    let words = ["--append", &arguments, "--net", "none", "--timeout", "40s"];
+    let boot = Boot::machine("broken").with(&words);
+    let (verdict, memory) = memory_after(&boot, &folder.path().join("memory"));
+    assert!(ends(&verdict), "{verdict}");
+    assert_eq!(memory.len(), 64 << 20);
+    let (secrets, _) = key();
+    assert_eq!(
+        pieces_of(&secrets, &memory),
+        0,
+        "pieces of p, q and d are left"
+    );
+    // The test would see them: the same memory has the image's own first bytes.
+    let image = std::fs::read(qemu_tests::image("broken")).unwrap();
+    assert!(pieces_of(&[image[0x1000..0x1100].to_vec()], &memory) >= 16);
+}
+
+#[test]
+fn nothing_of_a_private_key_is_left_in_memory_at_the_end() {
+    leaves_nothing("key", |verdict| *verdict == Verdict::Ok);
+}
+
+#[test]
+fn nothing_of_a_private_key_is_left_in_memory_after_a_panic() {
+    let panics = |verdict: &Verdict| matches!(verdict, Verdict::PayloadFailed(why) if why.contains("as asked"));
+    leaves_nothing("key-panic", panics);
+}
+
+#[test]
+fn nothing_of_a_private_key_is_left_in_memory_after_a_fault() {
+    let faults = |verdict: &Verdict| matches!(verdict, Verdict::PayloadFailed(why) if why.contains("undefined"));
+    leaves_nothing("key-fault", faults);
+}
+
+/// Without the clearing at the end: what a library freed on its way is cleared as it is freed.
+#[test]
+fn nothing_of_a_private_key_is_left_in_memory_that_was_freed() {
+    leaves_nothing("key-freed", |verdict| {
+        matches!(verdict, Verdict::NoVerdict(_))
+    });
+}
