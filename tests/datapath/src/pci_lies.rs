@@ -161,6 +161,16 @@ fn half_of_a_64_bit_bar_is_refused() {
     assert!(matches!(refused, Err(Error::BarSize { bar: 0, .. })));
 }
 
+/// Case 25: what was written is read back, or the device would be driven where it is not.
+#[test]
+fn a_bar_that_takes_no_address_is_refused() {
+    for flags in [0, 0b100] {
+        let stubborn = endpoint().bar(0, flags, 0x1000, 0).stubborn();
+        let refused = (Err(Error::BarStuck { bar: 0 }), 0);
+        assert_eq!(enable(stubborn, FIRST), refused);
+    }
+}
+
 /// Case 25: addresses that a VMM gave, or that the host calls so.
 #[test]
 fn a_bar_that_overlaps_memory_or_lies_outside_the_windows_is_refused() {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -27,29 +27,69 @@ struct Target {
     size: u64,
 }
 
-/// Starts a thread that writes random words into `targets` until `stop`.
-fn scribbler(
-    memory: SharedMemory,
-    targets: Vec<Target>,
+/// A thread that writes random words into memory until its value is gone.
+struct Scribbler {
     stop: Arc<AtomicBool>,
-) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
-        let mut random = Seeded::new(7);
-        while !stop.load(Ordering::Relaxed) {
-            let target = &targets[random.below(targets.len())];
-            let count = (target.words.end - target.words.start) / target.size;
-            let at = target.words.start + target.size * (random.number() % count);
-            let value = random.number();
-            let stored = match target.size {
-                1 => memory.store8(at, value as u8),
-                2 => memory.store16(at, value as u16),
-                4 => memory.store32(at, value as u32),
-                _ => memory.store64(at, value),
-            };
-            stored.unwrap();
+    written: Arc<AtomicU64>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Scribbler {
+    /// Starts to write into `targets`.
+    fn start(memory: SharedMemory, targets: Vec<Target>) -> Self {
+        let (stop, written) = <(Arc<AtomicBool>, Arc<AtomicU64>)>::default();
+        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&written));
+        let thread = thread::spawn(move || {
+            let mut random = Seeded::new(7);
+            while !stopped.load(Ordering::Relaxed) {
+                scribble(&memory, &targets, &mut random);
+                count.fetch_add(1, Ordering::Relaxed);
+                thread::yield_now();
+            }
+        });
+        Self {
+            stop,
+            written,
+            thread: Some(thread),
+        }
+    }
+
+    /// Lets it write once more at least. On one CPU it may not have had a turn for a long time.
+    fn have_a_turn(&self) {
+        let before = self.written.load(Ordering::Relaxed);
+        while self.written.load(Ordering::Relaxed) == before {
+            let alive = self
+                .thread
+                .as_ref()
+                .is_some_and(|thread| !thread.is_finished());
+            assert!(alive, "the scribbler writes where there is no memory");
             thread::yield_now();
         }
-    })
+    }
+}
+
+impl Drop for Scribbler {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// Writes one random word into one of `targets`.
+fn scribble(memory: &SharedMemory, targets: &[Target], random: &mut Seeded) {
+    let target = &targets[random.below(targets.len())];
+    let count = (target.words.end - target.words.start) / target.size;
+    let at = target.words.start + target.size * (random.number() % count);
+    let value = random.number();
+    let stored = match target.size {
+        1 => memory.store8(at, value as u8),
+        2 => memory.store16(at, value as u16),
+        4 => memory.store32(at, value as u32),
+        _ => memory.store64(at, value),
+    };
+    stored.unwrap();
 }
 
 /// Everything that the driver only writes: descriptors and the available ring.
@@ -91,10 +131,10 @@ fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
     let WithDisk {
         rig, device, disk, ..
     } = disk(Style::Lkvm, FakeBlock::new(SECTORS));
-    let stop = Arc::new(AtomicBool::new(false));
     let targets = written_by_driver(&device, 0).to_vec();
-    let host = scribbler(rig.memory.clone(), targets, Arc::clone(&stop));
+    let host = Scribbler::start(rig.memory.clone(), targets);
     for sector in 0..ROUNDS {
+        host.have_a_turn();
         // The device follows whatever it finds in the rings, and so ends in errors; we do not.
         let read = block_on(disk.read(sector % SECTORS as u64, &mut [0; 512]), || {
             rig.clock.advance(Duration::from_secs(1));
@@ -103,8 +143,6 @@ fn a_host_that_scribbles_over_our_rings_hurts_only_itself() {
             break;
         }
     }
-    stop.store(true, Ordering::Relaxed);
-    host.join().unwrap();
 }
 
 #[test]
@@ -116,7 +154,6 @@ fn a_host_that_scribbles_over_frames_and_completions_is_survived() {
         fake.borrow_mut().echo = true;
         let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));
         let mut card = rig.net(CARD, card_pool()).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
         let buffers = rig.memory.host().told() + 16 * 1024;
         let frames = Target {
             words: buffers..buffers + 16 * 1024,
@@ -124,17 +161,17 @@ fn a_host_that_scribbles_over_frames_and_completions_is_survived() {
         };
         let mut targets = written_by_device(&device, 0).to_vec();
         targets.push(frames);
-        let host = scribbler(rig.memory.clone(), targets, Arc::clone(&stop));
+        let host = Scribbler::start(rig.memory.clone(), targets);
         for round in 0..ROUNDS.min(200) {
             if card.can_send() {
                 card.send(&frame(round as u8, 200));
             }
             card.flush();
             device.run();
+            // Behind the device, whose next entry would cover what was scribbled.
+            host.have_a_turn();
             receive(&mut card);
         }
-        stop.store(true, Ordering::Relaxed);
-        host.join().unwrap();
         ends += u32::from(card.take_failure().is_some());
     }
     // The used ring full of rubbish is noticed sooner or later.

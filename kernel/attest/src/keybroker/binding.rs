@@ -26,12 +26,17 @@ pub(crate) fn is_bound(
     wrapping: Wrapping,
     pair: &KeyPair,
 ) -> bool {
+    let [n, e] =
+        [pair.modulus(), pair.exponent()].map(|number| Base64UrlUnpadded::encode_string(&number));
+    is_of(challenge, [name, wrapping.name(), &n, &e])
+}
+
+/// Whether `challenge` was made for `request`: key name, `alg`, `n` and `e`.
+fn is_of(challenge: &Challenge, request: [&str; 4]) -> bool {
     let Some((random, rest)) = challenge.as_bytes().split_first_chunk() else {
         return false;
     };
-    let [n, e] =
-        [pair.modulus(), pair.exponent()].map(|number| Base64UrlUnpadded::encode_string(&number));
-    digest(random, [name, wrapping.name(), &n, &e]) == rest
+    digest(random, request) == rest
 }
 
 /// The digest of a request: key name, `alg`, `n` and `e`, each as the text that goes over the wire.
@@ -51,6 +56,33 @@ mod tests {
     use alloc::{format, string::String};
 
     use super::*;
+
+    const REQUEST: [&str; 4] = ["skywalker", "RSA-OAEP", "__79", "AQAB"];
+
+    fn bound() -> [u8; 64] {
+        let mut challenge = [0x5c; 64];
+        challenge[RANDOM..].copy_from_slice(&digest(&[0x5c; RANDOM], REQUEST));
+        challenge
+    }
+
+    #[test]
+    fn each_byte_of_a_challenge_counts() {
+        assert!(is_of(&Challenge::new(bound()), REQUEST));
+        for at in 0..64 {
+            let mut other = bound();
+            other[at] ^= 1;
+            assert!(!is_of(&Challenge::new(other), REQUEST), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_request_counts() {
+        for at in 0..REQUEST.len() {
+            let mut other = REQUEST;
+            other[at] = "other";
+            assert!(!is_of(&Challenge::new(bound()), other), "part {at}");
+        }
+    }
 
     #[test]
     fn the_digest_is_the_one_that_the_broker_makes() {
