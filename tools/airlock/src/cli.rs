@@ -99,6 +99,10 @@ pub struct RunOptions {
     /// tools/monitor/README.md.
     #[arg(long, value_name = "KEY=VALUE", value_parser = monitor_option)]
     pub monitor: Vec<String>,
+    /// Makes this virtio function one that the realm may trust (0000:00:02.0), with evidence of a test
+    /// maker, and has the realm trust it: adds the boot argument `trust=`, unless --append has one.
+    #[arg(long, value_name = "PLACE")]
+    pub trust_device: Option<String>,
     /// Ends QEMU after this time (60s, 500ms, 2m).
     #[arg(long, default_value = "60s", value_parser = units::time)]
     pub timeout: Duration,

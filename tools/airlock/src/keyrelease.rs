@@ -124,6 +124,7 @@ fn rim(
         watchpoints,
         pmu_counters: None,
         sve_vl: None,
+        devices: options.trust_device.is_some(),
     };
     Ok(vmm::monitor(&files, &machine)?.measure(Rmm::V1_0, &mut |_| ()))
 }

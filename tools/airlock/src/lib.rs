@@ -36,6 +36,7 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod symbols;
+mod trusted;
 pub mod units;
 pub mod verdict;
 pub mod workspace;

@@ -110,6 +110,9 @@ pub struct MeasureOptions {
     /// SVE vector length in quadwords minus 1, from 0 to 15, for a realm with SVE.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=15))]
     pub sve_vl: Option<u8>,
+    /// The realm may have devices of its own (--trust-device under the test monitor).
+    #[arg(long)]
+    pub devices: bool,
     /// The order of lkvm's steps.
     #[arg(long, value_enum, default_value = "newest")]
     pub lkvm_order: LkvmOrder,
@@ -313,6 +316,7 @@ fn parameters(options: &MeasureOptions) -> Result<Machine> {
         watchpoints,
         pmu_counters: options.pmu_counters,
         sve_vl: options.sve_vl,
+        devices: options.devices,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::machine::{Bare, Machine};
 use crate::qemu::{self, End, Session};
 use crate::report::Report;
 use crate::symbols::{self, Caller, Symbols};
+use crate::trusted;
 use crate::verdict::Verdict;
 use crate::workspace::{self, Workspace};
 use anyhow::{Context, Result};
@@ -198,8 +199,8 @@ fn machine(options: &RunOptions) -> Machine {
         cpu: options.cpu.clone(),
         image: PathBuf::new(),
         monitor: None,
-        monitor_options: options.monitor.clone(),
-        append: options.append.trim().to_owned(),
+        monitor_options: trusted::monitor_options(options),
+        append: trusted::append(options),
         disks: options.disk.clone(),
         net: options.net.clone(),
         forwards: options.forward.clone(),

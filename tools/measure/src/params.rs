@@ -31,6 +31,8 @@ impl RealmParams {
     pub const SVE: u64 = 1 << 1;
     /// Flag: the realm has a PMU.
     pub const PMU: u64 = 1 << 2;
+    /// Flag: the realm may have devices (TF-RMM of 2026).
+    pub const DEVICES: u64 = 1 << 3;
 
     /// Hashes the parameter page: the first value of a RIM.
     pub(crate) fn digest(&self) -> Digest {

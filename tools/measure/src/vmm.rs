@@ -50,6 +50,8 @@ pub struct Machine {
     pub pmu_counters: Option<u8>,
     /// SVE vector length in quadwords minus 1, if the realm has SVE.
     pub sve_vl: Option<u8>,
+    /// Whether the realm may have devices of its own.
+    pub devices: bool,
 }
 
 impl Machine {
@@ -61,8 +63,13 @@ impl Machine {
         }
         let sve = self.sve_vl.map_or(0, |_| RealmParams::SVE);
         let pmu = self.pmu_counters.map_or(0, |_| RealmParams::PMU);
+        let devices = if self.devices {
+            RealmParams::DEVICES
+        } else {
+            0
+        };
         Ok(RealmParams {
-            flags: sve | pmu,
+            flags: sve | pmu | devices,
             ipa_bits: bits,
             sve_vl: self.sve_vl.unwrap_or(0),
             breakpoints: self.breakpoints,

@@ -12,6 +12,7 @@ mod plan;
 mod refusal;
 mod rounds;
 mod tables;
+mod trusted;
 mod world;
 
 use core::sync::atomic::AtomicU8;
@@ -30,7 +31,7 @@ use crate::options::Options;
 use crate::regions::Regions;
 use crate::report::Report;
 use crate::rsi::Realm;
-use crate::smmu::{self, Smmu};
+use crate::smmu::{self, Smmu, View};
 use crate::stage2::{Stage2, Tables};
 use crate::syndrome::Trap;
 use crate::violation::{Violation, Violations};
@@ -135,6 +136,9 @@ pub struct Monitor<M> {
     starts: [Start; MAX_CPUS],
     /// The guest has begun a line on the console and not ended it.
     in_line: bool,
+    /// What the device that the realm may trust sees, and whether it ever saw private memory.
+    view: View,
+    was_private: bool,
 }
 
 impl<M: Machine> Monitor<M> {

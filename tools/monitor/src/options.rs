@@ -3,12 +3,15 @@
 //! `monitor.KEY=VALUE ... -- WORDS FOR THE GUEST`. A line without ` -- ` and without a word of the
 //! monitor is the guest's as a whole.
 
+mod device;
+
 use core::fmt;
 
 use hostile::bus::Count;
 use hostile::script::Script;
 use token::{Form, Lifecycle, RealmProfile};
 
+pub use self::device::TrustedDevice;
 use crate::rsi::Style;
 
 /// Which address a device has to use for a shared page.
@@ -157,6 +160,8 @@ pub struct Options {
     pub hash: Hash,
     /// What a token looks like.
     pub token: Style,
+    /// The device that the realm may trust.
+    pub device: TrustedDevice,
     /// Devices that the monitor is itself.
     pub models: Count,
     /// How the attack runs.
@@ -188,6 +193,7 @@ impl Default for Options {
             ram: Ram::All,
             hash: Hash::Sha256,
             token: Style::default(),
+            device: TrustedDevice::default(),
             models: Count::default(),
             attack: Attack {
                 rounds: 1,
@@ -293,6 +299,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
             options.hash = pick(value, &[("sha256", Hash::Sha256), ("sha512", Hash::Sha512)])?
         }
         "token" => options.token.form = pick(value, &[("399", Form::Cca), ("907", Form::Cmw)])?,
+        "trust" | "lie" | "vdev-info" | "vdev-hash" => options.device.set(key, value)?,
         "profile" => options.token.profile = profile(value)?,
         "attack" => drop(value.parse::<Script>().ok()?),
         "rounds" => options.attack.rounds = value.parse().ok().filter(|&n| n > 0)?,

@@ -7,6 +7,7 @@ mod host_call;
 mod ipa_state;
 mod measurement;
 mod token;
+mod vdev;
 
 use core::ops::Range;
 use core::sync::atomic::AtomicU8;
@@ -14,6 +15,7 @@ use core::sync::atomic::AtomicU8;
 pub use self::command::Command;
 pub use self::measurement::{LENGTH, Measurements};
 pub use self::token::Style;
+pub use self::vdev::Assigned;
 use crate::granules::{Granules, Ripas};
 use crate::layout::{GRANULE, GRANULE_BYTES, GuestMemory, Half, Space};
 use crate::options::{Hash, Options, Rsi};
@@ -41,6 +43,8 @@ pub trait World {
     fn share(&mut self, range: Range<u64>);
     /// Moves `range` to the protected half; its content is lost.
     fn take_back(&mut self, range: Range<u64>);
+    /// Where a BAR of the function `stream` leads to.
+    fn bar(&self, stream: u32, bar: u8) -> u64;
 }
 
 /// What a call leaves in `x0` and up; the rest of the registers stays as it is.
@@ -55,6 +59,15 @@ impl Reply {
     #[must_use]
     pub const fn status(status: u64) -> Self {
         Self::values([status, 0, 0, 0])
+    }
+
+    /// A status, and nothing else: TF-RMM leaves the caller's values where results would be.
+    #[must_use]
+    pub const fn only(status: u64) -> Self {
+        Self {
+            values: [status, 0, 0, 0, 0, 0, 0, 0, 0],
+            count: 1,
+        }
     }
 
     const fn values(values: [u64; 4]) -> Self {
@@ -87,6 +100,8 @@ pub struct Realm<'a> {
     token: token::Token,
     /// Changes of state asked for so far.
     changes: u64,
+    /// A device that the realm may trust.
+    assigned: Option<Assigned>,
 }
 
 impl<'a> Realm<'a> {
@@ -105,6 +120,7 @@ impl<'a> Realm<'a> {
             space,
             token: token::Token::default(),
             changes: 0,
+            assigned: None,
         })
     }
 
@@ -119,7 +135,7 @@ impl<'a> Realm<'a> {
     pub fn call(&mut self, command: Command, x: &[u64; 10], world: &mut impl World) -> Reply {
         match command {
             Command::Version => self.version(x[0]),
-            Command::Features => Reply::status(SUCCESS),
+            Command::Features => self.features(x[0]),
             Command::MeasurementRead => self.measurements.read(x[0]),
             Command::MeasurementExtend if self.options.refuse_extend => Reply::status(ERROR_INPUT),
             Command::MeasurementExtend => self.measurements.extend(x),
@@ -129,6 +145,10 @@ impl<'a> Realm<'a> {
             Command::IpaStateSet => self.ipa_state_set(x, world),
             Command::IpaStateGet => self.ipa_state_get(x[0], x[1]),
             Command::HostCall => self.host_call(x[0], world),
+            Command::VdevGetInfo => self.vdev_get_info(x, world),
+            Command::VdevValidateMapping => self.vdev_validate_mapping(x),
+            Command::VdevDmaEnable => self.vdev_dma_enable(x),
+            Command::VdevDmaDisable => self.vdev_dma_disable(x),
         }
     }
 
@@ -153,6 +173,14 @@ impl<'a> Realm<'a> {
             lowest
         };
         Reply::values([ERROR_INPUT, lower, highest, 0])
+    }
+
+    /// Bit 0 of register 0: the realm may have devices.
+    ///
+    /// Ref: DEN0137 2.0, B5.5.8.
+    fn features(&self, index: u64) -> Reply {
+        let devices = index == 0 && self.assigned.is_some();
+        Reply::values([SUCCESS, u64::from(devices), 0, 0])
     }
 
     /// Ref: DEN0137 1.0, B5.3.9 and B5.4 (RsiRealmConfig).

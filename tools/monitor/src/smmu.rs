@@ -1,12 +1,14 @@
 //! The SMMU: a device reaches shared pages and the page that raises interrupts, and nothing else.
 //!
-//! One context serves all devices on bus 0. An address stands with the shared bit, without it, or
-//! both, as the options say; the page behind it is the same.
+//! A shared page stands at the address with the shared bit, without it, or both, as the options say;
+//! the page behind it is the same. A device that the realm trusts sees private pages instead, and
+//! while it is locked and not yet enabled, nothing.
 //!
 //! Ref: Arm IHI 0070 F.b, chapters 3 to 6.
 
 mod event;
 mod memory;
+mod tree;
 
 pub use self::event::Event;
 pub use self::memory::Memory;
@@ -48,6 +50,17 @@ const SYNC: [u64; 2] = [0x46, 0];
 
 /// How often a register is asked again before the SMMU counts as broken. QEMU answers at once.
 const PATIENCE: usize = 100_000;
+
+/// What a device sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// What the realm shares, as an untrusted device does.
+    Shared = 0,
+    /// What is the realm's own.
+    Private = 1,
+    /// Nothing.
+    Nothing = 2,
+}
 
 /// The SMMU of the machine.
 pub struct Smmu {
@@ -107,14 +120,36 @@ impl Smmu {
         enable(machine, ENABLE_COMMANDS | ENABLE_EVENTS | ENABLE)
     }
 
-    /// Lets devices reach granule number `granule`.
-    pub fn map(&self, granule: usize) {
-        self.memory.map(granule);
+    /// Lets devices of `view` reach granule number `granule`.
+    pub fn map(&self, view: View, granule: usize) {
+        match view {
+            View::Shared => self.memory.shared.map(granule),
+            View::Private => self.memory.private.map(granule),
+            View::Nothing => {}
+        }
     }
 
-    /// Closes granule number `granule`; [`Smmu::forget`] has to follow.
-    pub fn unmap(&self, granule: usize) {
-        self.memory.unmap(granule);
+    /// Closes granule number `granule` for devices of `view`; [`Smmu::forget`] has to follow.
+    pub fn unmap(&self, view: View, granule: usize) {
+        match view {
+            View::Shared => self.memory.shared.unmap(granule),
+            View::Private => self.memory.private.unmap(granule),
+            View::Nothing => {}
+        }
+    }
+
+    /// Has `stream` see `view` and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`Abort`], if the SMMU does not finish.
+    pub fn show<M: Machine>(&mut self, machine: &M, stream: u32, view: View) -> Result<(), Abort> {
+        self.memory.show(stream, view);
+        machine.barrier();
+        if self.on {
+            self.command(machine, CFGI_ALL)?;
+        }
+        self.forget(machine)
     }
 
     /// Forgets all translations that the SMMU remembers, and waits until it is done.

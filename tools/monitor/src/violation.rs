@@ -49,6 +49,13 @@ pub enum Violation {
         /// Address without the shared bit.
         address: u64,
     },
+    /// Registers that a device keeps for the realm were touched in the shared half.
+    HeldDevice {
+        /// Machine address.
+        address: u64,
+        /// Address of the instruction.
+        pc: u64,
+    },
     /// Memory that is EMPTY, or is not there, was accessed in the protected half.
     NotRam {
         /// Address.
@@ -159,6 +166,7 @@ impl Violation {
             Self::UnsafeDevice { stream } => (12, u64::from(stream), 0),
             Self::Trapped { esr, .. } => (13, esr, 0),
             Self::StillMapped { address, alias } => (17, address, u64::from(alias)),
+            Self::HeldDevice { address, .. } => (18, address & PAGE, 0),
             Self::DmaLost => (14, 0, 0),
             Self::SmmuBroken => (15, 0, 0),
             Self::Leak { address } => (18, address & PAGE, 0),
@@ -222,6 +230,10 @@ impl fmt::Display for Violation {
                     "private access to {address:#x}, which is not RAM, pc {pc:#x}"
                 )
             }
+            Self::HeldDevice { address, pc } => write!(
+                f,
+                "register {address:#x} of a locked device touched in the shared half, pc {pc:#x}"
+            ),
             Self::Alias { address, pc } => {
                 write!(
                     f,

@@ -144,6 +144,14 @@ impl Tdi {
         }
     }
 
+    /// The first granule behind `address` that is not EMPTY because of the device.
+    #[must_use]
+    pub fn next_granule(&self, address: u64) -> Option<u64> {
+        let mapped = self.mapped.range(address..).next();
+        let destroyed = self.destroyed.range(address..).next();
+        mapped.into_iter().chain(destroyed).min().copied()
+    }
+
     /// Makes granules in `base..top` EMPTY.
     pub fn release(&mut self, base: u64, top: u64) {
         self.mapped.retain(|at| !(base..top).contains(at));

@@ -38,6 +38,7 @@ fn machine(memory: u64) -> Machine {
         watchpoints: 3,
         pmu_counters: None,
         sve_vl: None,
+        devices: false,
     }
 }
 

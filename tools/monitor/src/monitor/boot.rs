@@ -18,7 +18,7 @@ use crate::machine::{Abort, Machine};
 use crate::options::{self, Options, Ram, UnsafeDevice};
 use crate::regions::Regions;
 use crate::rsi::Realm;
-use crate::smmu::Smmu;
+use crate::smmu::{Smmu, View};
 use crate::stage2::{Side, Stage2};
 use crate::violation::Violations;
 use crate::virtio::{self, Fence};
@@ -58,6 +58,7 @@ impl<M: Machine> Monitor<M> {
             .ok_or(Refusal::Memory(memory.size()))?;
         let tree = GUEST_TREE..GUEST_TREE + GUEST_TREE_MAX as u64;
         monitor.fence = fence;
+        monitor.assign(config)?;
         monitor.measure(&image, initrd.as_ref(), &measured_tree);
         let kept = GUEST_RAM..image.end;
         monitor.populate([Some(image), Some(tree), initrd]);
@@ -97,6 +98,8 @@ impl<M: Machine> Monitor<M> {
             rounds: Rounds::default(),
             starts: [Start::default(); MAX_CPUS],
             in_line: false,
+            view: View::Shared,
+            was_private: false,
         })
     }
 
@@ -134,9 +137,8 @@ impl<M: Machine> Monitor<M> {
         if !private || !self.options.enforce {
             self.stage2.map(Side::Shared, granule);
         }
-        if !private {
-            self.smmu.map(granule);
-        }
+        let view = if private { View::Private } else { View::Shared };
+        self.smmu.map(view, granule);
     }
 }
 

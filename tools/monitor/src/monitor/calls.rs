@@ -55,6 +55,7 @@ impl<M: Machine> Monitor<M> {
             taken: None,
             mapped: None,
             space: self.space,
+            config: self.regions.config(),
             moved: &mut self.counters.granules_moved,
         };
         let reply = self.realm.call(command, &arguments, &mut moves);
@@ -68,6 +69,7 @@ impl<M: Machine> Monitor<M> {
         if let Some(address) = taken.and_then(|range| self.tables.touched(&range)) {
             self.violation(Violation::TableTaken { address });
         }
+        self.follow_device();
         for (register, value) in frame.x.iter_mut().zip(reply.registers()) {
             *register = *value;
         }

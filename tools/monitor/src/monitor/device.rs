@@ -58,6 +58,7 @@ impl<M: Machine> Monitor<M> {
                     if self.is_swallowed(place, value) {
                         return Ok(());
                     }
+                    self.watch_device(place, access, value);
                     self.machine.store(address, access.width, value)
                 }
             };

@@ -42,13 +42,21 @@ impl<M: Machine> Monitor<M> {
             Half::Shared(address) if self.memory.contains(address) => {
                 self.refuse(frame, Violation::Alias { address, pc });
             }
+            Half::Shared(address) if self.is_held(address) => {
+                self.refuse(frame, Violation::HeldDevice { address, pc });
+            }
             Half::Shared(address) => self.device(frame, address),
         }
     }
 
     fn protected(&mut self, frame: &mut Frame, address: u64) {
         let pc = frame.pc;
-        if self.memory.contains(address) || self.regions.find(address).is_none() {
+        if self.is_device(address) {
+            self.device(frame, address);
+        } else if self.was_device(address) {
+            // Whoever does this was lied to by the host.
+            self.abort(frame);
+        } else if self.memory.contains(address) || self.regions.find(address).is_none() {
             self.refuse(frame, Violation::NotRam { address, pc });
         } else if self.options.enforce {
             self.refuse(frame, Violation::PrivateDevice { address, pc });

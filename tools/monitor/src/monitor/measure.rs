@@ -46,7 +46,11 @@ impl<M: Machine> Monitor<M> {
     fn params(&self) -> RealmParams {
         let (breakpoints, watchpoints) = vmm::MONITOR_DEBUG;
         RealmParams {
-            flags: 0,
+            flags: if self.options.device.stream.is_some() {
+                RealmParams::DEVICES
+            } else {
+                0
+            },
             ipa_bits: u8::try_from(self.space.width()).unwrap_or(u8::MAX),
             sve_vl: 0,
             breakpoints,

@@ -36,6 +36,8 @@ pub enum Refusal<'a> {
     TooMany,
     /// A function of the bus does not answer.
     Bus,
+    /// There is no function at the place where one is to be trusted.
+    NoDevice(u32),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -81,6 +83,13 @@ impl fmt::Display for Refusal<'_> {
                 )
             }
             Self::TooMany => f.write_str("too many devices without ACCESS_PLATFORM"),
+            Self::NoDevice(stream) => {
+                write!(
+                    f,
+                    "there is no device {} that could be trusted",
+                    Place(*stream)
+                )
+            }
             Self::Bus => f.write_str("a PCI function does not answer"),
             Self::NoSmmu => f.write_str("the machine has no SMMU; give -machine iommu=smmuv3"),
         }

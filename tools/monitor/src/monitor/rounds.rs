@@ -17,6 +17,7 @@ use crate::granules::{Ripas, granules};
 use crate::layout::{GRANULE_BYTES, GUEST_ENTRY, GUEST_RAM};
 use crate::machine::Machine;
 use crate::report::Escaped;
+use crate::smmu::View;
 use crate::stage2::Side;
 use crate::violation::Violations;
 
@@ -230,7 +231,7 @@ impl<M: Machine> Monitor<M> {
             self.realm.granules.set(at, Ripas::Ram);
             if let Some(granule) = self.memory.granule(at) {
                 self.stage2.unmap(Side::Shared, granule);
-                self.smmu.unmap(granule);
+                self.smmu.unmap(View::Shared, granule);
             }
             self.place(at);
         }

@@ -7,8 +7,9 @@ use crate::layout::{GuestMemory, Space};
 use crate::machine::Machine;
 use crate::options::{Content, Options};
 use crate::rsi::World;
-use crate::smmu::Smmu;
+use crate::smmu::{Smmu, View};
 use crate::stage2::{Side, Stage2};
+use crate::virtio::Function;
 
 /// The parts of the monitor that a change of state needs.
 pub(super) struct Moves<'a, M> {
@@ -24,6 +25,8 @@ pub(super) struct Moves<'a, M> {
     /// A page that became shared while the guest mapped it, or its alias: where, and whether that.
     pub(super) mapped: Option<(u64, bool)>,
     pub(super) space: Space,
+    /// Where configuration space is.
+    pub(super) config: u64,
     /// Granules that became shared, and that became private.
     pub(super) moved: &'a mut (u64, u64),
 }
@@ -37,15 +40,24 @@ impl<M: Machine> World for Moves<'_, M> {
         self.machine.write(address, bytes);
     }
 
+    fn bar(&self, stream: u32, bar: u8) -> u64 {
+        let function = Function::new(self.machine, self.config, stream);
+        function.bar(usize::from(bar)).map_or(0, |bar| bar.address)
+    }
+
     fn share(&mut self, range: Range<u64>) {
         self.mapped = self.mapped.or_else(|| self.find_mapped(&range));
+        self.close(View::Private, &range);
         self.relocate(&range, Side::Protected, Side::Shared);
-        self.open(&range);
+        self.open(View::Shared, &range);
     }
 
     fn take_back(&mut self, range: Range<u64>) {
-        self.close(&range);
+        self.close(View::Shared, &range);
+        let start = self.taken.as_ref().map_or(range.start, |taken| taken.start);
+        self.taken = Some(start..range.end);
         self.relocate(&range, Side::Shared, Side::Protected);
+        self.open(View::Private, &range);
     }
 }
 
@@ -62,22 +74,20 @@ impl<M: Machine> Moves<'_, M> {
     }
 
     /// Lets devices in, after the old content is gone.
-    fn open(&mut self, range: &Range<u64>) {
+    fn open(&mut self, view: View, range: &Range<u64>) {
         for granule in granules(range).filter_map(|at| self.memory.granule(at)) {
-            self.smmu.map(granule);
+            self.smmu.map(view, granule);
         }
         self.machine.barrier();
     }
 
     /// Shuts devices out, before new content comes.
-    fn close(&mut self, range: &Range<u64>) {
+    fn close(&mut self, view: View, range: &Range<u64>) {
         for granule in granules(range).filter_map(|at| self.memory.granule(at)) {
-            self.smmu.unmap(granule);
+            self.smmu.unmap(view, granule);
         }
         self.machine.barrier();
         self.smmu_broken |= self.smmu.forget(self.machine).is_err();
-        let start = self.taken.as_ref().map_or(range.start, |taken| taken.start);
-        self.taken = Some(start..range.end);
     }
 
     /// Old mappings go and are forgotten before the content changes, and that before new ones come.

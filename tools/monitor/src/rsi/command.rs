@@ -1,8 +1,8 @@
 //! The commands and their numbers.
 
-/// A command of RSI 1.0.
+/// A command of RSI 1.0, or one of RSI 1.1 for devices.
 ///
-/// Ref: DEN0137 1.0, B5.3.
+/// Ref: DEN0137 1.0, B5.3; DEN0137 2.0, B5.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Command {
@@ -26,6 +26,14 @@ pub enum Command {
     IpaStateGet,
     /// Calls the host.
     HostCall,
+    /// Describes a device.
+    VdevGetInfo,
+    /// Maps registers of a device.
+    VdevValidateMapping,
+    /// Lets a device reach private memory.
+    VdevDmaEnable,
+    /// Lets it reach private memory no more.
+    VdevDmaDisable,
 }
 
 const FIRST: u32 = 0xc400_0190;
@@ -34,7 +42,7 @@ const SVE_HINT: u32 = 1 << 16;
 
 impl Command {
     /// All commands, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Version,
         Self::Features,
         Self::MeasurementRead,
@@ -45,13 +53,24 @@ impl Command {
         Self::IpaStateSet,
         Self::IpaStateGet,
         Self::HostCall,
+        Self::VdevGetInfo,
+        Self::VdevValidateMapping,
+        Self::VdevDmaEnable,
+        Self::VdevDmaDisable,
     ];
 
     /// The command with the function number `function`.
     #[must_use]
     pub fn of(function: u32) -> Option<Self> {
         let number = (function & !SVE_HINT).checked_sub(FIRST)?;
-        Self::ALL.get(usize::try_from(number).ok()?).copied()
+        match number {
+            0..=9 => Self::ALL.get(usize::try_from(number).ok()?).copied(),
+            0x0c => Some(Self::VdevDmaEnable),
+            0x0d => Some(Self::VdevGetInfo),
+            0x0f => Some(Self::VdevValidateMapping),
+            0x14 => Some(Self::VdevDmaDisable),
+            _ => None,
+        }
     }
 
     /// The name in the specification.
@@ -68,6 +87,10 @@ impl Command {
             Self::IpaStateSet => "RSI_IPA_STATE_SET",
             Self::IpaStateGet => "RSI_IPA_STATE_GET",
             Self::HostCall => "RSI_HOST_CALL",
+            Self::VdevGetInfo => "RSI_VDEV_GET_INFO",
+            Self::VdevValidateMapping => "RSI_VDEV_VALIDATE_MAPPING",
+            Self::VdevDmaEnable => "RSI_VDEV_DMA_ENABLE",
+            Self::VdevDmaDisable => "RSI_VDEV_DMA_DISABLE",
         }
     }
 }
@@ -82,6 +105,8 @@ mod tests {
         assert_eq!(Command::of(0xc400_0196), Some(Command::RealmConfig));
         assert_eq!(Command::of(0xc400_0199), Some(Command::HostCall));
         assert_eq!(Command::of(0xc401_0197), Some(Command::IpaStateSet));
+        assert_eq!(Command::of(0xc400_019d), Some(Command::VdevGetInfo));
+        assert_eq!(Command::of(0xc400_01a4), Some(Command::VdevDmaDisable));
         assert_eq!(Command::of(0xc400_019a), None);
         assert_eq!(Command::of(0xc400_018f), None);
     }

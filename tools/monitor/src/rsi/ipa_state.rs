@@ -27,6 +27,7 @@ impl Realm<'_> {
             return Reply::values([SUCCESS, base, REJECT, 0]);
         }
         let end = self.limit(base, top);
+        let end = self.release_registers(base, end, wanted);
         let reached = self.change(base, end, wanted, flags & CHANGE_DESTROYED != 0, world);
         Reply::values([SUCCESS, reached, ACCEPT, 0])
     }
@@ -38,11 +39,17 @@ impl Realm<'_> {
         }
         // A real RMM may stop at any table boundary; so does this one when told to go slowly.
         let end = self.limit(base, top).max(base + GRANULE);
-        let (out, state) = self.granules.run(base, end);
-        Reply::values([SUCCESS, out, state.code(), 0])
+        let (out, state) = match self.device_run(base, end) {
+            Ok(run) => run,
+            Err(limit) => {
+                let (out, state) = self.granules.run(base, limit);
+                (out, state.code())
+            }
+        };
+        Reply::values([SUCCESS, out, state, 0])
     }
 
-    fn is_range(&self, base: u64, top: u64) -> bool {
+    pub(super) fn is_range(&self, base: u64, top: u64) -> bool {
         let half = self.space.shared_bit();
         base.is_multiple_of(GRANULE) && top.is_multiple_of(GRANULE) && base < top && top <= half
     }

@@ -34,6 +34,9 @@ impl World for Fake {
     fn take_back(&mut self, range: Range<u64>) {
         self.moves.push((false, range));
     }
+    fn bar(&self, _stream: u32, bar: u8) -> u64 {
+        0x1000_0000 + 0x4000 * u64::from(bar)
+    }
 }
 
 const TOP: u64 = GUEST_RAM + (16 << 20);

@@ -5,6 +5,7 @@ use crate::syndrome::Width;
 
 const COMMAND: u64 = 4;
 const BARS: u64 = 0x10;
+const MSI_X: u64 = 0x11;
 /// BARs of an ordinary function.
 pub(super) const BAR_COUNT: usize = 6;
 
@@ -89,6 +90,22 @@ impl<'m, M: Machine> Function<'m, M> {
             ports: false,
             wide,
         })
+    }
+
+    /// The BAR that holds the table of MSI-X.
+    #[must_use]
+    pub fn msi_x_table(&self) -> Option<usize> {
+        let mut at = self.read(0x34, Width::Byte) & !3;
+        for _ in 0..48 {
+            if !(0x40..0x100).contains(&at) {
+                return None;
+            }
+            if self.read(at, Width::Byte) == MSI_X {
+                return usize::try_from(self.read(at + 4, Width::Word) & 7).ok();
+            }
+            at = self.read(at + 1, Width::Byte) & !3;
+        }
+        None
     }
 
     /// Points BAR number `number` to `address`, below 4 GiB.
