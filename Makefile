@@ -28,7 +28,7 @@ MONITOR_TARGET := aarch64-unknown-none-softfloat
 
 .PHONY: help
 help: ## lists the targets
-	@echo 'Airlock: targets of make (options: PAYLOAD= MODE=realm|vm QEMU=path ARGS="..." SECONDS=)'
+	@echo 'Airlock: targets of make (options: PAYLOAD= MODE=realm|vm QEMU=path ARGS="..." SECONDS= EVENTS=)'
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
@@ -109,6 +109,12 @@ fuzz: setup ## each fuzz target for SECONDS (20) seconds (nightly, cargo-fuzz)
 	    RUSTUP_TOOLCHAIN=$(NIGHTLY) cargo fuzz run --fuzz-dir tests/fuzz $$target $$corpus $$seeds -- \
 	        -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048; \
 	done
+
+EVENTS ?= 1000000
+.PHONY: attack
+attack: setup ## random attacks on a realm until EVENTS (1000000) lies were told in all; goes on where it ended
+	@$(CARGO) build --package attack
+	@$(CARGO) run --quiet --package attack -- --events $(EVENTS) $(ARGS)
 
 .PHONY: test-linux
 test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages; LINUX=7.2)

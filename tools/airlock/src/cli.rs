@@ -130,7 +130,8 @@ pub struct RunOptions {
     /// How the file server behaves (payload fetch).
     #[arg(long, value_enum, default_value = "honest")]
     pub serve: Behaviour,
-    /// Seed of the file that the server has; without it, a new one each time (payload fetch).
+    /// Seed of the file that the server has; without it, a new one each time (payload fetch). Or that of a
+    /// random attack.
     #[arg(long)]
     pub seed: Option<u64>,
     /// The image that the key broker is to know, if not the one that boots (payload keybroker).
@@ -140,6 +141,13 @@ pub struct RunOptions {
     /// keybroker).
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub reference_append: Option<String>,
+    /// Lets devices, interrupts, RMM and shared memory lie to the payload `victim`: `random` (--seed says
+    /// which), `honest`, lies such as disk.used-length@3=0xffff with commas between them, or a file of them.
+    #[arg(long, value_name = "SCRIPT")]
+    pub attack: Option<String>,
+    /// The most lies of an attack.
+    #[arg(long, default_value = "4000", value_name = "N")]
+    pub events: u32,
     /// Keeps the tokens that the key broker is sent there, for `keybroker verify` (payload keybroker).
     #[arg(long, value_name = "DIR")]
     pub dump_evidence: Option<PathBuf>,

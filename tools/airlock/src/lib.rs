@@ -17,8 +17,10 @@
 //! | [`symbols`] | who called what broke, from the ELF file |
 //! | [`debugger`] | the line that starts gdb |
 //! | [`run`] | all of it in order |
+//! | [`attack`] | a run in which everything lies to the payload |
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod cli;
 pub mod console;
 pub mod debugger;

@@ -3,13 +3,16 @@
 
 use airlock_cli::cli::{Arguments, Command};
 use airlock_cli::verdict::{Verdict, WrongArguments};
-use airlock_cli::{measure, qemu, run, workspace};
+use airlock_cli::{attack, measure, qemu, run, workspace};
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
+        Command::Run(options) if options.attack.is_some() => {
+            attack::run(&options).map(|outcome| outcome.verdict)
+        }
         Command::Run(options) => run::run(&options).map(|outcome| outcome.verdict),
         Command::Image(options) => workspace::write_images(&options).map(|()| Verdict::Ok),
         Command::Measure(options) => measure::measure(&options).map(|()| Verdict::Ok),

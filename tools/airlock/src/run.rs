@@ -76,6 +76,16 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// Runs one payload and shows nothing of it.
+///
+/// # Errors
+/// As [`run`].
+pub fn silently(options: &RunOptions) -> Result<Session> {
+    let prepared = Prepared::new(options)?;
+    let arguments = prepared.machine.arguments();
+    qemu::run(&prepared.qemu, &arguments, options.limit(), |_, _| {})
+}
+
 /// All that a run needs, ready.
 struct Prepared {
     qemu: PathBuf,

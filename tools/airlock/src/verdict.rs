@@ -21,6 +21,8 @@ pub enum Verdict {
     HostCheckFailed(String),
     /// The realm ended, and the monitor gave no report.
     NoReport,
+    /// An attack leaked, hung, corrupted or broke a rule.
+    Attacked(String),
     /// The arguments do not go together, or ask for what is not possible.
     WrongArguments,
     /// Something that the run needs is not there.
@@ -41,6 +43,7 @@ Exit status:
   6    something that is needed is not there (QEMU, disk, port, build)
   7    the payload said ok, and the host's own check found otherwise
   8    the realm ended without the monitor's report
+  9    an attack did what must not be possible
   130  interrupted";
 
 /// Arguments that are well formed each, and wrong together or for this machine.
@@ -69,6 +72,7 @@ impl Verdict {
             Self::SetUp => 6,
             Self::HostCheckFailed(_) => 7,
             Self::NoReport => 8,
+            Self::Attacked(_) => 9,
             Self::Interrupted => 130,
         }
     }
@@ -116,6 +120,7 @@ impl fmt::Display for Verdict {
                 )
             }
             Self::HostCheckFailed(what) => write!(f, "the host's check failed: {what}"),
+            Self::Attacked(what) => write!(f, "the attack did what must not be possible: {what}"),
             Self::NoReport => write!(f, "the monitor gave no report"),
             Self::WrongArguments => write!(f, "wrong arguments"),
             Self::SetUp => write!(f, "set-up failed: QEMU ended with an error"),

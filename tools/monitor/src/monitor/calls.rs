@@ -79,6 +79,9 @@ impl<M: Machine> Monitor<M> {
     fn psci(&mut self, frame: &mut Frame, function: u32) -> Next {
         self.counters.psci = self.counters.psci.saturating_add(1);
         if let Some(status) = self.refusal(Part::Psci) {
+            if function == psci::SYSTEM_OFF {
+                self.note_off();
+            }
             frame.x[0] = status;
             return Next::Resume;
         }

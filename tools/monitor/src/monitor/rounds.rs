@@ -139,7 +139,7 @@ impl<M: Machine> Monitor<M> {
         if now.saturating_sub(self.rounds.began) > budget {
             return self.end_round(Some(Outcome::Hang));
         }
-        if self.attack.judge.is_done() {
+        if self.attack.judge.is_done() || self.rounds.done.is_some() {
             let done = *self.rounds.done.get_or_insert(now);
             if now.saturating_sub(done) > FAREWELL * second {
                 return self.end_round(None);
@@ -149,6 +149,11 @@ impl<M: Machine> Monitor<M> {
         self.disturb();
         self.plan_tick();
         Next::Resume
+    }
+
+    /// The guest wanted to be off, and was not let: it has nothing more to say.
+    pub(super) fn note_off(&mut self) {
+        self.rounds.done.get_or_insert(self.machine.time().0);
     }
 
     /// The next look at the guest comes after half to one and a half times what was asked for, so
@@ -303,14 +308,17 @@ impl<M: Machine> Monitor<M> {
                 self.machine.write(address, &old);
             }
         }
-        let Some(value) = self.attack.liar.misbehave(place) else {
-            return;
-        };
         self.list_pages();
-        let change = attack::Change::new(value);
         let bit = self.space.shared_bit();
         let rings = self.attack.bus.rings();
         let rings: alloc::vec::Vec<_> = rings.iter().map(|(at, len)| (at & !bit, *len)).collect();
+        if rings.is_empty() && self.rounds.pages.is_empty() {
+            return;
+        }
+        let Some(value) = self.attack.liar.misbehave(place) else {
+            return;
+        };
+        let change = attack::Change::new(value);
         let Some(address) = change.place(&rings, &self.rounds.pages) else {
             return;
         };

@@ -122,6 +122,22 @@ fn a_guest_that_says_nothing_for_too_long_hangs() {
 }
 
 #[test]
+fn a_guest_that_is_not_let_off_does_not_hang() {
+    let script = "psci.refusal@0=0x1";
+    let options = format!("monitor.models=0,1,0 monitor.attack={script} monitor.tick=100 --");
+    let mut monitor = boot(&options);
+    print(&mut monitor, "payload: failed: x");
+    assert_eq!(
+        call(&mut monitor, &[SYSTEM_OFF]),
+        (Next::Resume, [1, 0, 0, 0])
+    );
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    monitor.machine.time.set(4_000_000);
+    assert_eq!(monitor.tick(PC), Next::SystemOff);
+    assert!(told(&monitor, "\"outcome\":\"error\""));
+}
+
+#[test]
 fn a_script_changes_what_calls_and_devices_say() {
     let script = "rsi.refusal@1=0x2,disk.features@0=0x0,interrupts.spurious@0=0x23";
     let mut monitor = boot(&format!("monitor.models=0,1,0 monitor.attack={script} --"));

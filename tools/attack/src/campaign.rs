@@ -1,0 +1,223 @@
+//! Machine after machine, until enough lies were told.
+
+use crate::session::{self, Images, Session, World};
+use crate::state::{Bad, State};
+use crate::{Options, html, table};
+use airlock_cli::attack::{Round, rounds, shrink};
+use airlock_cli::workspace::{Workspace, write_raw};
+use airlock_cli::{qemu, run as machine};
+use anyhow::{Context, Result};
+use hostile::script::Script;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Runs that may be spent on one outcome that must not be, to find a shorter script.
+const PATIENCE: u32 = 30;
+/// So many of them are shrunk; more are only told.
+const SHRUNK: usize = 10;
+
+/// A campaign that is running.
+struct Campaign<'a> {
+    images: Images<'a>,
+    folder: &'a Path,
+    options: &'a Options,
+    state: Mutex<State>,
+}
+
+/// Runs a campaign; says whether all that must not be was not.
+pub fn run(options: &Options) -> Result<bool> {
+    qemu::catch_interrupts()?;
+    let workspace = Workspace::find()?;
+    let folder = folder(options, &workspace);
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("state.json");
+    let mut state = if options.fresh {
+        State::default()
+    } else {
+        State::read(&path)?
+    };
+    state.next_seed = state.next_seed.max(options.seed);
+    (state.commit, state.date) = (
+        told("git", &["describe", "--always", "--dirty"]),
+        told("date", &["+%F"]),
+    );
+    let (victim, monitor) = images(options, &workspace, &folder)?;
+    let campaign = Campaign {
+        images: Images {
+            victim: &victim,
+            monitor: &monitor,
+        },
+        folder: &folder,
+        options,
+        state: Mutex::new(state),
+    };
+    let jobs = options
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    println!(
+        "attack: {} lies in all, {jobs} machines at a time, state in {}",
+        options.events,
+        path.display()
+    );
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(|| campaign.work())).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| match worker.join() {
+                Ok(done) => done,
+                Err(_) => anyhow::bail!("a worker panicked"),
+            })
+    })?;
+    campaign.finish()
+}
+
+/// Where a campaign is kept.
+pub fn folder(options: &Options, workspace: &Workspace) -> PathBuf {
+    options
+        .out
+        .clone()
+        .unwrap_or_else(|| workspace.out().join("attack"))
+}
+
+/// Copies of the images, which a build meanwhile does not change.
+fn images(options: &Options, workspace: &Workspace, folder: &Path) -> Result<(PathBuf, PathBuf)> {
+    let (victim, monitor) = (folder.join("victim.img"), folder.join("monitor.img"));
+    match &options.image {
+        Some(file) => write_raw(file, &victim)?,
+        None => drop(workspace.write_image(&workspace.program("victim")?, folder, false)?),
+    }
+    match &options.monitor_image {
+        Some(file) => write_raw(file, &monitor)?,
+        None => drop(workspace.write_image(&Workspace::monitor(), folder, false)?),
+    }
+    Ok((victim, monitor))
+}
+
+/// What a program says, or nothing.
+fn told(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    })
+}
+
+impl Campaign<'_> {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // A worker that panicked has left it whole: it is changed by one call at a time.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) -> Result<()> {
+        while let Some((world, seed)) = self.next() {
+            let began = Instant::now();
+            let session = session::run(self.images, world, seed, self.options.rounds)?;
+            if qemu::interrupted() {
+                return Ok(());
+            }
+            self.take(world, seed, &session, began.elapsed().as_secs())?;
+        }
+        Ok(())
+    }
+
+    /// The next machine, if there is to be one.
+    fn next(&self) -> Option<(World, u64)> {
+        let mut state = self.state();
+        let bad = self.options.stop && !state.bad.is_empty();
+        if state.events >= self.options.events || bad || qemu::interrupted() {
+            return None;
+        }
+        let seed = state.next_seed;
+        state.next_seed += u64::from(self.options.rounds);
+        Some((World::of(seed / u64::from(self.options.rounds)), seed))
+    }
+
+    fn take(&self, world: World, seed: u64, session: &Session, seconds: u64) -> Result<()> {
+        let mut bad = self.state().add(world, session, seconds);
+        if let Some(broke) = &session.broke {
+            let seed = seed + session.rounds.len() as u64;
+            bad.extend(self.alone(world, seed, broke)?);
+        }
+        for round in bad {
+            let found = self.look_into(world, &round)?;
+            println!("attack: {} {}: {round}", found.world, round.round);
+            self.state().keep(found);
+        }
+        let state = self.state();
+        state.write(&self.folder.join("state.json"))?;
+        println!(
+            "attack: {} of {} lies, {} rounds; ok {}, errors {}, stops {}; bad {}; {} lines of code, {} endings",
+            state.events,
+            self.options.events,
+            state.rounds,
+            state.count("ok"),
+            state.count("error"),
+            state.count("stop"),
+            state.bad.len(),
+            state.sites.len(),
+            state.endings.len()
+        );
+        Ok(())
+    }
+
+    /// A machine did not tell of a round: it is run again alone, so that a slow computer is not taken for a
+    /// guest that hangs.
+    fn alone(&self, world: World, seed: u64, broke: &str) -> Result<Option<Round>> {
+        let again = session::run(self.images, world, seed, 1)?;
+        if qemu::interrupted() {
+            return Ok(None);
+        }
+        let seconds = 0;
+        let mut bad = self.state().add(world, &again, seconds);
+        Ok(match again.broke {
+            None => bad.pop(),
+            Some(again) => Some(Round {
+                round: format!("random:{seed}"),
+                outcome: String::from("hang"),
+                why: format!("the machine ended without a verdict: {broke}; alone: {again}"),
+                ..Round::default()
+            }),
+        })
+    }
+
+    /// Looks for the lies that do it.
+    fn look_into(&self, world: World, round: &Round) -> Result<Bad> {
+        let lies = round.lies()?;
+        let patience = if self.state().bad.len() < SHRUNK {
+            PATIENCE
+        } else {
+            0
+        };
+        let short = shrink(&lies, patience, |some| {
+            let options = session::options(self.images, world, &Script::Lies(some.to_vec()), 1)?;
+            let session = machine::silently(&options)?;
+            Ok(rounds(&session.console)
+                .last()
+                .is_some_and(|again| again.outcome == round.outcome))
+        })?;
+        Ok(Bad {
+            world: world.name().to_owned(),
+            seed: round.seed().unwrap_or(0),
+            outcome: round.outcome.clone(),
+            events: round.events,
+            why: round.to_string(),
+            lies: Script::Lies(short).to_string(),
+        })
+    }
+
+    fn finish(&self) -> Result<bool> {
+        let state = self.state();
+        state.write(&self.folder.join("state.json"))?;
+        let write = |name: &str, text: String| {
+            let path = self.folder.join(name);
+            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write("report.md", table::whole(&state))?;
+        write("report.json", serde_json::to_string_pretty(&*state)?)?;
+        write("report.html", html::page(&state))?;
+        println!("{}", table::outcomes(&state));
+        println!("attack: reports in {}", self.folder.display());
+        Ok(state.bad.is_empty())
+    }
+}

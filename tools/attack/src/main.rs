@@ -1,0 +1,68 @@
+//! `attack`: campaigns of random attacks. `make attack EVENTS=N` runs one.
+#![forbid(unsafe_code)]
+
+mod campaign;
+mod document;
+mod html;
+mod session;
+mod state;
+mod table;
+
+use anyhow::Result;
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Attacks the payload `victim` with everything that a host controls, until so many lies were told; goes on
+/// where it ended the last time.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "attack", version)]
+pub struct Options {
+    /// Lies to be told in all, those of earlier runs included.
+    #[arg(long, default_value = "1000000")]
+    pub events: u64,
+    /// Machines at the same time; without it, one for each processor.
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Rounds in each machine.
+    #[arg(long, default_value = "40")]
+    pub rounds: u32,
+    /// First seed of a new campaign.
+    #[arg(long, default_value = "1")]
+    pub seed: u64,
+    /// Where state.json and the reports are; target/airlock/attack without it.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Begins anew, and forgets what is in the folder.
+    #[arg(long)]
+    pub fresh: bool,
+    /// Boots this image of the payload instead of building one.
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+    /// Boots under this monitor instead of building one.
+    #[arg(long, value_name = "FILE")]
+    pub monitor_image: Option<PathBuf>,
+    /// Ends at the first outcome that must not be.
+    #[arg(long)]
+    pub stop: bool,
+    /// Writes the generated part of docs/hostile-host.md from what is there, and attacks nobody.
+    #[arg(long)]
+    pub document: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let done: Result<bool> = if options.document {
+        document::write(&options).map(|()| true)
+    } else {
+        campaign::run(&options)
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(9),
+        Err(error) => {
+            eprintln!("attack: {error:#}");
+            ExitCode::from(6)
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What a campaign knows, and keeps between runs.
+
+use crate::session::{Session, World};
+use airlock_cli::attack::Round;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Outcomes that must not be, of which so many are kept word for word.
+const KEPT: usize = 100;
+/// Points of the curves of a report.
+const CURVE: usize = 2000;
+
+/// A place in one world.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Cell {
+    pub said: u64,
+    pub lies: u64,
+    /// Rounds in which there was a lie here, by outcome.
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+/// An outcome that must not be.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Bad {
+    pub world: String,
+    pub seed: u64,
+    pub outcome: String,
+    pub events: u64,
+    pub why: String,
+    /// The lies that do it, as few as were found.
+    pub lies: String,
+}
+
+/// A moment of the campaign.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Moment {
+    pub events: u64,
+    pub rounds: u64,
+    pub sites: u64,
+    pub endings: u64,
+}
+
+/// What a campaign knows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    pub next_seed: u64,
+    pub sessions: u64,
+    pub rounds: u64,
+    pub events: u64,
+    /// Seconds that machines ran, added up.
+    pub machine_seconds: u64,
+    /// Rounds by world and outcome.
+    pub outcomes: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Lies by world.
+    pub lies: BTreeMap<String, u64>,
+    /// Places by world.
+    pub places: BTreeMap<String, BTreeMap<String, Cell>>,
+    /// Lines of the guest's code that were reached.
+    pub sites: BTreeSet<u32>,
+    /// Last words of the guest, without numbers.
+    pub endings: BTreeMap<String, u64>,
+    /// Seeds that reached a line of code, or an ending, that none before had.
+    pub corpus: Vec<u64>,
+    pub bad: Vec<Bad>,
+    pub curve: Vec<Moment>,
+    /// The commit of the images that were attacked last, and the day.
+    pub commit: String,
+    pub date: String,
+}
+
+impl State {
+    /// Reads the state at `path`; an empty one if there is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let text =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| {
+            format!(
+                "{} is not the state of a campaign; --fresh begins anew",
+                path.display()
+            )
+        })
+    }
+
+    /// Writes the state, whole or not at all.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let part = path.with_extension("part");
+        std::fs::write(&part, serde_json::to_vec(self)?)
+            .and_then(|()| std::fs::rename(&part, path))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Adds what came of a machine; gives the rounds that must not be.
+    pub fn add(&mut self, world: World, session: &Session, seconds: u64) -> Vec<Round> {
+        let name = world.name().to_owned();
+        self.sessions += 1;
+        self.machine_seconds += seconds;
+        for round in &session.rounds {
+            self.add_round(&name, round);
+        }
+        let places = self.places.entry(name).or_default();
+        for row in &session.rows {
+            let cell = places.entry(row.place.clone()).or_default();
+            cell.said += row.said;
+            cell.lies += row.lies;
+            for (outcome, count) in &row.outcomes {
+                *cell.outcomes.entry(outcome.clone()).or_default() += count;
+            }
+        }
+        self.note_moment();
+        let bad = session.rounds.iter().filter(|round| round.is_bad());
+        bad.cloned().collect()
+    }
+
+    fn add_round(&mut self, world: &str, round: &Round) {
+        self.rounds += 1;
+        self.events += round.events;
+        *self.lies.entry(world.to_owned()).or_default() += round.events;
+        let outcomes = self.outcomes.entry(world.to_owned()).or_default();
+        *outcomes.entry(round.outcome.clone()).or_default() += 1;
+        let before = (self.sites.len(), self.endings.len());
+        self.sites.extend(&round.sites);
+        *self.endings.entry(without_numbers(&round.why)).or_default() += 1;
+        if before != (self.sites.len(), self.endings.len()) {
+            self.corpus.extend(round.seed());
+        }
+    }
+
+    fn note_moment(&mut self) {
+        if self.curve.len() < CURVE {
+            self.curve.push(Moment {
+                events: self.events,
+                rounds: self.rounds,
+                sites: self.sites.len() as u64,
+                endings: self.endings.len() as u64,
+            });
+        }
+    }
+
+    /// Keeps an outcome that must not be.
+    pub fn keep(&mut self, bad: Bad) {
+        if self.bad.len() < KEPT {
+            self.bad.push(bad);
+        }
+    }
+
+    /// How many rounds ended so, in all worlds.
+    pub fn count(&self, outcome: &str) -> u64 {
+        let of = |world: &BTreeMap<String, u64>| world.get(outcome).copied().unwrap_or(0);
+        self.outcomes.values().map(of).sum()
+    }
+}
+
+/// `text`, with `N` for each number, so that two ends that differ in an address are one.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::new();
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let (body, end) = match word.char_indices().last() {
+            Some((at, c)) if !c.is_ascii_alphanumeric() => word.split_at(at),
+            _ => (word, ""),
+        };
+        let number = body.starts_with(|c: char| c.is_ascii_digit());
+        out.push_str(if number { "N" } else { body });
+        out.push_str(end);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(seed: u64, outcome: &str, why: &str, sites: &[u32]) -> Round {
+        Round {
+            round: format!("random:{seed}"),
+            outcome: outcome.to_owned(),
+            events: 10,
+            why: why.to_owned(),
+            sites: sites.to_vec(),
+            ..Round::default()
+        }
+    }
+
+    #[test]
+    fn a_seed_is_kept_when_it_reached_something_new() {
+        let mut state = State::default();
+        let rounds = vec![
+            round(1, "ok", "payload: ok", &[1, 2]),
+            round(2, "ok", "payload: ok", &[2]),
+            round(3, "error", "failed at 0x12", &[]),
+            round(4, "error", "failed at 0x13", &[]),
+            round(5, "hang", "failed at 0x13", &[3]),
+        ];
+        let session = Session {
+            rounds,
+            ..Session::default()
+        };
+        let bad = state.add(World::Plain, &session, 7);
+        assert_eq!(state.corpus, [1, 3, 5]);
+        assert_eq!(
+            (state.events, state.rounds, state.count("error")),
+            (50, 5, 2)
+        );
+        assert_eq!(bad.len(), 1);
+    }
+
+    #[test]
+    fn a_state_that_was_written_reads_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let mut state = State::read(&path).unwrap();
+        state.next_seed = 7;
+        state.write(&path).unwrap();
+        assert_eq!(State::read(&path).unwrap().next_seed, 7);
+        std::fs::write(&path, "{").unwrap();
+        assert!(format!("{:#}", State::read(&path).unwrap_err()).contains("--fresh"));
+    }
+
+    #[test]
+    fn ends_that_differ_in_numbers_are_one() {
+        assert_eq!(
+            without_numbers("BAR 1 has size 0xfff0 (3 in all)"),
+            "BAR N has size N (N in all)"
+        );
+    }
+}
