@@ -38,30 +38,19 @@ impl FramePort for Card {
     }
 
     fn offloads(&self) -> Offloads {
-        Offloads {
-            checksums: self.0.borrow().checksums_sent(),
-            ..Offloads::default()
-        }
+        self.0.borrow().offloads()
     }
 
     fn room(&mut self) -> usize {
-        let mut card = self.0.borrow_mut();
-        if card.can_send() { card.max_frame() } else { 0 }
+        self.0.borrow_mut().room()
     }
 
-    /// The card finds open checksums by itself, and cuts nothing.
-    fn send(&mut self, parts: &[&[u8]], _: Outgoing) {
-        if let [frame] = parts {
-            self.0.borrow_mut().send(frame);
-        }
+    fn send(&mut self, parts: &[&[u8]], what: Outgoing) {
+        self.0.borrow_mut().send(parts, what);
     }
 
     fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
-        let len = self.0.borrow_mut().receive(into)?;
-        Some(Incoming {
-            len,
-            ..Incoming::default()
-        })
+        self.0.borrow_mut().receive(into)
     }
 
     fn flush(&mut self) {

@@ -131,7 +131,7 @@ impl<P: Path> Block<P> {
         }
         let device = Device::new(transport, pool);
         let wanted = Features::BLK_RO | Features::BLK_FLUSH | Features::BLK_SEG_MAX;
-        let features = device.transport().negotiate(wanted, environment)?;
+        let features = device.transport().negotiate(|_| wanted, environment)?;
         // Hosts exist that show the capacity only after FEATURES_OK.
         let (capacity, runs) = read_config(device.transport(), features)?;
         let least = FRAME + 1;
@@ -172,7 +172,7 @@ impl<P: Path> Block<P> {
             };
             state.requests.end_all(public(failure), &mut state.woken);
             let transport = self.device.transport();
-            let features = transport.negotiate(self.features, self.environment)?;
+            let features = transport.negotiate(|_| self.features, self.environment)?;
             if features != self.features {
                 return Err(Error::FeaturesChanged);
             }

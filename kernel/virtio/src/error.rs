@@ -111,11 +111,6 @@ pub enum Error {
         /// Bytes lent.
         limit: u32,
     },
-    /// A frame is said to lie in more buffers than came with it.
-    MissingBuffers {
-        /// Buffers claimed.
-        claimed: u16,
-    },
     /// The queue has no room: a promise of ours is broken.
     QueueFull,
     /// The device did not answer within its deadline.
@@ -174,9 +169,6 @@ impl fmt::Display for Error {
             Self::UsedId { id } => write!(f, "completed {id}, which is not in flight"),
             Self::UsedLength { len, limit } => {
                 write!(f, "claims {len} bytes where {limit} were lent")
-            }
-            Self::MissingBuffers { claimed } => {
-                write!(f, "claims a frame of {claimed} buffers without giving them")
             }
             Self::QueueFull => f.write_str("queue is full"),
             Self::TimedOut => f.write_str("did not answer within its deadline"),

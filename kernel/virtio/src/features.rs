@@ -20,6 +20,16 @@ impl Features {
 
     /// Network: the device fills in checksums of frames that we send.
     pub const NET_CSUM: Self = Self(1 << 0);
+    /// Network: the device may leave checksums of received frames open.
+    pub const NET_GUEST_CSUM: Self = Self(1 << 1);
+    /// Network: the device may put received TCP over IPv4 together.
+    pub const NET_GUEST_TSO4: Self = Self(1 << 7);
+    /// Network: the device may put received TCP over IPv6 together.
+    pub const NET_GUEST_TSO6: Self = Self(1 << 8);
+    /// Network: the device cuts TCP over IPv4 that we send.
+    pub const NET_HOST_TSO4: Self = Self(1 << 11);
+    /// Network: the device cuts TCP over IPv6 that we send.
+    pub const NET_HOST_TSO6: Self = Self(1 << 12);
     /// Network: the device has an address.
     pub const NET_MAC: Self = Self(1 << 5);
     /// Network: a frame may lie in several receive buffers.
@@ -31,6 +41,9 @@ impl Features {
     pub const BLK_RO: Self = Self(1 << 5);
     /// Block: the device has a cache, and a request to flush it.
     pub const BLK_FLUSH: Self = Self(1 << 9);
+
+    /// Network: everything that a card may be asked for.
+    pub(crate) const EVERY_NET: Self = Self(Self::VERSION_1.0 - 1);
 
     pub(crate) const fn from_words(low: u32, high: u32) -> Self {
         Self((high as u64) << 32 | low as u64)
@@ -46,6 +59,11 @@ impl Features {
         self.0 & other.0 == other.0
     }
 
+    /// The bits of both sets.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// The bits that both sets have.
     pub const fn both(self, other: Self) -> Self {
         Self(self.0 & other.0)
@@ -55,6 +73,16 @@ impl Features {
     pub(crate) fn lowest_missing(self, other: Self) -> Option<u8> {
         let missing = self.0 & !other.0;
         (missing != 0).then(|| u8::try_from(missing.trailing_zeros()).unwrap_or(u8::MAX))
+    }
+
+    /// The set without the bits of `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether the sets have a bit in common.
+    pub const fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// The set as a number.
@@ -67,7 +95,7 @@ impl BitOr for Features {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.or(other)
     }
 }
 

@@ -31,7 +31,7 @@ pub use features::{Environment, Features};
 pub use interrupt::Interrupt;
 pub use kind::Kind;
 pub use needs::Needs;
-pub use net::{MAX_FRAME, Net, NetCounters};
+pub use net::{MAX_FRAME, MAX_SEGMENT, Net, NetCounters, Offload};
 pub use path::{Bounced, Direct, Path};
 pub use rng::Rng;
 pub use transport::Transport;

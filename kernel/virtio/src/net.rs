@@ -3,25 +3,29 @@
 //! Receive buffers and transmit slots are leased when the device starts. A frame crosses the
 //! boundary by one copy, and no byte of it is looked at before it is private.
 //!
-//! `MRG_RXBUF` is negotiated, for one reason: lkvm spreads a large frame over several buffers
-//! whether the driver wants it or not, and its user-mode network sends TCP segments of 64 KiB.
-//! Frames are put together in the caller's buffer, and those that do not fit are dropped and
-//! counted. Offloads of received frames are not negotiated; a host that leaves a checksum open all
-//! the same gets it filled in here.
+//! Long TCP frames go out whole where the card cuts them, in few large slots beside many small ones,
+//! and come whole where [`Offload::All`] asks for that. What the header of a frame says is checked
+//! against the frame and against what was agreed on; a frame of which it is not true is dropped and
+//! counted. `MRG_RXBUF` is negotiated even without long frames: lkvm spreads a large frame over several
+//! buffers whether the driver wants it or not, and its user-mode network sends TCP segments of
+//! 64 KiB. It also leaves checksums open that nobody agreed on; they are filled in here.
 //!
 //! Ref: virtio 1.2, 5.1 "Network Device".
 
 mod checksum;
 mod header;
+mod offload;
 mod receive;
 mod transmit;
 
 use alloc::rc::Rc;
 
 use bounce::{Pool, Spacing};
+use frame::{Incoming, Offloads, Outgoing};
 
 use crate::device::Device;
-use crate::needs;
+use crate::needs::{Want, divide};
+pub use crate::net::offload::Offload;
 use crate::net::receive::{Outcome, Receive};
 use crate::net::transmit::Transmit;
 use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
@@ -31,8 +35,8 @@ use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path,
 /// Most bytes of a frame that is sent: 1500 and the Ethernet header. The device's own MTU is not
 /// asked for.
 pub const MAX_FRAME: usize = 1514;
-/// Fewest bytes of a frame: an Ethernet header.
-const MIN_FRAME: usize = 14;
+/// Most bytes of a frame that is sent for the card to cut: the longest IP packet, in Ethernet.
+pub const MAX_SEGMENT: usize = 14 + 65535;
 
 const RECEIVE_QUEUE: u16 = 0;
 const TRANSMIT_QUEUE: u16 = 1;
@@ -57,7 +61,7 @@ pub struct Net<P: Path = Bounced> {
     receive: Receive<P::World>,
     transmit: Transmit<P::World>,
     mac: [u8; 6],
-    checksums: bool,
+    offloads: Offloads,
     counters: NetCounters,
     device: Device<P::World>,
 }
@@ -65,15 +69,15 @@ pub struct Net<P: Path = Bounced> {
 impl<P: Path> Net<P> {
     /// Bytes that a card leases.
     pub fn needs(spacing: Spacing) -> Needs {
-        let rings = spacing.bytes(2, ring_bytes(), RING_ALIGN);
-        let slots = [
-            receive::buffers(MAX_QUEUE_SIZE),
-            transmit::slots(MAX_QUEUE_SIZE),
-        ];
-        Needs::of(rings, &slots, spacing)
+        // A pool that is too small for long frames gets a card without them.
+        Needs {
+            least: needs(Offload::None, spacing).least,
+            wanted: needs(Offload::All, spacing).wanted,
+        }
     }
 
-    /// Resets the card, agrees on features, and gives it its receive buffers.
+    /// Resets the card, agrees on features, and gives it its receive buffers. The default of
+    /// [`Offload`] is left to it, as far as it offers that and the pool has room.
     ///
     /// # Errors
     ///
@@ -83,30 +87,43 @@ impl<P: Path> Net<P> {
         pool: &Pool<P::World>,
         environment: Environment,
     ) -> Result<Self, Error> {
+        Self::start_with(transport, pool, environment, Offload::default())
+    }
+
+    /// The same, with no more left to the card than `offload` says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::start`].
+    pub fn start_with(
+        transport: Transport,
+        pool: &Pool<P::World>,
+        environment: Environment,
+        offload: Offload,
+    ) -> Result<Self, Error> {
         if transport.kind() != Kind::Net {
             return Err(Error::WrongKind);
         }
         let device = Device::new(transport, pool);
-        let wanted = Features::NET_CSUM | Features::NET_MAC | Features::NET_MRG_RXBUF;
+        let least = |offload| needs(offload, pool.spacing()).least;
+        let offload = offload.within(pool.left(), [least(Offload::All), least(Offload::Tx)]);
+        let wanted = |offered| offload.features(offered);
         let features = device.transport().negotiate(wanted, environment)?;
         let mac = read_mac(device.transport(), features)?;
         let queue = |index, interrupts| Queue::start(&device, index, 1, features, interrupts);
         let receive = queue(RECEIVE_QUEUE, Interrupts::Wanted)?;
         let transmit = queue(TRANSMIT_QUEUE, Interrupts::Silent)?;
-        let slots = [
-            receive::buffers(receive.size()),
-            transmit::slots(transmit.size()),
-        ];
-        let [buffers, slots] = needs::divide(pool, slots)?;
+        let sizes = [receive.size(), transmit.size()];
+        let [buffers, small, large] = divide(pool, slots(sizes, features))?;
         let mut receive = Receive::start(&device, receive, buffers, features)?;
-        let transmit = Transmit::start(&device, transmit, slots)?;
+        let transmit = Transmit::start(&device, transmit, [small, large], features)?;
         device.transport().driver_ok()?;
         receive.notify()?;
         Ok(Self {
             receive,
             transmit,
             mac,
-            checksums: features.contains(Features::NET_CSUM),
+            offloads: offload::offloads(features),
             counters: NetCounters::default(),
             device,
         })
@@ -117,42 +134,43 @@ impl<P: Path> Net<P> {
         self.mac
     }
 
-    /// Most bytes of a frame that is sent.
+    /// Most bytes of a frame that is sent and not cut.
     pub fn max_frame(&self) -> usize {
         MAX_FRAME
     }
 
-    /// Whether the device fills in TCP and UDP checksums of frames that are sent.
-    pub fn checksums_sent(&self) -> bool {
-        self.checksums
+    /// What the card does with frames that are sent.
+    pub fn offloads(&self) -> Offloads {
+        self.offloads
     }
 
-    /// Whether there is room for one frame. If not, the device is told of what it has not seen,
-    /// and a device that takes nothing for too long ends.
-    pub fn can_send(&mut self) -> bool {
+    /// Bytes of the longest frame that there is room for now. Where that is not the longest ever, the
+    /// device is told of what it has not seen, and a device that takes nothing for too long ends.
+    pub fn room(&mut self) -> usize {
         self.device.check();
         if self.device.failure().is_some() {
-            return false;
+            return 0;
         }
-        let room = self.transmit.has_room(&self.device);
-        self.settle(room).unwrap_or(false)
+        let room = self.transmit.room(&self.device);
+        self.settle(room).unwrap_or(0)
     }
 
-    /// Queues `frame`, by one copy. Does nothing when there is no room, or the frame is longer than
-    /// [`MAX_FRAME`].
-    pub fn send(&mut self, frame: &[u8]) {
-        if self.device.failure().is_some() || frame.len() > MAX_FRAME {
+    /// Queues the frame that `parts` make up, by one copy, and leaves to the card what `what` says.
+    /// Does nothing when there is no room, when the frame is too long, or when `what` does not fit it
+    /// or was not agreed on.
+    pub fn send(&mut self, parts: &[&[u8]], what: Outgoing) {
+        if self.device.failure().is_some() {
             return;
         }
-        let queued = self.transmit.send(&self.device, frame, self.checksums);
+        let queued = self.transmit.send(&self.device, parts, what);
         if self.settle(queued) == Some(true) {
             self.counters.sent += 1;
         }
     }
 
-    /// Copies the next frame into `into`, once, and says how long it is; `None` if there is none
+    /// Copies the next frame into `into`, once, and says what is known of it; `None` if there is none
     /// now. Looks at no more frames than there are buffers.
-    pub fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
+    pub fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
         self.device.check();
         for _ in 0..self.receive.buffers() {
             if self.device.failure().is_some() {
@@ -162,9 +180,9 @@ impl<P: Path> Net<P> {
             match self.settle(outcome)? {
                 Outcome::Nothing => return None,
                 Outcome::Dropped => self.counters.dropped += 1,
-                Outcome::Frame(len) => {
+                Outcome::Frame(incoming) => {
                     self.counters.received += 1;
-                    return Some(len);
+                    return Some(incoming);
                 }
             }
         }
@@ -207,6 +225,19 @@ impl<P: Path> Net<P> {
     fn settle<T>(&self, result: Result<T, Error>) -> Option<T> {
         result.inspect_err(|error| self.device.fail(*error)).ok()
     }
+}
+
+/// What a card with `offload` needs, if it offers everything.
+fn needs(offload: Offload, spacing: Spacing) -> Needs {
+    let rings = spacing.bytes(2, ring_bytes(), RING_ALIGN);
+    let features = offload.features(Features::EVERY_NET);
+    Needs::of(rings, &slots([MAX_QUEUE_SIZE; 2], features), spacing)
+}
+
+/// Buffers, small slots and large slots for queues of `sizes` entries.
+fn slots([receive, transmit]: [u16; 2], features: Features) -> [Want; 3] {
+    let [small, large] = transmit::slots(transmit, features);
+    [receive::buffers(receive, features), small, large]
 }
 
 /// Reads the address: six bytes at the start of the configuration.

@@ -51,7 +51,7 @@ impl<W: World> Rng<W> {
         let device = Device::new(transport, pool);
         let features = device
             .transport()
-            .negotiate(Features::default(), environment)?;
+            .negotiate(|_| Features::default(), environment)?;
         let queue = Queue::start(&device, REQUEST_QUEUE, 1, features, Interrupts::Silent)?;
         let slot = device.lease(BYTES, BYTES)?;
         device.transport().driver_ok()?;

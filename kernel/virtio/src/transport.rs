@@ -153,13 +153,13 @@ impl Transport {
         }
     }
 
-    /// Resets the device and agrees on features: those of `wanted` that it offers, and all that
-    /// `environment` requires.
+    /// Resets the device and agrees on features: those that `wanted` makes of what it offers, and all
+    /// that `environment` requires.
     ///
     /// Ref: virtio 1.2, 3.1.1 "Driver Requirements: Device Initialization".
     pub(crate) fn negotiate(
         &self,
-        wanted: Features,
+        wanted: impl FnOnce(Features) -> Features,
         environment: Environment,
     ) -> Result<Features, Error> {
         self.reset()?;
@@ -171,7 +171,7 @@ impl Transport {
         if let Some(bit) = required.lowest_missing(offered) {
             return Err(Error::MissingFeature { bit });
         }
-        let ours = wanted | required | Features::ACCESS_PLATFORM | Features::EVENT_IDX;
+        let ours = wanted(offered) | required | Features::ACCESS_PLATFORM | Features::EVENT_IDX;
         let accepted = offered.both(ours);
         self.accept(accepted);
         self.add_status(status::FEATURES_OK);

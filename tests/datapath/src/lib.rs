@@ -32,6 +32,8 @@ mod messages;
 mod network;
 mod network_lies;
 #[cfg(not(miri))]
+mod offload;
+#[cfg(not(miri))]
 mod pci_function;
 #[cfg(not(miri))]
 mod pci_lies;

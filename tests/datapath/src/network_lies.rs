@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use ::frame::Outgoing;
 use testkit::fake_virtio::{FakeNet, Style, Used};
 use virtio::Error;
 
@@ -53,13 +54,18 @@ fn a_frame_without_an_ethernet_header_is_dropped() {
     assert_eq!(card.failure(), None);
 }
 
-/// Case 12: the number of buffers is read once, from the private copy.
+/// Case 12: the number of buffers is read once, from the private copy. What came with it is dropped,
+/// the buffers go back, and the next frame is not taken for a piece.
 #[test]
-fn a_frame_of_more_buffers_than_came_ends_the_card() {
-    for claimed in [2, 33, 256, u16::MAX] {
+fn a_frame_of_more_buffers_than_came_is_dropped_and_the_next_is_not() {
+    for (claimed, len) in [2_u16, 33, 256, u16::MAX, 0]
+        .into_iter()
+        .flat_map(|claimed| [(claimed, 100), (claimed, 2048 - 12), (claimed, 3000)])
+    {
         let lying = FakeNet {
             buffers: match claimed {
-                2 => |_| 2,
+                0 => |_| 0,
+                2 => |n| n + 1,
                 33 => |_| 33,
                 256 => |_| 256,
                 _ => |_| u16::MAX,
@@ -72,19 +78,36 @@ fn a_frame_of_more_buffers_than_came_ends_the_card() {
             mut card,
             ..
         } = card(Style::Qemu, lying);
-        fake.borrow_mut().incoming.push_back(frame(1, 100));
+        for round in 1..=2 * u64::from(QUEUE) {
+            fake.borrow_mut().incoming.push_back(frame(1, len));
+            device.run();
+            assert_eq!(receive(&mut card), None);
+            let dropped = card.counters().dropped;
+            assert!((round..=2 * round).contains(&dropped), "{dropped}");
+            card.flush();
+        }
+        fake.borrow_mut().incoming.push_back(frame(1, len));
         device.run();
-        assert_eq!(receive(&mut card), None);
-        assert_eq!(card.failure(), Some(Error::MissingBuffers { claimed }));
-        assert_eq!(device.status(), 0);
-        assert!(!card.can_send());
+        fake.borrow_mut().buffers = |n| n;
+        fake.borrow_mut().incoming.push_back(frame(2, 200));
+        device.run();
+        let next = receive(&mut card);
+        // Behind a piece that fills its buffer another one may follow: a host that says so has made
+        // a frame of its own, which it can at any time.
+        let is_made_up = len == 2048 - 12;
+        assert!(is_made_up || next.is_none_or(|next| next == frame(2, 200)));
+        fake.borrow_mut().incoming.push_back(frame(3, 200));
+        device.run();
+        assert_eq!(receive(&mut card), Some(frame(3, 200)));
+        assert_eq!((card.failure(), device.faults()), (None, 0));
     }
 }
 
+/// D9: two frames are announced together, and the first is said to lie in both.
 #[test]
-fn a_frame_of_no_buffers_is_dropped() {
+fn two_frames_are_never_merged_into_one() {
     let lying = FakeNet {
-        buffers: |_| 0,
+        buffers: |_| 2,
         ..FakeNet::default()
     };
     let WithCard {
@@ -93,10 +116,11 @@ fn a_frame_of_no_buffers_is_dropped() {
         mut card,
         ..
     } = card(Style::Qemu, lying);
-    fake.borrow_mut().incoming.push_back(frame(1, 100));
+    let frames = [frame(1, 100), frame(2, 100)];
+    fake.borrow_mut().incoming.extend(frames);
     device.run();
     assert_eq!(receive(&mut card), None);
-    assert_eq!(card.counters().dropped, 1);
+    assert_eq!((card.counters().dropped, card.counters().received), (2, 0));
     assert_eq!(card.failure(), None);
 }
 
@@ -135,11 +159,12 @@ fn one_call_looks_at_no_more_frames_than_there_are_buffers() {
     fake.borrow_mut().incoming.extend(flood);
     device.run();
     assert_eq!(receive(&mut card), None);
-    assert_eq!(card.counters().dropped, u64::from(QUEUE));
+    let buffers = card.counters().dropped;
+    assert!((4..=u64::from(QUEUE)).contains(&buffers));
     card.flush();
     device.run();
     assert_eq!(receive(&mut card), None);
-    assert_eq!(card.counters().dropped, 2 * u64::from(QUEUE));
+    assert_eq!(card.counters().dropped, 2 * buffers);
 }
 
 /// Case 39: sent frames are not completed for a while.
@@ -153,19 +178,19 @@ fn a_card_that_completes_nothing_is_back_pressure_and_recovers() {
     } = card(Style::Qemu, FakeNet::default());
     fake.borrow_mut().completes = false;
     let mut sent = 0;
-    while card.can_send() {
-        card.send(&frame(1, 100));
+    while card.room() != 0 {
+        card.send(&[&frame(1, 100)], Outgoing::default());
         sent += 1;
         assert!(sent <= usize::from(QUEUE), "slots are bounded");
     }
-    assert!(!card.can_send());
-    card.send(&frame(2, 100));
+    assert!(card.room() == 0);
+    card.send(&[&frame(2, 100)], Outgoing::default());
     assert_eq!(card.counters().sent, sent as u64);
     assert_eq!(rig.region.counters()[0].1.exhausted, 1);
 
     fake.borrow_mut().completes = true;
     device.run();
-    assert!(card.can_send());
+    assert!(card.room() != 0);
     assert_eq!(fake.borrow().sent.len(), sent);
     assert_eq!(card.failure(), None);
 }
@@ -181,12 +206,24 @@ fn a_card_that_completes_nothing_for_too_long_ends() {
     } = card(Style::Qemu, FakeNet::default());
     fake.borrow_mut().completes = false;
     for _ in 0..=QUEUE {
-        card.send(&frame(1, 100));
+        card.send(&[&frame(1, 100)], Outgoing::default());
     }
-    assert!(!card.can_send());
+    assert!(card.room() == 0);
     assert_eq!(card.failure(), None);
-    rig.clock.advance(Duration::from_secs(11));
-    assert!(!card.can_send());
+    let doorbells = device.doorbells();
+    // The host stopped all of us: that does not count.
+    rig.clock.advance(Duration::from_secs(3600));
+    assert!(card.room() == 0);
+    assert_eq!(card.failure(), None);
+    for _ in 0..11 {
+        rig.clock.advance(Duration::from_secs(1));
+        assert!(card.room() == 0);
+    }
+    assert_eq!(
+        device.doorbells() - doorbells,
+        1,
+        "once more before it ends"
+    );
     assert_eq!(card.take_failure(), Some(Error::TimedOut));
     assert_eq!(card.take_failure(), None);
     assert_eq!(device.status(), 0);
@@ -196,7 +233,7 @@ fn a_card_that_completes_nothing_for_too_long_ends() {
 #[test]
 fn a_frame_that_is_too_long_to_send_is_not_sent() {
     let WithCard { fake, mut card, .. } = card(Style::Qemu, FakeNet::default());
-    card.send(&frame(1, 1515));
+    card.send(&[&frame(1, 1515)], Outgoing::default());
     card.flush();
     assert_eq!(fake.borrow().sent.len(), 0);
     assert_eq!(card.failure(), None);

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use ::frame::Outgoing;
 use block::BlockDevice;
 use bounce::Spacing;
 use testkit::executor::block_on;
@@ -41,8 +42,8 @@ fn a_card_works_with_any_pool_from_the_least_to_the_wanted() {
             let device = rig.plug(CARD, fake);
             let mut card = rig.net(CARD, len).unwrap();
             for tag in 0..40 {
-                assert!(card.can_send(), "{spacing:?}, {len} bytes");
-                card.send(&frame(tag, 1000));
+                assert!(card.room() != 0, "{spacing:?}, {len} bytes");
+                card.send(&[&frame(tag, 1000)], Outgoing::default());
                 card.flush();
                 device.run();
                 assert_eq!(receive(&mut card), Some(frame(tag, 1000)));

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use ::frame::Outgoing;
 use block::BlockDevice;
 use testkit::executor::block_on;
 use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
@@ -163,8 +164,8 @@ fn a_host_that_scribbles_over_frames_and_completions_is_survived() {
         targets.push(frames);
         let host = Scribbler::start(rig.memory.clone(), targets);
         for round in 0..ROUNDS.min(200) {
-            if card.can_send() {
-                card.send(&frame(round as u8, 200));
+            if card.room() != 0 {
+                card.send(&[&frame(round as u8, 200)], Outgoing::default());
             }
             card.flush();
             device.run();

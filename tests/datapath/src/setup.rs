@@ -135,7 +135,7 @@ pub(crate) fn frame(tag: u8, len: usize) -> Vec<u8> {
 /// The next frame of a card.
 pub(crate) fn receive(card: &mut Net) -> Option<Vec<u8>> {
     let mut into = vec![0; 70_000];
-    let len = card.receive(&mut into)?;
+    let len = card.receive(&mut into)?.len;
     into.truncate(len);
     Some(into)
 }

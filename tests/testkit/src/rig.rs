@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bounce::{Pool, Private, Region, Spacing};
 use clock::Clock;
 use pci::{Function, Placement};
-use virtio::{Block, Environment, Error, Net, Rng, Transport};
+use virtio::{Block, Environment, Error, Net, Offload, Rng, Transport};
 
 use crate::fake_clock::FakeClock;
 use crate::fake_pci::FakePci;
@@ -112,14 +112,15 @@ impl Rig {
         Transport::open(&function, &mut placement, &self.pci, clock)
     }
 
-    /// Starts the network card in slot `device`, with a pool of `len` bytes.
+    /// Starts the network card in slot `device`, with a pool of `len` bytes. All that it offers is left
+    /// to it.
     ///
     /// # Errors
     ///
     /// What opening and starting find.
     pub fn net(&self, device: u8, len: usize) -> Result<Net, Error> {
         let transport = self.open(device)?;
-        Net::start(transport, &self.pool(len), self.environment)
+        Net::start_with(transport, &self.pool(len), self.environment, Offload::All)
     }
 
     /// Starts the disk in slot `device`, with a pool of `len` bytes.

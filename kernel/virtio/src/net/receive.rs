@@ -4,26 +4,41 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use bounce::{Slot, World};
+use frame::Incoming;
 
 use crate::device::Device;
 use crate::needs::Want;
-use crate::net::header::{HEADER, Header};
-use crate::net::{MIN_FRAME, checksum};
+use crate::net::checksum;
+use crate::net::header::{ETHERNET, HEADER, Header};
+use crate::net::offload::GUEST_TSO;
 use crate::queue::{Completion, Lend, Queue};
 use crate::{Error, Features};
 
-/// Bytes of a receive buffer: header and a frame of 1514 bytes fit.
-const BUFFER: u32 = 2048;
+/// Bytes of a buffer where frames come as they are on the wire: header and 1514 bytes fit.
+const BUFFER: usize = 2048;
+/// Bytes of a buffer where long frames come: 64 KiB take 17.
+const LONG_BUFFER: usize = 4096;
+/// Buffers that are wanted, of either length: for a window of 256 KiB.
+const WANTED: usize = 212;
+const LONG_WANTED: usize = 106;
 /// Fewest buffers to work with.
 const LEAST: usize = 4;
+/// Fewest long ones: for one frame of 64 KiB.
+const LONG_LEAST: usize = 18;
+const ALIGN: usize = 64;
 
 /// Buffers for a queue of `size` entries.
-pub(crate) fn buffers(size: u16) -> Want {
+pub(crate) fn buffers(size: u16, features: Features) -> Want {
+    let (least, wanted, len) = if features.any(GUEST_TSO) {
+        (LONG_LEAST, LONG_WANTED, LONG_BUFFER)
+    } else {
+        (LEAST, WANTED, BUFFER)
+    };
     Want {
-        least: usize::from(size).min(LEAST),
-        wanted: size.into(),
-        len: BUFFER as usize,
-        align: 64,
+        least: least.min(size.into()),
+        wanted: wanted.min(size.into()),
+        len,
+        align: ALIGN,
     }
 }
 
@@ -31,7 +46,7 @@ pub(crate) fn buffers(size: u16) -> Want {
 pub(crate) enum Outcome {
     Nothing,
     Dropped,
-    Frame(usize),
+    Frame(Incoming),
 }
 
 /// A frame while its pieces are put together.
@@ -46,7 +61,9 @@ struct Assembly<'a> {
 pub(crate) struct Receive<W: World> {
     queue: Queue<W>,
     buffers: Vec<Rc<Slot<W>>>,
-    mergeable: bool,
+    /// Bytes of each buffer.
+    each: u32,
+    features: Features,
 }
 
 impl<W: World> Receive<W> {
@@ -57,14 +74,16 @@ impl<W: World> Receive<W> {
         count: usize,
         features: Features,
     ) -> Result<Self, Error> {
-        let lease = |_| device.lease(BUFFER as usize, 64);
+        let each = buffers(queue.size(), features).len;
+        let lease = |_| device.lease(each, ALIGN);
         let buffers: Vec<_> = (0..count).map(lease).collect::<Result<_, _>>()?;
         let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
-        let mergeable = features.contains(Features::NET_MRG_RXBUF);
+        let each = u32::try_from(each).map_err(|_| Error::QueueFull)?;
         let mut receive = Self {
             queue,
             buffers,
-            mergeable,
+            each,
+            features,
         };
         for tag in 0..count {
             receive.lend(tag)?;
@@ -88,6 +107,12 @@ impl<W: World> Receive<W> {
     }
 
     /// Copies the next frame into `into`. Its buffers are lent to the device again at once.
+    ///
+    /// A frame that is said to lie in more buffers than came with it is dropped, with those that did.
+    /// So that no other frame is taken for a piece of it, a piece that does not fill its buffer is the
+    /// last, whatever the device says.
+    ///
+    /// Ref: virtio 1.2, 5.1.6.4 "Processing of Incoming Packets".
     pub(crate) fn next(&mut self, into: &mut [u8]) -> Result<Outcome, Error> {
         let Some(first) = self.queue.take()? else {
             self.queue.notify()?;
@@ -98,23 +123,27 @@ impl<W: World> Receive<W> {
             len: 0,
             whole: true,
         };
-        let Some(header) = self.take_first(first, &mut frame)? else {
-            return Ok(Outcome::Dropped);
+        let header = self.take_first(first, &mut frame)?;
+        let is_mergeable = self.features.contains(Features::NET_MRG_RXBUF);
+        let claimed = match header {
+            Some(header) if is_mergeable => header.buffers,
+            _ => 1,
         };
-        let claimed = if self.mergeable { header.buffers } else { 1 };
-        for _ in 1..claimed {
+        let (mut came, mut is_last) = (1, first.len < self.each);
+        while came < claimed && !is_last {
             // All pieces of a frame are announced together.
-            let piece = self
-                .queue
-                .take()?
-                .ok_or(Error::MissingBuffers { claimed })?;
+            let Some(piece) = self.queue.take()? else {
+                break;
+            };
             self.take_piece(piece, 0, &mut frame)?;
+            came += 1;
+            is_last = piece.len < self.each;
         }
         self.queue.publish()?;
-        if claimed == 0 || !frame.whole || frame.len < MIN_FRAME {
-            return Ok(Outcome::Dropped);
+        match header {
+            Some(header) if came == claimed && frame.whole => Ok(self.finish(frame, header)),
+            _ => Ok(Outcome::Dropped),
         }
-        Ok(finish(frame, header))
     }
 
     /// Takes the header and what follows it; `None` if there is no whole header.
@@ -126,7 +155,6 @@ impl<W: World> Receive<W> {
         let mut bytes = [0; HEADER];
         if (first.len as usize) < HEADER {
             self.lend(first.tag)?;
-            self.queue.publish()?;
             return Ok(None);
         }
         self.buffer(first.tag)?.copy_in(0, &mut bytes)?;
@@ -160,21 +188,33 @@ impl<W: World> Receive<W> {
     fn lend(&mut self, tag: u16) -> Result<(), Error> {
         let run = Lend {
             address: self.buffer(tag)?.address(0)?,
-            len: BUFFER,
+            len: self.each,
             writable: true,
         };
-        self.queue.add(&[run], BUFFER, tag)
+        self.queue.add(&[run], self.each, tag)
     }
-}
 
-/// Fills in what the host left open, and says how long the frame is.
-fn finish(frame: Assembly<'_>, header: Header) -> Outcome {
-    let Some(bytes) = frame.into.get_mut(..frame.len) else {
-        return Outcome::Dropped;
-    };
-    let filled = header.checksum.map(|open| checksum::complete(bytes, open));
-    match filled {
-        Some(None) => Outcome::Dropped,
-        Some(Some(())) | None => Outcome::Frame(frame.len),
+    /// Checks what the header says of the frame, and hands both on. A checksum that was left open
+    /// without an agreement on that is filled in.
+    fn finish(&self, frame: Assembly<'_>, header: Header) -> Outcome {
+        let len = frame.len;
+        let claims = header.check(len, self.features);
+        let (Some(bytes), Some(claims)) = (frame.into.get_mut(..len), claims) else {
+            return Outcome::Dropped;
+        };
+        if len < ETHERNET {
+            return Outcome::Dropped;
+        }
+        let is_agreed = self.features.contains(Features::NET_GUEST_CSUM);
+        let checksum = claims.checksum.filter(|_| is_agreed);
+        let to_fill = claims.checksum.filter(|_| !is_agreed);
+        if to_fill.is_some_and(|open| checksum::complete(bytes, open).is_none()) {
+            return Outcome::Dropped;
+        }
+        Outcome::Frame(Incoming {
+            len,
+            checksum,
+            segment_size: claims.segment_size,
+        })
     }
 }

@@ -5,54 +5,107 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bounce::{Slot, World};
-use clock::Instant;
+use frame::Outgoing;
 
-use crate::Error;
+use crate::attention::Attention;
 use crate::device::Device;
 use crate::needs::Want;
-use crate::net::header::{HEADER, Header};
-use crate::net::{MAX_FRAME, checksum};
+use crate::net::header::{self, HEADER};
+use crate::net::offload::HOST_TSO;
+use crate::net::{MAX_FRAME, MAX_SEGMENT};
 use crate::queue::{Lend, Queue};
+use crate::{Error, Features};
 
-/// Bytes of a transmit slot.
-const SLOT: usize = 1536;
-/// Slots: enough for a full TCP window of one connection.
-const SLOTS: u16 = 128;
-/// Fewest slots to work with.
+/// Bytes of a small slot.
+const SMALL: usize = 1536;
+/// Bytes of a large slot: of the longest frame that a device cuts.
+const LARGE: usize = (HEADER + MAX_SEGMENT).next_multiple_of(64);
+/// Small slots that are wanted.
+const SMALL_WANTED: usize = 64;
+/// Large slots that are wanted: for a window of 256 KiB, and what is acknowledged meanwhile.
+const LARGE_WANTED: usize = 6;
+/// Fewest small slots to work with.
 const LEAST: usize = 2;
-/// How long all slots may be taken without a single one coming back.
+/// How long all slots may be taken without a single one coming back, as far as we looked on.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// After how long the doorbell is rung once more: one may have been lost.
+const LAST_CALL: Duration = Duration::from_secs(5);
 
-/// Slots for a queue of `size` entries.
-pub(crate) fn slots(size: u16) -> Want {
-    Want {
-        least: usize::from(size).min(LEAST),
-        wanted: size.min(SLOTS).into(),
-        len: SLOT,
+/// Small and large slots for a queue of `size` entries.
+pub(crate) fn slots(size: u16, features: Features) -> [Want; 2] {
+    let size = usize::from(size);
+    let large = if features.any(HOST_TSO) {
+        LARGE_WANTED
+    } else {
+        0
+    };
+    let want = |least: usize, wanted: usize, len| Want {
+        least: least.min(size),
+        wanted: wanted.min(size),
+        len,
         align: 64,
-    }
+    };
+    [
+        want(LEAST, SMALL_WANTED, SMALL),
+        want(large.min(1), large.min(size / 2), LARGE),
+    ]
+}
+
+/// Slots of one length.
+struct Class {
+    /// The free ones, by their number among all slots.
+    free: Vec<u16>,
+    /// Most bytes of a frame.
+    most: usize,
 }
 
 /// The transmit side.
 pub(crate) struct Transmit<W: World> {
     queue: Queue<W>,
+    /// Small ones first.
     slots: Vec<Rc<Slot<W>>>,
-    free: Vec<u16>,
-    /// Since when there is no slot: since this moment nothing came back.
-    starved: Option<Instant>,
+    small: u16,
+    classes: [Class; 2],
+    features: Features,
+    starved: Option<Starved>,
+}
+
+/// There is no slot: since some time of looking on, nothing came back.
+struct Starved {
+    attention: Attention,
+    rung: bool,
 }
 
 impl<W: World> Transmit<W> {
-    /// Leases `count` slots, at most as many as the queue has entries.
-    pub(crate) fn start(device: &Device<W>, queue: Queue<W>, count: usize) -> Result<Self, Error> {
-        let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
-        let slots = (0..count)
-            .map(|_| device.lease(SLOT, 64))
-            .collect::<Result<_, _>>()?;
+    /// Leases `counts` slots, small and large, at most as many as the queue has entries.
+    pub(crate) fn start(
+        device: &Device<W>,
+        queue: Queue<W>,
+        [small, large]: [usize; 2],
+        features: Features,
+    ) -> Result<Self, Error> {
+        let large = large.min(usize::from(queue.size()).saturating_sub(small));
+        let lease = |len| move |_| device.lease(len, 64);
+        let slots = (0..small).map(lease(SMALL));
+        let slots = slots.chain((0..large).map(lease(LARGE)));
+        let slots = slots.collect::<Result<Vec<_>, _>>()?;
+        let number = |count: usize| u16::try_from(count).map_err(|_| Error::QueueFull);
+        let (small, all) = (number(small)?, number(slots.len())?);
         Ok(Self {
             queue,
             slots,
-            free: (0..count).rev().collect(),
+            small,
+            classes: [
+                Class {
+                    free: (0..small).rev().collect(),
+                    most: MAX_FRAME,
+                },
+                Class {
+                    free: (small..all).rev().collect(),
+                    most: MAX_SEGMENT,
+                },
+            ],
+            features,
             starved: None,
         })
     }
@@ -62,62 +115,114 @@ impl<W: World> Transmit<W> {
         self.queue.rung()
     }
 
-    /// Whether a slot is free.
+    /// Bytes of the longest frame for which a slot is free.
     ///
     /// # Errors
     ///
     /// [`Error::TimedOut`] if none came back for too long, and what [`Queue::take`] finds.
-    pub(crate) fn has_room(&mut self, device: &Device<W>) -> Result<bool, Error> {
-        if self.free.is_empty() {
-            self.reclaim()?;
+    pub(crate) fn room(&mut self, device: &Device<W>) -> Result<usize, Error> {
+        let mut returned = false;
+        if !self.has_all() {
+            returned = self.reclaim()?;
         }
-        if !self.free.is_empty() {
+        let [small, large] = &self.classes;
+        let room = match (small.free.is_empty(), large.free.is_empty()) {
+            (_, false) => large.most,
+            (false, true) => small.most,
+            (true, true) => 0,
+        };
+        if self.has_all() {
             self.starved = None;
-            return Ok(true);
+        } else {
+            self.wait(device, returned)?;
         }
-        self.queue.notify()?;
-        let now = device.transport().clock().now();
-        match self.starved {
-            Some(since) if now.since(since) >= DEADLINE => Err(Error::TimedOut),
-            Some(_) => Ok(false),
-            None => {
-                device.pool().note_exhausted();
-                self.starved = Some(now);
-                Ok(false)
-            }
-        }
+        Ok(room)
     }
 
-    /// Copies `frame` into a slot and queues it; says whether there was room.
+    /// Whether a slot of each kind that was leased is free.
+    fn has_all(&self) -> bool {
+        let [small, large] = &self.classes;
+        let has_large = self.slots.len() > usize::from(self.small);
+        !small.free.is_empty() && (!has_large || !large.free.is_empty())
+    }
+
+    /// Counts the time in which nothing came back, and ends a device that takes too long.
+    fn wait(&mut self, device: &Device<W>, returned: bool) -> Result<(), Error> {
+        self.queue.notify()?;
+        let now = device.transport().clock().now();
+        match &mut self.starved {
+            Some(starved) if !returned => {
+                let seen = starved.attention.look(now);
+                if seen >= DEADLINE {
+                    return Err(Error::TimedOut);
+                }
+                if seen >= LAST_CALL && !core::mem::replace(&mut starved.rung, true) {
+                    self.queue.ring();
+                }
+            }
+            starved => {
+                if starved.is_none() {
+                    device.pool().note_exhausted();
+                }
+                *starved = Some(Starved {
+                    attention: Attention::new(now),
+                    rung: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the frame that `parts` make up into a slot and queues it; says whether there was room,
+    /// and whether what it leaves to the device makes sense.
     pub(crate) fn send(
         &mut self,
         device: &Device<W>,
-        frame: &[u8],
-        checksums: bool,
+        parts: &[&[u8]],
+        what: Outgoing,
     ) -> Result<bool, Error> {
-        if !self.has_room(device)? {
+        let len = parts.iter().map(|part| part.len()).sum();
+        let most = if what.segments.is_some() {
+            MAX_SEGMENT
+        } else {
+            MAX_FRAME
+        };
+        let Some(header) = header::outgoing(what, len, self.features).filter(|_| len <= most)
+        else {
             return Ok(false);
-        }
-        let Some(tag) = self.free.pop() else {
+        };
+        let Some(tag) = self.slot_for(device, len)? else {
             return Ok(false);
         };
         let slot = self.slots.get(usize::from(tag)).ok_or(Error::QueueFull)?;
-        let header = Header {
-            checksum: checksum::find(frame).filter(|_| checksums),
-            buffers: 0,
-        };
-        slot.copy_out(0, &header.to_bytes())?;
-        slot.copy_out(HEADER, frame)?;
-        slot.seal(HEADER + frame.len())?;
-        let len = frame_bytes(frame);
+        slot.copy_out(0, &header)?;
+        let mut at = HEADER;
+        for part in parts {
+            slot.copy_out(at, part)?;
+            at += part.len();
+        }
+        slot.seal(at)?;
         let run = Lend {
             address: slot.address(0)?,
-            len,
+            len: u32::try_from(at).map_err(|_| Error::QueueFull)?,
             writable: false,
         };
         // Nothing is writable, but lkvm reports the bytes that it read.
-        self.queue.add(&[run], len, tag)?;
+        self.queue.add(&[run], run.len, tag)?;
         Ok(true)
+    }
+
+    /// Takes a free slot for a frame of `len` bytes: a small one, if it fits.
+    fn slot_for(&mut self, device: &Device<W>, len: usize) -> Result<Option<u16>, Error> {
+        let take = |classes: &mut [Class; 2]| {
+            let mut fitting = classes.iter_mut().filter(|class| len <= class.most);
+            fitting.find_map(|class| class.free.pop())
+        };
+        if let Some(tag) = take(&mut self.classes) {
+            return Ok(Some(tag));
+        }
+        self.room(device)?;
+        Ok(take(&mut self.classes))
     }
 
     /// Tells the device about frames that it has not seen.
@@ -125,22 +230,23 @@ impl<W: World> Transmit<W> {
         self.queue.notify()
     }
 
-    /// Takes slots back that the device is done with.
-    fn reclaim(&mut self) -> Result<(), Error> {
-        let before = self.free.len();
+    /// Takes slots back that the device is done with; says whether there were any.
+    fn reclaim(&mut self) -> Result<bool, Error> {
+        let mut any = false;
         while let Some(done) = self.queue.take()? {
-            self.free.push(done.tag);
+            let [small_class, large_class] = &mut self.classes;
+            let class = if done.tag < self.small {
+                small_class
+            } else {
+                large_class
+            };
+            class.free.push(done.tag);
+            any = true;
         }
-        if self.free.len() != before {
+        if any {
             // Moves the event that stands for «no interrupt» along.
             self.queue.silence()?;
         }
-        Ok(())
+        Ok(any)
     }
-}
-
-/// Bytes of header and frame together.
-fn frame_bytes(frame: &[u8]) -> u32 {
-    const { assert!(HEADER + MAX_FRAME <= SLOT && SLOT <= u32::MAX as usize) };
-    u32::try_from(HEADER + frame.len()).unwrap_or(0)
 }

@@ -7,6 +7,9 @@ use super::{Personality, Ring};
 const RECEIVE: usize = 0;
 const HEADER: usize = 12;
 const CSUM: u64 = 1 << 0;
+const GUEST_CSUM: u64 = 1 << 1;
+const GUEST_TSO: u64 = 1 << 7 | 1 << 8;
+const HOST_TSO: u64 = 1 << 11 | 1 << 12;
 const MAC: u64 = 1 << 5;
 const MRG_RXBUF: u64 = 1 << 15;
 
@@ -52,6 +55,13 @@ impl Default for FakeNet {
 }
 
 impl FakeNet {
+    /// A card that offers to cut frames, and to leave them whole.
+    pub fn offloading() -> Self {
+        let plain = Self::default();
+        let features = plain.features | GUEST_CSUM | GUEST_TSO | HOST_TSO;
+        Self { features, ..plain }
+    }
+
     fn transmit(&mut self, ring: &mut Ring<'_>) {
         while self.completes
             && let Some(chain) = ring.take()

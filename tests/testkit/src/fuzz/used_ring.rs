@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ::frame::{IpVersion, OpenChecksum, Outgoing, Segments};
 use block::{BlockDevice, SECTOR_SIZE};
 use virtio::{Block, Net};
 
@@ -15,7 +16,9 @@ use super::input::Input;
 use crate::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style, Used};
 use crate::rig::Rig;
 
-const MEMORY: usize = 256 << 10;
+const CARD: usize = 176 << 10;
+const DISK: usize = 80 << 10;
+const MEMORY: usize = CARD + DISK;
 const QUEUE: u16 = 8;
 const STEPS: usize = 200;
 /// What private buffers hold before they are read into. It may never be seen outside.
@@ -52,17 +55,19 @@ impl World {
             Style::Lkvm
         };
         let rig = Rig::with_memory(style, QUEUE, MEMORY);
-        let net = Rc::new(RefCell::new(FakeNet::default()));
+        let net = Rc::new(RefCell::new(if choice & 4 == 0 {
+            FakeNet::offloading()
+        } else {
+            FakeNet::default()
+        }));
         net.borrow_mut().echo = choice & 2 != 0;
         let fake_disk = Rc::new(RefCell::new(FakeBlock::new(512)));
         let devices = [
             rig.plug(1, Rc::<RefCell<FakeNet>>::clone(&net)),
             rig.plug(2, fake_disk),
         ];
-        let card = rig.net(1, 48 << 10).expect("the device is honest so far");
-        let disk = rig
-            .block(2, 160 << 10)
-            .expect("the device is honest so far");
+        let card = rig.net(1, CARD).expect("the device is honest so far");
+        let disk = rig.block(2, DISK).expect("the device is honest so far");
         Self {
             rig,
             devices,
@@ -74,7 +79,7 @@ impl World {
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
-        match input.byte() % 12 {
+        match input.byte() % 14 {
             0 => self.read(input),
             1 => self.write(input),
             2 => drop(self.attempt(self.disk.flush(), input.byte())),
@@ -89,6 +94,8 @@ impl World {
                 .advance(Duration::from_millis(u64::from(input.half()))),
             9 => self.move_index(input),
             10 => self.interrupt(input),
+            11 => self.send_long(input),
+            12 => self.restart(),
             _ => self.devices[usize::from(input.byte() & 1)].pause(input.byte() & 1 == 0),
         }
     }
@@ -127,17 +134,51 @@ impl World {
 
     fn send(&mut self, input: &mut Input<'_>) {
         let frame = vec![input.byte(); usize::from(input.half()) % 1600];
-        if self.card.can_send() {
-            self.card.send(&frame);
+        if self.card.room() != 0 {
+            self.card.send(&[&frame], Outgoing::default());
         }
         self.card.flush();
     }
 
+    /// Sends what may not fit what it says of itself.
+    fn send_long(&mut self, input: &mut Input<'_>) {
+        let [start, offset, headers, size] = [0; 4].map(|_: u8| input.half());
+        let ip = match input.byte() & 1 {
+            0 => IpVersion::V4,
+            _ => IpVersion::V6,
+        };
+        let checksum = OpenChecksum {
+            start: start % 128,
+            offset: offset % 32,
+        };
+        let segments = Segments { ip, headers, size };
+        let what = Outgoing {
+            checksum: Some(checksum),
+            segments: (input.byte() & 3 != 0).then_some(segments),
+        };
+        let frame = vec![input.byte(); usize::from(input.half())];
+        let (head, body) = frame.split_at(frame.len().min(usize::from(input.byte())));
+        if self.card.room() != 0 {
+            self.card.send(&[head, body], what);
+        }
+        self.card.flush();
+    }
+
+    /// Starts the disk anew, if it failed. Whatever the devices did, that is possible: they do reset.
+    fn restart(&self) {
+        assert_eq!(self.disk.restart(), Ok(()));
+        assert_eq!(self.disk.failure(), None);
+    }
+
     fn receive(&mut self) {
         self.devices[0].run();
-        let mut into = CANARY.repeat(100);
-        if let Some(len) = self.card.receive(&mut into) {
+        let mut into = CANARY.repeat(200);
+        if let Some(incoming) = self.card.receive(&mut into) {
+            let len = incoming.len;
             assert!((14..=into.len()).contains(&len));
+            assert!(incoming.segment_size.is_none_or(|size| size > 1));
+            let end = |open: OpenChecksum| usize::from(open.start) + usize::from(open.offset) + 2;
+            assert!(incoming.checksum.is_none_or(|open| end(open) <= len));
         }
     }
 
