@@ -26,4 +26,4 @@ pub use call::{Hvc, Smc};
 pub use devices::Devices;
 pub use farewell::clear_stacks;
 pub use mmio::{Accesses, Mmio};
-pub use paging::{AddressSpace, Content, Error as PagingError};
+pub use paging::{AddressSpace, Content, Error as PagingError, most_tables};

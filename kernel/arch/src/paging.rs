@@ -21,7 +21,8 @@ use aarch64_paging::mair::{Mair, MairAttribute, NormalMemory};
 use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, VaRange};
 use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
 
-use self::pool::{Pool, most_tables};
+use self::pool::Pool;
+pub use self::pool::most_tables;
 use crate::{entry, image};
 
 /// 48-bit addresses: four levels.
@@ -131,6 +132,11 @@ impl AddressSpace {
         Ok(space)
     }
 
+    /// Tables that are left for what is not mapped yet.
+    pub fn tables_left(&self) -> usize {
+        self.mapping.translation().left()
+    }
+
     /// First address behind everything that the CPU can address.
     pub const fn limit(&self) -> u64 {
         self.limit
@@ -219,7 +225,7 @@ impl AddressSpace {
         if range.start >= range.end || range.end > self.limit {
             return Err(unreachable);
         }
-        if self.mapping.translation().left() < most_tables(&range) {
+        if self.tables_left() < most_tables(&range) {
             return Err(Error::NoTables { address });
         }
         let start = usize::try_from(range.start).map_err(|_| unreachable)?;

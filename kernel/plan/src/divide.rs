@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use ipa::GRANULE_SIZE;
+/// Bytes of a granule.
+const GRANULE: usize = 4096;
 
 /// What one device needs, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Demand {
 /// Divides `total` bytes among `demands`, the most important first: what each gets, in whole granules, or
 /// `None` if there is no room for the least of it. Each gets its least before any gets more.
 pub fn divide(total: usize, demands: &[Demand]) -> Vec<Option<usize>> {
-    let mut left = total - total % GRANULE_SIZE as usize;
+    let mut left = total - total % GRANULE;
     let mut take = |bytes: usize| {
         left = left.checked_sub(bytes)?;
         Some(bytes)
@@ -34,9 +35,8 @@ pub fn divide(total: usize, demands: &[Demand]) -> Vec<Option<usize>> {
 }
 
 fn granules(bytes: usize) -> usize {
-    let granule = GRANULE_SIZE as usize;
     bytes
-        .checked_next_multiple_of(granule)
+        .checked_next_multiple_of(GRANULE)
         .unwrap_or(usize::MAX)
 }
 

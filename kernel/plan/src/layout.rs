@@ -95,6 +95,26 @@ pub fn free_runs(memory: &[Range<u64>], taken: &[Range<u64>]) -> Vec<Range<u64>>
     free
 }
 
+/// The runs that page tables hold, the largest first: `cost` says how many tables a run takes at most, and
+/// `tables` how many there are.
+pub fn fitting(
+    runs: &[Range<u64>],
+    mut tables: usize,
+    cost: impl Fn(&Range<u64>) -> usize,
+) -> Vec<Range<u64>> {
+    let mut kept = runs.to_vec();
+    kept.sort_by_key(|run| core::cmp::Reverse(len(run)));
+    kept.retain(|run| match tables.checked_sub(cost(run)) {
+        Some(left) => {
+            tables = left;
+            true
+        }
+        None => false,
+    });
+    kept.sort_by_key(|run| run.start);
+    kept
+}
+
 /// `runs` without whatever granules touch `holes`.
 pub(crate) fn subtract(runs: &[Range<u64>], holes: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut left = runs.to_vec();
@@ -169,6 +189,16 @@ mod tests {
     fn a_host_that_lists_a_thousand_runs_gets_32() {
         let memory: Vec<_> = (0..1000).map(|n| n << 20..(n << 20) + 8192).collect();
         assert_eq!(free_runs(&memory, &[]).len(), MAX_RUNS);
+    }
+
+    #[test]
+    fn runs_that_the_tables_do_not_hold_are_left_out_the_smallest_first() {
+        let runs = [0..0x1000, 0x10_0000..0x20_0000, 0x40_0000..0x40_2000];
+        assert_eq!(fitting(&runs, 9, |_| 3), runs);
+        assert_eq!(fitting(&runs, 8, |_| 3), runs[1..]);
+        assert_eq!(fitting(&runs, 3, |_| 3), runs[1..2]);
+        let dear = |run: &Range<u64>| usize::try_from(len(run) >> 12).unwrap();
+        assert_eq!(fitting(&runs, 3, dear), [runs[0].clone(), runs[2].clone()]);
     }
 
     #[test]

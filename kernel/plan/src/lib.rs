@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod arguments;
+mod bounce;
 mod budget;
 mod diagnosis;
 mod divide;
@@ -21,12 +22,13 @@ mod size;
 mod storm;
 
 pub use arguments::{Arguments, MAX_LENGTH};
+pub use bounce::Bounce;
 pub use budget::ConsoleBudget;
 pub use diagnosis::{Diagnosis, Outcome, Row};
 pub use divide::{Demand, divide};
 pub use fault::{Cause, Fault, Half};
 pub use irq::Irq;
-pub use layout::{BLOCK, Layout, LayoutError, free_runs};
+pub use layout::{BLOCK, Layout, LayoutError, fitting, free_runs};
 pub use log_filter::{LogFilter, LogFilterError};
 pub use patience::Patience;
 pub use pools::{PoolFault, PoolWish, Taken, place_pools};

@@ -113,9 +113,9 @@ fn highest(
     alignment: u64,
     within: &[Range<u64>],
 ) -> Option<Range<u64>> {
-    let everywhere = [0..u64::MAX];
+    let everywhere = 0..u64::MAX;
     let within = if within.is_empty() {
-        &everywhere
+        core::slice::from_ref(&everywhere)
     } else {
         within
     };

@@ -3,19 +3,17 @@
 use alloc::rc::Rc;
 
 use arch::counter::Counter;
-use bounce::Region;
 use clock::Instant;
 use net::Stack;
 use plan::Irq;
 
-use crate::bus;
+use crate::devices::Start;
 use crate::ground::Ground;
 use crate::interrupts::Interrupts;
 use crate::platform::Platform;
-use crate::ram::Ram;
 use crate::random::Generator;
 use crate::realm::{Parts, Realm};
-use crate::{Error, devices, diagnosis, executor, heap, messages, power, println, trace};
+use crate::{Error, bus, devices, diagnosis, executor, heap, power, println, sharing};
 
 /// Takes over from the first instructions.
 pub fn start(device_tree: u64, ticks: u64) -> ! {
@@ -46,18 +44,18 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let its = interrupts
         .zip(ids)
         .and_then(|(interrupts, ids)| interrupts.find_its(&ground.machine, &mapper, ids));
-    let tables = its.as_ref().map_or(0, messages::Found::bytes);
-    let region = share(&ground, ram, &bus.found, tables)?;
-    if let (Some(interrupts), Some(its)) = (interrupts, its) {
-        // Devices go first: without the tables they have wires.
-        if devices::total_bytes(&bus.found, tables) <= region.len() as u64 {
-            interrupts.use_its(its, &region, ground.space);
-        } else {
-            log::warn!("its: not used: bounce= leaves no room for its tables");
-        }
-    }
+    let its = interrupts.map(|interrupts| &**interrupts).zip(its);
+    let sharing = sharing::share(&ground, ram, bus.found, its)?;
+    let mut refused = bus.refused;
+    refused.extend(sharing.refused);
     let environment = ground.environment();
-    let running = devices::start(bus, &region, environment, &random, interrupts.map(|i| &**i));
+    let started = Start {
+        environment,
+        random: &random,
+        interrupts: interrupts.map(|interrupts| &**interrupts),
+        clock: &clock,
+    };
+    let running = started.all(sharing.shares, refused);
     let stack = devices::start_network(&running, &ground.arguments, &random, clock)?;
     log::debug!("heap: {:?}", heap::usage());
     let parts = Parts {
@@ -66,7 +64,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         clock,
         entry,
         random,
-        region,
+        regions: sharing.regions,
         disks: running.disks(),
         running: Rc::new(running),
         network: stack.as_ref().map(Stack::network),
@@ -85,25 +83,4 @@ fn irq(ground: &Ground) -> Result<Irq, Error> {
     };
     let irq = ground.arguments.get("irq");
     irq.map_or(Ok(Irq::default()), |text| Irq::parse(text).ok_or(wrong))
-}
-
-/// Shares as much as was asked for, or as the devices and the `tables` of the ITS need.
-fn share(
-    ground: &Ground,
-    ram: Ram,
-    found: &[bus::Found],
-    tables: u64,
-) -> Result<Rc<Region>, Error> {
-    let size = match ground.wanted()? {
-        Some(_) => ram.reserve(),
-        None => devices::region_bytes(found, tables),
-    };
-    let low = ground.arguments.get("dma") == Some("low");
-    let window = ram.share(size, ground.rmm.as_ref().map(|rmm| &rmm.rsi), low)?;
-    let region = Region::new(window, ground.shared_clock())?;
-    devices::log_region(&region, found);
-    if ground.arguments.get("trace") == Some("bounce") {
-        trace::enable(region.trace());
-    }
-    Ok(Rc::new(region))
 }

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 
 use arch::{Devices, Mmio};
 use clock::Clock;
@@ -11,10 +12,13 @@ use devtree::{AddressRange, Machine, PciHost, WindowKind};
 use pci::{Ecam, Function, HostWindow, Identity, MAX_BUSES, Mapper, Placement};
 use virtio::{Kind, Transport};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Reason, Refusal};
 
 /// Bytes of configuration space that a bus has.
 const BUS_SIZE: u64 = 1 << 20;
+
+/// How long all functions together may take to be found.
+const ALL: Duration = Duration::from_secs(5);
 
 /// A virtio device that can be started.
 pub struct Found {
@@ -73,8 +77,13 @@ fn find_on(
     let mut placement = Placement::new(&windows(host), &reserved(machine, host));
     placement.note_assigned(ecam, &scan.functions);
     let mut bus = Bus::default();
+    let deadline = clock.deadline(ALL);
     for (identity, kind) in scan.functions.iter().filter_map(driven) {
         let name = format!("{}", identity.bdf).into();
+        if clock.now() > deadline {
+            bus.refused.push(Refusal::told(name, kind, Reason::Late));
+            continue;
+        }
         let function = Function::new(ecam, *identity);
         match Transport::open(&function, &mut placement, devices, Rc::clone(clock)) {
             Ok(transport) => bus.found.push(Found {

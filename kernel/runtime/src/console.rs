@@ -10,10 +10,7 @@ use clock::Clock;
 use critical_section::Mutex;
 use devtree::Uart;
 use pci::Registers;
-
-/// How long one byte may wait for room. A port at 115200 baud needs 0.1 ms for one; a realm on an
-/// emulated machine may wait for its turn far longer.
-const PATIENCE: Duration = Duration::from_millis(100);
+use plan::ConsoleBudget;
 
 /// Bytes that both kinds of port take at once when their buffer is empty. Asking before each byte
 /// would be an exit more for each.
@@ -41,7 +38,9 @@ struct Port {
     clock: Counter,
     /// Bytes that fit without asking.
     room: u8,
-    /// The host let a byte wait for too long: until it takes one again, nothing waits.
+    /// How long the host may let it wait.
+    budget: ConsoleBudget,
+    /// It let a byte wait for too long: until it takes one again, nothing waits.
     stuck: bool,
 }
 
@@ -58,6 +57,7 @@ pub fn open(uart: Uart, registers: Mmio, clock: Counter) {
         registers,
         clock,
         room: 0,
+        budget: ConsoleBudget::new(clock.now()),
         stuck: false,
     };
     port.enable_buffer();
@@ -145,12 +145,17 @@ impl Port {
     }
 
     fn await_room(&mut self) {
-        let patience = if self.stuck { Duration::ZERO } else { PATIENCE };
-        let mut room = 0;
+        let patience = if self.stuck {
+            Duration::ZERO
+        } else {
+            self.budget.left()
+        };
+        let (mut room, before) = (0, self.clock.now());
         self.stuck = !self.clock.wait(patience, &mut || {
             room = self.ask_room();
             room != 0
         });
+        self.budget.spend(self.clock.now().since(before));
         self.room = room;
     }
 }
@@ -168,6 +173,9 @@ impl fmt::Write for Console {
                 port.put(b'\r');
             }
             port.put(byte);
+            if byte == b'\n' {
+                port.budget.begin_line(port.clock.now());
+            }
         }
         critical_section::with(|cs| PORT.borrow(cs).set(Some(port)));
         Ok(())

@@ -20,7 +20,7 @@ pub struct Counters {
     pub interrupts: Taken,
     /// What devices interrupt by.
     pub means: Means,
-    /// Bytes of the bounce region.
+    /// Bytes of the bounce region and of restricted pools.
     pub shared: usize,
 }
 

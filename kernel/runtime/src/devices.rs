@@ -2,27 +2,29 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
+use core::time::Duration;
 
 use arch::counter::Counter;
-use bounce::{Pool, Region, Spacing};
+use bounce::Pool;
 use clock::Clock;
 use net::{Config, Stack};
-use plan::{Arguments, BLOCK};
-use virtio::{Block, Environment, Kind, Net, Rng, Transport};
+use plan::Arguments;
+use virtio::{Block, Environment, Kind, Net, Rng};
 
 use crate::Error;
-use crate::bus::{Bus, Found};
 use crate::card::Card;
 use crate::counters::Work;
 use crate::interrupts::Interrupts;
 use crate::random::Generator;
-use crate::refusal::Refusal;
+use crate::refusal::{Reason, Refusal};
+use crate::sharing::Share;
 
 /// Random bytes that are asked of the host, to be mixed in.
 const MIXED_IN: usize = 32;
+
+/// How long all devices together may take to start; each has deadlines of its own within that.
+const ALL: Duration = Duration::from_secs(10);
 
 /// A device that runs, and what it is called.
 pub struct Named<T> {
@@ -32,16 +34,6 @@ pub struct Named<T> {
     pub pool: Pool,
     /// The device.
     pub device: T,
-}
-
-impl<T> Named<T> {
-    fn map<U>(self, make: impl FnOnce(T) -> U) -> Named<U> {
-        Named {
-            name: self.name,
-            pool: self.pool,
-            device: make(self.device),
-        }
-    }
 }
 
 /// The devices that run.
@@ -102,119 +94,78 @@ impl Running {
     }
 }
 
-/// Shared bytes that a device would like, in whole granules.
-pub fn shared_bytes(found: &Found) -> usize {
-    let bytes = match found.transport.kind() {
-        Kind::Net => <Net>::needs(Spacing::Packed).wanted,
-        Kind::Block => <Block>::needs(Spacing::Packed).wanted,
-        Kind::Rng => <Rng>::needs(Spacing::Packed).wanted,
-        Kind::Other(_) => 0,
-    };
-    bytes.next_multiple_of(4096)
+/// What starting a device takes.
+pub struct Start<'a> {
+    /// What drivers have to know.
+    pub environment: Environment,
+    /// What random bytes of the host are mixed into.
+    pub random: &'a Generator,
+    /// How devices are waited for.
+    pub interrupts: Option<&'a Interrupts>,
+    /// Knows how long it takes.
+    pub clock: &'a dyn Clock,
 }
 
-/// Shared bytes that all devices would like, and `besides`.
-pub fn total_bytes(found: &[Found], besides: u64) -> u64 {
-    let bytes: usize = found.iter().map(shared_bytes).sum();
-    bytes as u64 + besides
-}
-
-/// The same in whole blocks, and at least one.
-pub fn region_bytes(found: &[Found], besides: u64) -> u64 {
-    total_bytes(found, besides).max(1).next_multiple_of(BLOCK)
-}
-
-/// Tells how the region is divided.
-pub fn log_region(region: &Region, found: &[Found]) {
-    let mut parts = String::new();
-    for device in found.iter().filter(|device| shared_bytes(device) != 0) {
-        // A string takes whatever is written to it.
-        let _ = write!(
-            parts,
-            ", {} {} KiB",
-            device.name,
-            shared_bytes(device) >> 10
-        );
-    }
-    log::info!("bounce: {} KiB shared{parts}", region.len() >> 10);
-}
-
-/// Starts every device that has a driver. One that does not start is noted and left out: a host
-/// that breaks one device keeps the others.
-pub fn start(
-    bus: Bus,
-    region: &Region,
-    environment: Environment,
-    random: &Generator,
-    interrupts: Option<&Interrupts>,
-) -> Running {
-    let mut running = Running {
-        refused: bus.refused,
-        ..Running::default()
-    };
-    for device in bus.found {
-        let name = Rc::clone(&device.name);
-        let kind = device.transport.kind();
-        if let Some(interrupts) = interrupts.filter(|_| kind != Kind::Rng) {
-            let interrupt = device.transport.interrupt();
-            interrupts.attach(&name, device.id, device.interrupt, interrupt);
-        }
-        match running.start(device, region, environment, random) {
-            Ok(()) => log::debug!("{name}: started"),
-            Err(error) => running.refused.push(Refusal::told(name, kind, error)),
-        }
-    }
-    if let Some(interrupts) = interrupts {
-        interrupts.connect();
-    }
-    running
-}
-
-impl Running {
-    fn start(
-        &mut self,
-        found: Found,
-        region: &Region,
-        environment: Environment,
-        random: &Generator,
-    ) -> Result<(), virtio::Error> {
-        match found.transport.kind() {
-            Kind::Net if self.card.is_some() => {
-                log::info!("{}: not used: one network card is enough", found.name);
+impl Start<'_> {
+    /// Starts every device. One that does not start is noted beside those that were `refused` before,
+    /// and left out: a host that breaks one device keeps the others, as long as there is time for them.
+    pub fn all(&self, shares: Vec<Share>, refused: Vec<Refusal>) -> Running {
+        let mut running = Running {
+            refused,
+            ..Running::default()
+        };
+        let deadline = self.clock.deadline(ALL);
+        for share in shares {
+            let name = Rc::clone(&share.found.name);
+            let kind = share.found.transport.kind();
+            if self.clock.now() > deadline {
+                let refusal = Refusal::told(name, kind, Reason::Late);
+                running.refused.push(refusal);
+                continue;
             }
+            match self.one(&mut running, share) {
+                Ok(()) => log::debug!("{name}: started"),
+                Err(error) => running.refused.push(Refusal::told(name, kind, error)),
+            }
+        }
+        if let Some(interrupts) = self.interrupts {
+            interrupts.connect();
+        }
+        running
+    }
+
+    fn one(&self, running: &mut Running, share: Share) -> Result<(), virtio::Error> {
+        let Share { found, pool } = share;
+        let (kind, transport) = (found.transport.kind(), found.transport);
+        if let Some(interrupts) = self.interrupts.filter(|_| kind != Kind::Rng) {
+            interrupts.attach(
+                &found.name,
+                found.id,
+                found.interrupt,
+                transport.interrupt(),
+            );
+        }
+        let environment = self.environment;
+        let name = found.name;
+        match kind {
             Kind::Net => {
-                let start = |transport, pool: &Pool| Net::start(transport, pool, environment);
-                self.card = Some(named(found, region, start)?.map(Card::new));
+                let device = Card::new(Net::start(transport, &pool, environment)?);
+                running.card = Some(Named { name, pool, device });
             }
             Kind::Block => {
-                let start = |transport, pool: &Pool| Block::start(transport, pool, environment);
-                self.disks.push(named(found, region, start)?.map(Rc::new));
+                let device = Rc::new(Block::start(transport, &pool, environment)?);
+                running.disks.push(Named { name, pool, device });
             }
             Kind::Rng => {
-                let start = |transport, pool: &Pool| Rng::start(transport, pool, environment);
-                let mut source = named(found, region, start)?.device;
-                mix(&mut source, random)?;
-                self.entropy.push(source);
+                let mut source = Rng::start(transport, &pool, environment)?;
+                mix(&mut source, self.random)?;
+                running.entropy.push(source);
             }
             // `bus::find` leaves them alone.
             Kind::Other(_) => {}
         }
         Ok(())
     }
-}
-
-/// Carves a pool for a device and starts it.
-fn named<T>(
-    found: Found,
-    region: &Region,
-    start: impl FnOnce(Transport, &Pool) -> Result<T, virtio::Error>,
-) -> Result<Named<T>, virtio::Error> {
-    let pool = region.pool(&found.name, shared_bytes(&found))?;
-    Ok(Named {
-        device: start(found.transport, &pool)?,
-        name: found.name,
-        pool,
-    })
 }
 
 /// Mixes random bytes of the host in.

@@ -48,6 +48,10 @@ fn stop(error: &Error) -> Stop {
         Error::Argument { .. } | Error::Address(_) => {
             ("boot arguments", "a typing error in the VMM's command line")
         }
+        Error::Late { .. } => (
+            "RIPAS changes",
+            "the host gives RAM page by page, and slowly; give less memory",
+        ),
         Error::NoCounter => ("counter", "firmware did not set CNTFRQ_EL0"),
         _ => ("runtime", "see the message"),
     };

@@ -1,6 +1,7 @@
 //! Why the runtime did not do what was asked.
 
 use core::fmt;
+use core::time::Duration;
 
 use ipa::WidthError;
 
@@ -42,6 +43,13 @@ pub enum Error {
     Disk(block::Error),
     /// The boot arguments could not be measured.
     Measure(attest::MeasureError),
+    /// The host let boot wait for too long.
+    Late {
+        /// For what.
+        what: &'static str,
+        /// How long that may take.
+        limit: Duration,
+    },
     /// A boot argument is wrong.
     Argument {
         /// Its key.
@@ -70,6 +78,13 @@ impl fmt::Display for Error {
             Self::Network(error) => error.fmt(f),
             Self::Disk(error) => error.fmt(f),
             Self::Measure(error) => write!(f, "boot arguments: {error}"),
+            Self::Late { what, limit } => {
+                write!(
+                    f,
+                    "the host let {what} take more than {} s",
+                    limit.as_secs()
+                )
+            }
             Self::Argument { key, expected } => write!(f, "boot argument {key}: {expected}"),
         }
     }

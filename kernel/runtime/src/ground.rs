@@ -11,14 +11,13 @@ use clock::{Clock, Instant};
 use devtree::{Console, Machine, Tree};
 use ipa::IpaSpace;
 use pci::Mapper;
-use plan::{Arguments, parse_size};
-use rsi::SetFlags;
+use plan::{Arguments, Bounce};
 use virtio::Environment;
 
 use crate::attestation::{self, Attestation};
 use crate::memory::Memory;
 use crate::power::{self, Call};
-use crate::ram::Ram;
+use crate::ram::{Owner, Ram};
 use crate::random::Generator;
 use crate::realm::{Facts, Mode};
 use crate::rmm::{self, Rmm};
@@ -42,7 +41,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Finds out where we are, opens the console, measures the boot arguments, and claims all RAM.
+    /// Finds out where we are, opens the console, and measures the boot arguments.
     ///
     /// # Errors
     ///
@@ -81,46 +80,45 @@ impl Ground {
             attestation,
             clock,
         };
-        ground.claim()?;
+        ground.check_reach()?;
         Ok(ground)
     }
 
-    /// Makes all RAM the realm's own. What the host left empty would fault on first use, at a
-    /// moment of the host's choosing.
-    fn claim(&self) -> Result<(), Error> {
-        let Some(rmm) = &self.rmm else {
-            return Ok(());
-        };
+    /// Checks that the CPU can address both halves.
+    fn check_reach(&self) -> Result<(), Error> {
         let address = self.space.shared_bit();
-        if address.saturating_mul(2) > self.memory.map().borrow().limit() {
+        if self.rmm.is_some() && address.saturating_mul(2) > self.memory.map().borrow().limit() {
             return Err(Error::Map(arch::PagingError::OutOfReach { address }));
-        }
-        for range in &self.machine.memory {
-            rmm.rsi.set_ram(*range, SetFlags::NoChangeDestroyed)?;
         }
         Ok(())
     }
 
-    /// Maps the free RAM, and sets a part of it aside for the bounce region.
+    /// Claims the free RAM, maps it, and sets parts of it aside for what is going to be shared.
     ///
     /// # Errors
     ///
     /// As [`Ram::open`], and [`Error::Argument`] for `bounce=`.
     pub fn open_ram(&self) -> Result<Ram, Error> {
-        let (map, wanted) = (self.memory.map(), self.wanted()?);
-        Ram::open(map, self.space, self.tree, &self.machine, wanted)
+        let (map, wanted) = (self.memory.map(), self.bounce()?.size);
+        let owner = Owner {
+            space: self.space,
+            rsi: self.rmm.as_ref().map(|rmm| &rmm.rsi),
+            clock: &self.clock,
+        };
+        Ram::open(map, self.tree, &self.machine, wanted, &owner)
     }
 
-    /// The size of the bounce region that the boot arguments ask for.
+    /// What the boot arguments ask of the bounce region.
     ///
     /// # Errors
     ///
     /// [`Error::Argument`]
-    pub fn wanted(&self) -> Result<Option<u64>, Error> {
-        let size = self.arguments.get("bounce").map(parse_size).transpose();
-        size.map_err(|_| Error::Argument {
-            key: "bounce",
-            expected: "a size, such as 4M",
+    pub fn bounce(&self) -> Result<Bounce, Error> {
+        let (key, expected) = ("bounce", Bounce::EXPECTED);
+        let wrong = Error::Argument { key, expected };
+        let asked = self.arguments.get(key);
+        asked.map_or(Ok(Bounce::default()), |text| {
+            Bounce::parse(text).ok_or(wrong)
         })
     }
 

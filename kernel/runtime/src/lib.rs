@@ -37,6 +37,7 @@ mod random;
 mod realm;
 mod refusal;
 mod rmm;
+mod sharing;
 mod time;
 mod trace;
 mod wake;
@@ -49,7 +50,7 @@ pub use interrupts::{Means, Taken};
 pub use net::{Error as NetworkError, Lease, Network, Reach, TcpBuffers, TcpSocket, UdpSocket};
 pub use plan::{Arguments, Diagnosis};
 pub use realm::{Disk, Facts, Mode, Realm};
-pub use refusal::Refusal;
+pub use refusal::{Reason, Refusal};
 pub use virtio::{Error as DeviceError, Kind as DeviceKind};
 
 /// What the macros of this crate expand to; not for anybody else.

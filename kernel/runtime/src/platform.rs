@@ -1,6 +1,7 @@
 //! What the loop of the realm does beside running tasks: devices, deadlines, sleep.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::Cell;
 use core::task::{Context, Waker};
 use core::time::Duration;
@@ -20,7 +21,7 @@ use crate::{time, trace};
 pub struct Platform {
     clock: Counter,
     entry: Instant,
-    region: Rc<Region>,
+    regions: Vec<Rc<Region>>,
     running: Rc<Running>,
     stack: Option<Stack>,
     interrupts: Option<Rc<Interrupts>>,
@@ -35,7 +36,7 @@ impl Platform {
         Self {
             clock: parts.clock,
             entry: parts.entry,
-            region: Rc::clone(&parts.region),
+            regions: parts.regions.clone(),
             running: Rc::clone(&parts.running),
             stack,
             interrupts: parts.interrupts.clone(),
@@ -57,7 +58,9 @@ impl Platform {
             self.note(announced, self.running.bytes_in() != before);
         }
         self.running.tell_failures();
-        trace::print_batch(self.region.trace(), self.entry);
+        for region in &self.regions {
+            trace::print_batch(region.trace(), self.entry);
+        }
         [time::wake(now), disks, network]
             .into_iter()
             .flatten()
@@ -116,6 +119,8 @@ impl Platform {
 
     /// Prints what is left of the trace.
     pub fn finish(&self) {
-        trace::print_rest(self.region.trace(), self.entry);
+        for region in &self.regions {
+            trace::print_rest(region.trace(), self.entry);
+        }
     }
 }

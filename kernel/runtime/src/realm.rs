@@ -95,7 +95,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Counter,
     pub(crate) entry: clock::Instant,
     pub(crate) random: Generator,
-    pub(crate) region: Rc<Region>,
+    pub(crate) regions: Vec<Rc<Region>>,
     pub(crate) running: Rc<Running>,
     pub(crate) disks: Vec<Disk>,
     pub(crate) network: Option<Network>,
@@ -166,7 +166,8 @@ impl Realm {
 
     /// What crossed the boundary so far.
     pub fn counters(&self) -> Counters {
-        let pools = self.0.region.counters().into_iter();
+        let regions = &self.0.regions;
+        let pools = regions.iter().flat_map(|region| region.counters());
         let pools = pools.filter(|(name, _)| &**name != messages::POOL);
         let devices = pools.map(|(name, bounce)| DeviceCounters {
             work: self.0.running.work(&name),
@@ -183,7 +184,7 @@ impl Realm {
             means: interrupts
                 .map(|interrupts| interrupts.means())
                 .unwrap_or_default(),
-            shared: self.0.region.len(),
+            shared: regions.iter().map(|region| region.len()).sum(),
         }
     }
 

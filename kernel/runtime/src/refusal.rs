@@ -1,7 +1,10 @@
 //! Devices that are there and are not driven.
 
 use alloc::rc::Rc;
+use core::fmt;
 
+use devtree::{NodeName, PoolError};
+use plan::PoolFault;
 use virtio::{Error, Kind};
 
 /// A device that is there and is not driven.
@@ -12,13 +15,80 @@ pub struct Refusal {
     /// What it says it is.
     pub kind: Kind,
     /// Why it is not driven.
-    pub error: Error,
+    pub reason: Reason,
+}
+
+/// Why a device is not driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It does not do what a device of its kind has to.
+    Device(Error),
+    /// It is bound to a restricted pool that is none, or it names pools in a way that means nothing.
+    Pool(PoolError),
+    /// It is bound to a restricted pool that cannot be where the device tree has it.
+    Place {
+        /// The pool's node.
+        node: NodeName,
+        /// The property that says where it is.
+        property: &'static str,
+        /// What is wrong there.
+        fault: PoolFault,
+    },
+    /// Its restricted pool has no room for it.
+    PoolTooSmall {
+        /// The pool's node.
+        node: NodeName,
+        /// Bytes of the pool.
+        size: usize,
+        /// Bytes that would do for all devices that are bound to it.
+        least: usize,
+    },
+    /// The general bounce region has no room for it.
+    NoRoom {
+        /// Bytes that would do for it.
+        least: usize,
+    },
+    /// Other devices took all the time that boot has for them.
+    Late,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(error) => error.fmt(f),
+            Self::Pool(error) => error.fmt(f),
+            Self::Place {
+                node,
+                property,
+                fault,
+            } => write!(f, "{node}: {property}: {fault}"),
+            Self::PoolTooSmall { node, size, least } => write!(
+                f,
+                "{node}: reg or size: a pool of {} KiB is too small; {} KiB would do",
+                size >> 10,
+                least.div_ceil(1024)
+            ),
+            Self::NoRoom { least } => write!(
+                f,
+                "the bounce region has no {} KiB left for it; give more by bounce=SIZE, or more memory",
+                least.div_ceil(1024)
+            ),
+            Self::Late => f.write_str("boot has spent its time on other devices"),
+        }
+    }
+}
+
+impl From<Error> for Reason {
+    fn from(error: Error) -> Self {
+        Self::Device(error)
+    }
 }
 
 impl Refusal {
     /// Notes the refusal, and tells of it.
-    pub(crate) fn told(name: Rc<str>, kind: Kind, error: Error) -> Self {
-        log::warn!("{name}: not used: {error}");
-        Self { name, kind, error }
+    pub(crate) fn told(name: Rc<str>, kind: Kind, reason: impl Into<Reason>) -> Self {
+        let reason = reason.into();
+        log::warn!("{name}: not used: {reason}");
+        Self { name, kind, reason }
     }
 }

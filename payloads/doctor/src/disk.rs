@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use airlock::{
-    BlockDevice, DeviceError, DeviceKind, Diagnosis, Disk, DiskError, Realm, SECTOR_SIZE,
+    BlockDevice, DeviceError, DeviceKind, Diagnosis, Disk, DiskError, Realm, Reason, SECTOR_SIZE,
 };
 
 const DISK: &str = "disk";
@@ -58,15 +58,26 @@ pub fn refused(
 ) -> bool {
     let mut any = false;
     for refusal in realm.refusals().iter().filter(|r| r.kind == kind) {
-        let found = format!("{}: {}", refusal.name, refusal.error);
-        diagnosis.wrong(name, found, cause(refusal.error));
+        let found = format!("{}: {}", refusal.name, refusal.reason);
+        diagnosis.wrong(name, found, cause(refusal.reason));
         any = true;
     }
     any
 }
 
 /// What is likely to be wrong with the VMM when a device is refused.
-fn cause(error: DeviceError) -> &'static str {
+fn cause(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Device(error) => cause_in_device(error),
+        Reason::Pool(_) | Reason::Place { .. } | Reason::PoolTooSmall { .. } => {
+            "the device tree gives it a restricted pool that it cannot have"
+        }
+        Reason::NoRoom { .. } => "the bounce region is too small: leave bounce=SIZE away",
+        Reason::Late => "a device before it did not answer in time",
+    }
+}
+
+fn cause_in_device(error: DeviceError) -> &'static str {
     match error {
         DeviceError::LegacyOnly | DeviceError::MissingFeature { bit: 32 } => {
             "the device speaks virtio of before 1.0: QEMU disable-legacy=on, lkvm --virtio-transport pci"

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use airlock_cli::serve::{Content, DIGEST_HEADER};
 use clock::Clock;
 use embedded_io_async::{Read, Write};
-use net::{Config, FramePort, Network, Offload, Received, Stack, TcpBuffers};
+use frame::{Incoming, Outgoing};
+use net::{Config, FramePort, Network, Stack, TcpBuffers};
 use testkit::wire::{Manner, echo, is_ping};
 
 /// The boot arguments of a machine on this network.
@@ -94,20 +95,21 @@ impl FramePort for Line {
         1514
     }
 
-    fn can_send(&mut self) -> bool {
-        true
+    fn room(&mut self) -> usize {
+        self.max_frame()
     }
 
-    fn send(&mut self, frame: &[u8], _: Offload) {
-        self.outgoing.borrow_mut().push_back(frame.to_vec());
+    fn send(&mut self, parts: &[&[u8]], _: Outgoing) {
+        self.outgoing.borrow_mut().push_back(parts.concat());
     }
 
-    fn receive(&mut self, into: &mut [u8]) -> Option<Received> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
         let frame = self.incoming.borrow_mut().pop_front()?;
         into.get_mut(..frame.len())?.copy_from_slice(&frame);
-        Some(Received {
+        Some(Incoming {
             len: frame.len(),
-            offload: Offload::default(),
+            checksum: None,
+            segment_size: None,
         })
     }
 

@@ -32,7 +32,7 @@ async fn main(realm: Realm) -> Result<(), Failure> {
     }
     network::run(&realm, &mut failure).await;
     for refusal in realm.refusals() {
-        failure.note(format_args!("{}: {}", refusal.name, refusal.error));
+        failure.note(format_args!("{}: {}", refusal.name, refusal.reason));
     }
     failure.result()
 }

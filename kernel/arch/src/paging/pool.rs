@@ -65,7 +65,7 @@ impl Translation<El1Attributes> for Pool {
 
 /// Most tables that mapping `range` can take: at each level one for each end, and one for each
 /// whole entry of the level above where that may not be a block.
-pub(super) fn most_tables(range: &Range<u64>) -> usize {
+pub fn most_tables(range: &Range<u64>) -> usize {
     let ends = |size: u64| {
         if range.start / size == (range.end - 1) / size {
             1

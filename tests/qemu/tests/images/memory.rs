@@ -76,3 +76,42 @@ fn the_rim_is_what_measure_says_for_other_machines_too() {
         );
     }
 }
+
+#[test]
+fn sixteen_disks_share_two_mib_and_the_first_card_and_disk_get_the_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let disks: Vec<String> = (0..16)
+        .map(|number| {
+            let path = folder.path().join(format!("{number}.img"));
+            let disk = std::fs::File::create(&path).unwrap();
+            disk.set_len(16 << 20).unwrap();
+            path.to_string_lossy().into_owned()
+        })
+        .collect();
+    let words: Vec<&str> = disks.iter().flat_map(|disk| ["--disk", disk]).collect();
+    let boot = Boot::realm("fetch").with(&words);
+    let outcome = boot.with(&["--append", "bounce=2M"]).run_ok();
+    // The first has what it would like, each other the least that it works with.
+    let line = outcome.console.find("0000:00:11.0 44 KiB");
+    assert!(line.is_some_and(|line| !line.contains("0000:00:02.0 44 KiB")));
+    assert!(outcome.console.find(": not used: ").is_none());
+}
+
+#[test]
+fn one_source_of_random_bytes_is_enough() {
+    let source = "virtio-rng-pci,disable-legacy=on,iommu_platform=on";
+    let boot = Boot::realm("hello").with(&["--device", source, "--device", source]);
+    let outcome = boot.run_ok();
+    let told = outcome
+        .console
+        .find("0000:00:03.0: not used: one of its kind is enough");
+    assert!(told.is_some());
+}
+
+#[test]
+fn each_slot_can_have_pages_of_its_own() {
+    let outcome = Boot::realm("fetch")
+        .with(&["--append", "bounce=strict"])
+        .run_ok();
+    assert!(outcome.console.find("payload: ok").is_some());
+}

@@ -20,6 +20,8 @@ use crate::psci;
 use crate::stage2::Side;
 use crate::syndrome::Width;
 
+mod mapped;
+
 const SHARED: u64 = 1 << 40;
 const UART: u64 = 0x0900_0000;
 const SMMU: u64 = 0x0905_0000;
@@ -320,22 +322,6 @@ fn a_page_is_in_one_half_and_devices_reach_it_only_there() {
         forgotten, 2,
         "the SMMU has to forget a page that became private"
     );
-}
-
-#[test]
-fn a_page_that_becomes_shared_while_it_or_its_alias_is_mapped_is_told() {
-    let page = GUEST_RAM + 0x80_0000;
-    for (mapped, text) in [
-        (page, "became shared while it was mapped"),
-        (page | SHARED, "became shared while its alias was mapped"),
-    ] {
-        let mut monitor = boot("");
-        monitor.machine.mapped.set(Some(mapped));
-        set_state(&mut monitor, page - GRANULE, 0);
-        assert!(violations(&monitor).is_empty());
-        set_state(&mut monitor, page, 0);
-        assert!(violations(&monitor)[0].contains(text), "{mapped:#x}");
-    }
 }
 
 #[test]
