@@ -16,6 +16,9 @@ endif
 ifdef LINUX
 export LINUX
 endif
+ifdef FORCE
+export FORCE
+endif
 
 CARGO ?= cargo
 AIRLOCK := $(CARGO) run --quiet --package airlock-cli --bin airlock --
@@ -120,6 +123,13 @@ attack: setup ## random attacks on a realm until EVENTS (1000000) lies were told
 test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages; LINUX=7.2)
 	@$(CARGO) build --package linux-guest
 	@$(CARGO) run --quiet --package linux-guest
+
+.PHONY: bench
+bench: setup ## Airlock against Linux, measured: target/bench/report.html (20 minutes; QUICK=1: 3; FORCE=1 on a busy host; KEEP=1)
+	@scripts/setup bench
+	@echo 'make: builds what measures (a first build takes some minutes)'
+	@$(CARGO) build --package bench
+	@$(CARGO) run --quiet --package bench -- all $(if $(QUICK),--quick) $(if $(KEEP),--keep)
 
 .PHONY: reproducible
 reproducible: setup ## builds all images twice in different folders and compares their bytes

@@ -2,6 +2,7 @@
 
 use crate::measure::MeasureOptions;
 use crate::network::Network;
+use crate::profile::ProfileOptions;
 use crate::serve::Behaviour;
 use crate::units;
 use crate::verdict::EXIT_CODES;
@@ -27,6 +28,8 @@ pub enum Command {
     /// Builds payloads and writes their raw images to target/airlock/NAME.img.
     #[command(visible_alias = "build")]
     Image(ImageOptions),
+    /// Shows where the instructions of a payload go, by function, and draws a flame graph.
+    Profile(Box<ProfileOptions>),
     /// Computes the RIM that an image must have, from its file.
     Measure(Box<MeasureOptions>),
 }

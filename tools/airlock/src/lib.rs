@@ -18,6 +18,7 @@
 //! | [`debugger`] | the line that starts gdb |
 //! | [`run`] | all of it in order |
 //! | [`attack`] | a run in which everything lies to the payload |
+//! | [`profile`] | the same with counting: functions by their instructions |
 #![forbid(unsafe_code)]
 
 pub mod attack;
@@ -33,6 +34,7 @@ pub mod keyrelease;
 pub mod machine;
 pub mod measure;
 pub mod network;
+pub mod profile;
 pub mod qemu;
 pub mod report;
 pub mod run;

@@ -17,6 +17,16 @@ const GUEST_IMAGE: u64 = 0x4420_0000;
 const BARE_IMAGE: u64 = 0x4020_0000;
 /// The last page below it holds the few instructions that enter it.
 const BARE_ENTRY: u64 = 0x401f_f000;
+
+/// Where an image runs. QEMU's own loader puts it at the same place as ours.
+#[must_use]
+pub const fn load_address(mode: Mode) -> u64 {
+    match mode {
+        Mode::Realm => GUEST_IMAGE,
+        Mode::Vm => BARE_IMAGE,
+    }
+}
+
 /// Memory of the guest in a plain machine: from what the smallest image and its device tree need in QEMU
 /// to what the PCI windows leave where they are.
 const PLAIN: RangeInclusive<u64> = 5 * MIB..=255 * 1024 * MIB;

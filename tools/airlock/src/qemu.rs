@@ -3,6 +3,7 @@
 use crate::console::{self, Transcript};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
+use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -84,6 +85,22 @@ pub fn version(qemu: &Path) -> Result<String> {
         .next()
         .unwrap_or("QEMU of unknown version")
         .to_owned())
+}
+
+/// The command as a person would type it.
+#[must_use]
+pub fn shell_line(qemu: &Path, arguments: &[OsString]) -> String {
+    let mut line = qemu.display().to_string();
+    for word in arguments {
+        let word = word.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+%@".contains(c);
+        let _always_fits = if !word.is_empty() && word.chars().all(plain) {
+            write!(line, " {word}")
+        } else {
+            write!(line, " '{}'", word.replace('\'', r"'\''"))
+        };
+    }
+    line
 }
 
 /// How QEMU ended.
@@ -325,5 +342,14 @@ mod tests {
             error.contains("/no/such/qemu") && error.contains("leave out --qemu"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_shown_command_can_be_pasted() {
+        let line = shell_line(
+            Path::new("qemu"),
+            &["-append".into(), "it's log=x".into(), "".into()],
+        );
+        assert_eq!(line, r"qemu -append 'it'\''s log=x' ''");
     }
 }

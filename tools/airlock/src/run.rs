@@ -13,8 +13,6 @@ use crate::trusted;
 use crate::verdict::Verdict;
 use crate::workspace::{self, Workspace};
 use anyhow::{Context, Result};
-use std::ffi::OsString;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -55,7 +53,7 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     }
     let arguments = prepared.machine.arguments();
     if options.verbose {
-        eprintln!("airlock: {}", shell_line(&prepared.qemu, &arguments));
+        eprintln!("airlock: {}", qemu::shell_line(&prepared.qemu, &arguments));
     }
     let mut callers = Vec::new();
     let session = qemu::run(&prepared.qemu, &arguments, options.limit(), |_, line| {
@@ -71,7 +69,11 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
         ..prepared.judge(options, &session)
     };
     if let Some(folder) = &options.keep_logs {
-        keep_logs(folder, &shell_line(&prepared.qemu, &arguments), &session)?;
+        keep_logs(
+            folder,
+            &qemu::shell_line(&prepared.qemu, &arguments),
+            &session,
+        )?;
     }
     Ok(outcome)
 }
@@ -271,21 +273,6 @@ fn given(file: &Path, to: &Path) -> Result<PathBuf> {
     Ok(to.to_owned())
 }
 
-/// The command as a person would type it.
-fn shell_line(qemu: &Path, arguments: &[OsString]) -> String {
-    let mut line = qemu.display().to_string();
-    for word in arguments {
-        let word = word.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+%@".contains(c);
-        let _always_fits = if !word.is_empty() && word.chars().all(plain) {
-            write!(line, " {word}")
-        } else {
-            write!(line, " '{}'", word.replace('\'', r"'\''"))
-        };
-    }
-    line
-}
-
 /// Before the boot: logs of a run that cannot be kept are lost.
 fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
@@ -305,18 +292,4 @@ fn keep_logs(folder: &Path, command: &str, session: &Session) -> Result<()> {
         .rev()
         .find_map(|line| line.strip_prefix("report: "));
     report.map_or(Ok(()), |json| write("report.json", format!("{json}\n")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shown_command_can_be_pasted() {
-        let line = shell_line(
-            Path::new("qemu"),
-            &["-append".into(), "it's log=x".into(), "".into()],
-        );
-        assert_eq!(line, r"qemu -append 'it'\''s log=x' ''");
-    }
 }

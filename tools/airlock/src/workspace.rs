@@ -79,6 +79,18 @@ impl Workspace {
         Ok(found)
     }
 
+    /// The folder of the source.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.workspace_root
+    }
+
+    /// Folder of all that is built.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        &self.target_directory
+    }
+
     /// Folder for images and logs.
     #[must_use]
     pub fn out(&self) -> PathBuf {

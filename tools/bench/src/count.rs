@@ -1,19 +1,17 @@
 //! One guest's figures as a table: the quick form of `make bench`, for whoever changes the data path.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use airlock_cli::workspace::Workspace;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use workload::amounts::Amounts;
 use workload::phase::{Phase, Unit};
 
-use crate::figures::{Figures, figures};
-use crate::guest::{Guest, Parts, Setting};
-use crate::plugin::Plugin;
+use crate::figures::Figures;
+use crate::guest::{Guest, Setting};
 use crate::run::{Depth, run};
-use crate::{inside, peer, prepare};
+use crate::{figures, inside, peer, prepare, window};
+use tcg::plugin::Plugin;
 
 /// Options of `bench count`.
 #[derive(Args, Clone, Debug)]
@@ -76,7 +74,7 @@ pub fn count(options: &Options) -> Result<()> {
         options.mib << 20,
         options.count
     );
-    let setting = Setting {
+    let mut setting = Setting {
         memory: options.memory << 20,
         mtu: options.mtu,
         workload: line.clone(),
@@ -86,6 +84,7 @@ pub fn count(options: &Options) -> Result<()> {
             card => format!(",{card}"),
         },
         console: options.console,
+        window: None,
     };
     let depth = if options.time {
         Depth::Time
@@ -93,27 +92,24 @@ pub fn count(options: &Options) -> Result<()> {
         Depth::Memory
     };
     let limit = Duration::from_secs(options.limit);
-    let mut outcome = run(options.guest, &parts, &setting, &plugin, depth, limit)?;
-    if !options.guest.is_linux() && depth == Depth::Memory {
-        outcome.window = airlock_window(options.guest, &parts, &setting, &plugin, limit)?;
+    if depth == Depth::Memory {
+        let found = window::find(options.guest, &parts, &setting, &plugin, limit)?;
+        setting.window = Some(found);
     }
+    let outcome = run(options.guest, &parts, &setting, &plugin, depth, limit)?;
     println!(
         "{}: QEMU TCG, plugin {}, {how}{}",
         options.guest.name(),
         plugin.interface,
-        match &outcome.window {
+        match &setting.window {
             Some(window) => format!(", window {:#x} to {:#x}", window.start, window.end),
             None => String::new(),
         }
     );
-    let amounts = Amounts::read(|key| {
-        let mut pairs = line.split(' ').filter_map(|word| word.split_once('='));
-        pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
-    })
-    .map_err(|bad| anyhow::anyhow!("{}= is wrong", bad.0))?;
+    let amounts = figures::amounts(&line)?;
     println!("{HEAD}");
     for phase in Phase::jobs() {
-        let found = figures(&outcome.record, phase, &amounts, outcome.window.as_ref());
+        let found = figures::figures(&outcome.record, phase, &amounts, setting.window.as_ref());
         if let Some(figures) = found {
             println!("{}", row(phase, &figures));
         }
@@ -125,7 +121,7 @@ pub fn count(options: &Options) -> Result<()> {
 }
 
 const HEAD: &str =
-    "job          instructions     (EL2) per       exits window stores   loads       rate";
+    "job          instructions     (EL2) per       exits window stores   loads  copying       rate";
 
 fn row(phase: Phase, figures: &Figures) -> String {
     let (per, exits, rate) = match phase.unit() {
@@ -133,83 +129,22 @@ fn row(phase: Phase, figures: &Figures) -> String {
         Unit::Operation => ("each", "", format!("{:.0} /s", figures.rate)),
     };
     format!(
-        "{:<12} {:>12.3} {:>9.3} {per} {:>7.2}{exits:<4} {:>13.3} {:>7.3} {rate:>10}",
+        "{:<12} {:>12.3} {:>9.3} {per} {:>7.2}{exits:<4} {:>13.3} {:>7.3} {:>8.3} {rate:>10}",
         phase.name(),
         figures.instructions,
         figures.monitor,
         figures.exits,
         figures.window_stores,
-        figures.window_loads
+        figures.window_loads,
+        figures.touching
     )
 }
 
-fn print_registers(registers: &std::collections::BTreeMap<u64, crate::counts::Register>) {
+fn print_registers(registers: &std::collections::BTreeMap<u64, tcg::counts::Register>) {
     for (address, register) in registers {
         println!(
             "    register {address:#12x}: {} loads, {} stores",
             register.loads, register.stores
         );
-    }
-}
-
-/// Where Airlock's shared region lies: it says so in its trace, which would disturb a measured run.
-///
-/// # Errors
-/// The run fails, or has no trace.
-pub fn airlock_window(
-    guest: Guest,
-    parts: &Parts,
-    setting: &Setting,
-    plugin: &Plugin,
-    limit: Duration,
-) -> Result<Option<Range<u64>>> {
-    let setting = Setting {
-        workload: "bench.jobs=rtt bench.count=4".to_owned(),
-        append: format!("{} trace=bounce", setting.append),
-        ..setting.clone()
-    };
-    let outcome = run(guest, parts, &setting, plugin, Depth::Time, limit)?;
-    let size = outcome.console.lines().iter().find_map(|line| shared(line));
-    let low = outcome
-        .console
-        .lines()
-        .iter()
-        .filter_map(|line| address(line));
-    let low = low.min().context("Airlock traced no copy")?;
-    let size = size.context("Airlock did not say how much it shares")?;
-    let start = low & !(REGION - 1);
-    Ok(Some(start..start + size))
-}
-
-/// Regions begin at whole 2 MiB.
-const REGION: u64 = 2 << 20;
-
-/// `bounce: 2048 KiB shared, …`.
-fn shared(line: &str) -> Option<u64> {
-    let (_, rest) = line.split_once("bounce: ")?;
-    let (kib, rest) = rest.split_once(' ')?;
-    rest.starts_with("KiB shared").then_some(())?;
-    kib.parse::<u64>().ok().map(|kib| kib << 10)
-}
-
-/// The physical address in `… dev_addr=10047e8588c …`: without the shared bit of a realm.
-fn address(line: &str) -> Option<u64> {
-    let (_, rest) = line.split_once("dev_addr=")?;
-    let address = rest.split(' ').next()?.trim_start_matches("0x");
-    let address = u64::from_str_radix(address, 16).ok()?;
-    Some(address & 0xff_ffff_ffff)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_region_is_read_from_what_airlock_says() {
-        assert_eq!(shared("[0.1] bounce: 2048 KiB shared, 0000"), Some(2 << 20));
-        assert_eq!(shared("bounce: nothing"), None);
-        let line =
-            "[0.2] swiotlb_bounced: dev_name: 0000:00:01.0 dev_addr=10047e8588c size=589 out";
-        assert_eq!(address(line), Some(0x47e8_588c));
     }
 }

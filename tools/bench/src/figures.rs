@@ -1,20 +1,23 @@
 //! Figures of one run, by unit: what was counted in a phase, divided by what it did.
 
 use std::ops::Range;
-use std::time::Duration;
 
+use anyhow::Result;
+use serde::Serialize;
 use workload::amounts::Amounts;
 use workload::phase::{Phase, Unit};
 
-use crate::counts::Record;
+use tcg::counts::Record;
 
 /// What one unit of a phase cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Figures {
     /// Instructions of the guest.
     pub instructions: f64,
     /// Instructions of the monitor under it.
     pub monitor: f64,
+    /// Instructions of the guest's blocks that touch the window: copies, clearing, rings.
+    pub touching: f64,
     /// Accesses to device registers, for each MiB or operation.
     pub exits: f64,
     /// Bytes stored to the window, for each byte or operation.
@@ -23,8 +26,6 @@ pub struct Figures {
     pub window_loads: f64,
     /// Units in a second of the host's clock.
     pub rate: f64,
-    /// Time of the whole phase.
-    pub time: Duration,
 }
 
 /// The figures of `phase`, if it ran.
@@ -49,12 +50,24 @@ pub fn figures(
     Some(Figures {
         instructions: per_unit(guest.instructions),
         monitor: per_unit(monitor.instructions),
+        touching: per_unit(counts.touching),
         exits: per_unit(guest.mmio() + monitor.mmio()) * per_exit,
         window_stores: per_unit(traffic.stores),
         window_loads: per_unit(traffic.loads),
         rate: units / counts.time.as_secs_f64().max(1e-9),
-        time: counts.time,
     })
+}
+
+/// The amounts that a line of boot arguments asks for.
+///
+/// # Errors
+/// One of them is wrong.
+pub fn amounts(line: &str) -> Result<Amounts> {
+    Amounts::read(|key| {
+        let mut pairs = line.split(' ').filter_map(|word| word.split_once('='));
+        pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
+    })
+    .map_err(|bad| anyhow::anyhow!("{}= is wrong", bad.0))
 }
 
 /// A count for arithmetic; beyond 2^53 it would be rounded.

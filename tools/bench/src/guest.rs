@@ -1,17 +1,19 @@
 //! The guests that are compared, and the machine that they all get: one QEMU, the same card and disk.
 
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use airlock_cli::cli::Mode;
 use airlock_cli::machine::Machine;
 use airlock_cli::network::Network;
 use clap::ValueEnum;
+use serde::Serialize;
 
 use crate::inside;
 
 /// Who runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 pub enum Guest {
     /// Airlock in a plain machine.
     Airlock,
@@ -99,6 +101,8 @@ pub struct Setting {
     pub card: String,
     /// Whether the guest's console is shown.
     pub console: bool,
+    /// Physical memory that the guest shares with its devices, once that is known.
+    pub window: Option<Range<u64>>,
 }
 
 /// The processor of all runs: no instruction of it moves kilobytes at once, as `max` has them.
@@ -202,6 +206,7 @@ mod tests {
             append: "log=error".into(),
             card: String::new(),
             console: false,
+            window: None,
         };
         let words = guest.arguments(&parts, &setting).into_iter();
         let words: Vec<_> = words.map(|word| word.into_string().unwrap()).collect();

@@ -64,23 +64,30 @@ fn possible(words: &[&str]) -> bool {
 }
 
 fn make_tap(mtu: u32) -> Result<()> {
-    let mtu = mtu.to_string();
     let address = format!("{PEER}/24");
-    for words in [
-        &["link", "set", "lo", "up"][..],
-        &["tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr"],
-        &["address", "add", &address, "dev", TAP],
-        &["link", "set", TAP, "mtu", &mtu, "up"],
-    ] {
-        let output = Command::new("ip").args(words).output();
-        let output = output.context("there is no `ip`; Debian: apt-get install iproute2")?;
-        ensure!(
-            output.status.success(),
-            "ip {}: {}",
-            words.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
+    ip(&["link", "set", "lo", "up"])?;
+    ip(&["tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr"])?;
+    ip(&["address", "add", &address, "dev", TAP])?;
+    set_mtu(mtu)
+}
+
+/// Sets the largest packet of the tap device.
+///
+/// # Errors
+/// The kernel does not want it.
+pub fn set_mtu(mtu: u32) -> Result<()> {
+    ip(&["link", "set", TAP, "mtu", &mtu.to_string(), "up"])
+}
+
+fn ip(words: &[&str]) -> Result<()> {
+    let output = Command::new("ip").args(words).output();
+    let output = output.context("there is no `ip`; Debian: apt-get install iproute2")?;
+    ensure!(
+        output.status.success(),
+        "ip {}: {}",
+        words.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(())
 }
 

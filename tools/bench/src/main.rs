@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use bench::count;
+use bench::{all, count};
 use clap::{Parser, Subcommand};
 
 /// Measures Airlock against Linux on the same QEMU, peer and disk.
@@ -18,6 +18,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measures everything, and writes target/bench/report.{md,json,html}.
+    All(all::Options),
     /// Counts one guest's work, and prints it by unit.
     Count(count::Options),
 }
@@ -25,6 +27,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
+        Command::All(options) => all::all(options),
         Command::Count(options) => count::count(options),
     };
     match done {

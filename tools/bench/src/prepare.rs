@@ -1,5 +1,6 @@
 //! Builds and fetches everything that the runs need.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +12,9 @@ use debian::cpio::{Archive, Kind};
 use debian::packages::{self, Packages, read};
 use debian::version::Wanted;
 
-use crate::guest::{Linux, Parts};
+use crate::figures::as_float;
+use crate::guest::{Guest, Linux, Parts};
+use crate::measured::Sizes;
 
 const PAYLOAD: &str = "bench";
 const LINUX_TARGET: &str = "aarch64-unknown-linux-musl";
@@ -39,6 +42,37 @@ pub fn parts(workspace: &Workspace, linux: bool) -> Result<Parts> {
         monitor: workspace.write_image(&Workspace::monitor(), &out, false)?,
         linux: linux.then(|| get_linux(&out)).transpose()?,
     })
+}
+
+/// What is known of sizes before anything runs: images on disk.
+///
+/// # Errors
+/// An image does not build.
+pub fn sizes(workspace: &Workspace, parts: &Parts) -> Result<BTreeMap<Guest, Sizes>> {
+    let bytes = |path: &Path| Ok::<f64, std::io::Error>(as_float(path.metadata()?.len()));
+    let image = |name: &str| {
+        let program = workspace.program(name)?;
+        let image = workspace.write_image(&program, &workspace.out(), false)?;
+        anyhow::Ok(Some(bytes(&image)?))
+    };
+    let airlock = Sizes {
+        hello: image("hello")?,
+        fetch: image("fetch")?,
+        ..Sizes::default()
+    };
+    let mut sizes = BTreeMap::from([(Guest::Airlock, airlock), (Guest::AirlockRealm, airlock)]);
+    if let Some(linux) = &parts.linux {
+        let both = bytes(&linux.kernel)? + bytes(&linux.initramfs)?;
+        let linux = Sizes {
+            hello: Some(both),
+            fetch: Some(both),
+            ..Sizes::default()
+        };
+        for guest in [Guest::Linux, Guest::LinuxBounced, Guest::LinuxRealm] {
+            sizes.insert(guest, linux);
+        }
+    }
+    Ok(sizes)
 }
 
 fn get_linux(out: &Path) -> Result<Linux> {

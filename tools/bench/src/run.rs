@@ -1,17 +1,17 @@
 //! One run: a guest, its peer, and what the plugin counted.
 
-use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use airlock_cli::cli::Mode;
 use airlock_cli::console::Transcript;
 use airlock_cli::qemu::{self, End};
 use airlock_cli::report::Report;
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::counts::Record;
 use crate::guest::{Guest, Parts, Setting};
-use crate::plugin::Plugin;
+use tcg::counts::Record;
+use tcg::plugin::Plugin;
 
 /// How much is counted; the more, the slower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,6 @@ pub struct Outcome {
     pub console: Transcript,
     /// What the monitor counted, in a realm.
     pub report: Option<Report>,
-    /// Physical memory that the guest shares with its devices, if it said which.
-    pub window: Option<Range<u64>>,
 }
 
 /// Runs `guest` once.
@@ -66,12 +64,7 @@ pub fn run(
     let out = folder.path().join("counts");
     let mut arguments = guest.arguments(parts, setting);
     arguments.push("-plugin".into());
-    let split = if guest.mode() == airlock_cli::cli::Mode::Realm {
-        format!("{},{MONITOR}", depth.options())
-    } else {
-        depth.options().to_owned()
-    };
-    arguments.push(plugin.option(&split, &out).into());
+    arguments.push(plugin.option(&options(guest, setting, depth), &out).into());
     let session = qemu::run(&parts.qemu, &arguments, limit, |_, line| {
         if setting.console {
             eprintln!("{line}");
@@ -93,9 +86,28 @@ pub fn run(
     Ok(Outcome {
         record: read(&out)?,
         report: console.report(),
-        window: window(guest, &console),
         console,
     })
+}
+
+/// The command line of QEMU, without the plugin, for people.
+#[must_use]
+pub fn command(guest: Guest, parts: &Parts, setting: &Setting) -> String {
+    qemu::shell_line(&parts.qemu, &guest.arguments(parts, setting))
+}
+
+fn options(guest: Guest, setting: &Setting, depth: Depth) -> String {
+    let mut options = depth.options().to_owned();
+    if guest.mode() == Mode::Realm {
+        options.push(',');
+        options.push_str(MONITOR);
+    }
+    match &setting.window {
+        Some(window) if depth == Depth::Memory => {
+            format!("{options},window={:#x}-{:#x}", window.start, window.end)
+        }
+        _ => options,
+    }
 }
 
 fn read(out: &Path) -> Result<Record> {
@@ -137,23 +149,6 @@ fn bounced_as_told(guest: Guest, console: &Transcript) -> Result<()> {
     }
 }
 
-/// The memory that a guest shares with its devices, by its own words.
-fn window(guest: Guest, console: &Transcript) -> Option<Range<u64>> {
-    if guest.is_linux() {
-        return linux_window(console.find("software IO TLB: mapped")?);
-    }
-    None
-}
-
-/// `software IO TLB: mapped [mem 0x00000000f7fff000-0x00000000fbfff000] (64MB)`.
-fn linux_window(line: &str) -> Option<Range<u64>> {
-    let (_, range) = line.split_once("[mem ")?;
-    let (range, _) = range.split_once(']')?;
-    let (low, high) = range.split_once('-')?;
-    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
-    Some(number(low)?..number(high)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,12 +169,5 @@ mod tests {
         assert!(ended_well(Guest::Linux, &dry).is_ok());
         assert!(ended_well(Guest::Linux, &wet).is_err());
         assert!(ended_well(Guest::LinuxBounced, &said(&["guest: bench ok"])).is_err());
-    }
-
-    #[test]
-    fn linux_says_where_its_pool_is() {
-        let line =
-            "[ 0.1] software IO TLB: mapped [mem 0x0000000054000000-0x000000005c000000] (128MB)";
-        assert_eq!(linux_window(line), Some(0x5400_0000..0x5c00_0000));
     }
 }

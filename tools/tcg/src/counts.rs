@@ -33,9 +33,9 @@ pub struct Register {
     pub loads: u64,
     /// Stores.
     pub stores: u64,
-    /// Instructions of guest and monitor before the first store.
+    /// Instructions of the guest before the first store.
     pub instructions_before: u64,
-    /// Accesses to device registers before the first store.
+    /// Accesses to device registers before the first store, since the guest's first instruction.
     pub mmio_before: u64,
 }
 
@@ -46,6 +46,8 @@ pub struct Counts {
     pub entries: u64,
     /// Time on the host's clock.
     pub time: Duration,
+    /// Instructions of the guest's blocks that touch the window, if there was one.
+    pub touching: u64,
     /// Each CPU that ran: the guest, and the monitor.
     pub cpus: Vec<(Side, Side)>,
     /// Pages by address.
@@ -94,7 +96,7 @@ impl Side {
     }
 }
 
-/// A function under its callers, in a profile.
+/// A function under its callers, or one of its blocks, in a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Its number.
@@ -103,8 +105,10 @@ pub struct Call {
     pub parent: u64,
     /// Where it begins.
     pub entry: u64,
-    /// Instructions of its own.
+    /// Instructions; only blocks have some.
     pub instructions: u64,
+    /// A block, and not a function.
+    pub block: bool,
 }
 
 /// Everything that the plugin wrote.
@@ -150,11 +154,12 @@ impl Record {
                     counts.entries = entries;
                     counts.time = Duration::from_nanos(nanos);
                 }
-                ("call", &[id, parent, entry, instructions]) => record.calls.push(Call {
+                ("call" | "block", &[id, parent, entry, instructions]) => record.calls.push(Call {
                     id,
                     parent,
                     entry,
                     instructions,
+                    block: word == "block",
                 }),
                 (word, numbers) => {
                     let counts = record.phases.entry(phase).or_default();
@@ -185,6 +190,7 @@ impl Counts {
                 };
                 self.cpus.push((side(a, b, c), side(d, e, f)));
             }
+            ("window", &[instructions]) => self.touching = instructions,
             ("page", &[address, loads, stores]) => {
                 let page = self.pages.entry(address).or_default();
                 page.loads += loads;

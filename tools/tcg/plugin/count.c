@@ -9,6 +9,7 @@
  *          counts=off      only the time of each phase, at full speed
  *          mem=on          also each access to memory: bytes by page, device registers by address
  *          split=LO-HI     code at these virtual addresses is counted apart (the monitor at EL2)
+ *          window=LO-HI    with mem=on: instructions of the blocks that touch this physical memory
  *          profile=N       also a tree of calls, with the instructions of phase N (or of all: profile=all)
  *          probe=on        prints the interface that QEMU has, and ends it
  *
@@ -85,9 +86,11 @@ struct counts {
     struct reg *regs;
 };
 
-/* A node of the tree of calls: a function, by its entry, under a caller. */
+/* A node of the tree of calls: a function, by its entry, under a caller; or, with instructions, one of
+ * its blocks. */
 struct node {
     uint64_t entry, insns;
+    bool leaf;
     unsigned id;
     struct node *parent, *child, *next;
 };
@@ -96,7 +99,8 @@ struct frame { uint64_t back; struct node *node; };
 
 struct cpu {
     struct counts phase[PHASES];
-    uint64_t insns, mmio; /* of all phases, both sides */
+    /* Of all phases: instructions of the guest, and device registers since its first one. */
+    uint64_t insns, mmio;
     /* Profile: calls that have not come back, and how the block before ended. */
     struct frame stack[DEPTH];
     unsigned depth;
@@ -104,7 +108,14 @@ struct cpu {
     uint64_t back;
 };
 
-struct block { uint64_t start, back; uint32_t insns; bool split, calls; };
+struct block {
+    uint64_t start, back;
+    uint32_t insns;
+    bool split, calls, touches; /* the window */
+    uint64_t *of_phase;         /* with a window: instructions of each phase */
+    struct node *under, *leaf;  /* in a profile: where it was counted last */
+    struct block *next;
+};
 
 static struct cpu *cpus[CPUS];
 static unsigned phase;
@@ -116,7 +127,8 @@ static const char *out_path;
 static int api_min, api_cur;
 static bool with_counts = true, with_mem, probe;
 static int profiled = -1; /* a phase, PHASES for all of them, -1 for none */
-static uint64_t split_low, split_high;
+static uint64_t split_low, split_high, window_low, window_high;
+static struct block *blocks; /* with a window: all of them */
 
 static uint64_t now(void)
 {
@@ -175,14 +187,15 @@ static struct reg *reg_of(struct counts *counts, uint64_t address)
 
 /* -- the tree of calls ------------------------------------------------------------------------ */
 
-static struct node *child_of(struct node *parent, uint64_t entry)
+static struct node *child_of(struct node *parent, uint64_t entry, bool leaf)
 {
     struct node *node;
     for (node = parent->child; node; node = node->next)
-        if (node->entry == entry)
+        if (node->entry == entry && node->leaf == leaf)
             return node;
     node = zeroed(1, sizeof *node);
     node->entry = entry;
+    node->leaf = leaf;
     node->id = ++nodes;
     node->parent = parent;
     node->next = parent->child;
@@ -195,7 +208,7 @@ static struct node *follow(struct cpu *c, const struct block *block)
 {
     if (c->called && c->depth < DEPTH) {
         struct node *under = c->depth ? c->stack[c->depth - 1].node : &root;
-        c->stack[c->depth++] = (struct frame){ c->back, child_of(under, block->start) };
+        c->stack[c->depth++] = (struct frame){ c->back, child_of(under, block->start, false) };
     } else if (!c->called) {
         for (unsigned at = c->depth; at > 0; at--)
             if (c->stack[at - 1].back == block->start) {
@@ -212,14 +225,20 @@ static struct node *follow(struct cpu *c, const struct block *block)
 
 static void on_block(unsigned index, void *data)
 {
-    const struct block *block = data;
+    struct block *block = data;
     struct cpu *c = cpu(index);
     c->phase[phase].side[block->split].insns += block->insns;
-    c->insns += block->insns;
+    c->insns += block->split ? 0 : block->insns;
+    if (block->of_phase)
+        block->of_phase[phase] += block->insns;
     if (profiled >= 0 && !block->split) {
         struct node *node = follow(c, block);
+        if (block->under != node) {
+            block->under = node;
+            block->leaf = child_of(node, block->start, true);
+        }
         if (profiled == PHASES || (unsigned)profiled == phase)
-            node->insns += block->insns;
+            block->leaf->insns += block->insns;
     }
 }
 
@@ -235,7 +254,7 @@ static void on_mark(unsigned index, void *data)
 
 static void on_access(unsigned index, uint32_t info, uint64_t vaddr, void *data)
 {
-    const struct block *block = data;
+    struct block *block = data;
     struct qemu_plugin_hwaddr *place = qemu_plugin_get_hwaddr(info, vaddr);
     if (!place)
         return;
@@ -250,12 +269,14 @@ static void on_access(unsigned index, uint32_t info, uint64_t vaddr, void *data)
             reg->insns_before = c->insns;
             reg->mmio_before = c->mmio;
         }
-        c->mmio++;
+        c->mmio += c->insns > 0;
         *(store ? &side->mmio_stores : &side->mmio_loads) += 1;
         if (reg)
             *(store ? &reg->stores : &reg->loads) += 1;
         return;
     }
+    if (address >= window_low && address < window_high)
+        block->touches = true;
     /* What the monitor does to its own memory is no matter of the guest's. */
     struct page *page = block->split ? NULL : page_of(counts, address);
     if (page)
@@ -298,6 +319,11 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
         block->start = qemu_plugin_tb_vaddr(tb);
         block->insns = (uint32_t)count;
         block->split = block->start >= split_low && block->start < split_high;
+        if (window_high) {
+            block->of_phase = zeroed(PHASES, sizeof *block->of_phase);
+            block->next = blocks;
+            blocks = block;
+        }
         qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, NO_REGS, block);
     }
     for (size_t at = 0; at < count; at++) {
@@ -329,10 +355,21 @@ static void write_pages(FILE *file, const struct counts *counts)
         }
 }
 
+static uint64_t touching(unsigned number)
+{
+    uint64_t sum = 0;
+    for (const struct block *block = blocks; block; block = block->next)
+        if (block->touches && !block->split)
+            sum += block->of_phase[number];
+    return sum;
+}
+
 static void write_phase(FILE *file, unsigned number)
 {
     fprintf(file, "phase %u %llu %llu\n", number, (unsigned long long)entries[number],
             (unsigned long long)nanos[number]);
+    if (window_high)
+        fprintf(file, "window %llu\n", (unsigned long long)touching(number));
     for (unsigned index = 0; index < CPUS; index++) {
         const struct counts *counts = cpus[index] ? &cpus[index]->phase[number] : NULL;
         if (!counts)
@@ -355,7 +392,7 @@ static void write_phase(FILE *file, unsigned number)
 
 static void write_node(FILE *file, const struct node *node)
 {
-    fprintf(file, "call %u %u %#llx %llu\n", node->id, node->parent ? node->parent->id : 0,
+    fprintf(file, "%s %u %u %#llx %llu\n", node->leaf ? "block" : "call", node->id, node->parent ? node->parent->id : 0,
             (unsigned long long)node->entry, (unsigned long long)node->insns);
     for (const struct node *child = node->child; child; child = child->next)
         write_node(file, child);
@@ -385,6 +422,14 @@ static bool on(const char *value)
     return !strcmp(value, "on") || !strcmp(value, "1") || !strcmp(value, "true");
 }
 
+static bool take_range(const char *text, uint64_t *low, uint64_t *high)
+{
+    char *end;
+    *low = strtoull(text, &end, 0);
+    *high = *end == '-' ? strtoull(end + 1, NULL, 0) : 0;
+    return *high > *low;
+}
+
 static bool take_option(const char *word)
 {
     char key[16];
@@ -403,12 +448,11 @@ static bool take_option(const char *word)
         probe = on(value);
     else if (!strcmp(key, "profile"))
         profiled = strcmp(value, "all") ? atoi(value) : PHASES;
-    else if (!strcmp(key, "split")) {
-        char *end;
-        split_low = strtoull(value, &end, 0);
-        split_high = *end == '-' ? strtoull(end + 1, NULL, 0) : 0;
-        return split_high > split_low;
-    } else
+    else if (!strcmp(key, "split"))
+        return take_range(value, &split_low, &split_high);
+    else if (!strcmp(key, "window"))
+        return take_range(value, &window_low, &window_high);
+    else
         return false;
     return true;
 }
