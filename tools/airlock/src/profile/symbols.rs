@@ -1,13 +1,22 @@
 //! Names of code, from the ELF file that became the image.
 
-use anyhow::Result;
+use addr2line::Context as Lines;
+use anyhow::{Context, Result};
+use gimli::{EndianRcSlice, LittleEndian, SectionId};
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
+
+/// Bytes of the ELF file, as gimli reads them.
+type Bytes = EndianRcSlice<LittleEndian>;
 
 /// Names of the code at an address, the outermost function first.
 pub struct Symbols {
-    loader: addr2line::Loader,
+    lines: Lines<Bytes>,
+    /// What the linker knows, by address.
+    linked: Vec<(u64, String)>,
     base: u64,
     known: RefCell<HashMap<u64, Vec<String>>>,
 }
@@ -18,10 +27,25 @@ impl Symbols {
     /// # Errors
     /// It is no ELF file.
     pub fn load(file: &Path, base: u64) -> Result<Self> {
-        let loader = addr2line::Loader::new(file)
-            .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", file.display()))?;
+        let bytes =
+            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let file = object::File::parse(bytes.as_slice())?;
+        let section = |id: SectionId| {
+            let section = file.section_by_name(id.name());
+            let data = section.and_then(|section| section.uncompressed_data().ok());
+            let data: Rc<[u8]> = Rc::from(data.unwrap_or_default().as_ref());
+            Ok::<Bytes, gimli::Error>(EndianRcSlice::new(data, LittleEndian))
+        };
+        let code = file
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition());
+        let mut linked: Vec<(u64, String)> = code
+            .filter_map(|symbol| Some((symbol.address(), symbol.name().ok()?.to_owned())))
+            .collect();
+        linked.sort_unstable();
         Ok(Self {
-            loader,
+            lines: Lines::from_dwarf(gimli::Dwarf::load(section)?)?,
+            linked,
             base,
             known: RefCell::default(),
         })
@@ -44,7 +68,7 @@ impl Symbols {
         };
         let mut names = self.inlined(place);
         // The outermost is the function that the linker knows, with its whole name.
-        if let Some(name) = self.loader.find_symbol(place) {
+        if let Some(name) = self.linked_name(place) {
             names.pop();
             names.push(demangled(name));
         }
@@ -56,10 +80,17 @@ impl Symbols {
         names
     }
 
+    /// The function that begins at or before `place`.
+    fn linked_name(&self, place: u64) -> Option<&str> {
+        let behind = self.linked.partition_point(|(at, _)| *at <= place);
+        let (_, name) = self.linked.get(behind.checked_sub(1)?)?;
+        Some(name)
+    }
+
     /// What the line tables know, the innermost first.
     fn inlined(&self, place: u64) -> Vec<String> {
         let mut names = Vec::new();
-        let Ok(mut frames) = self.loader.find_frames(place) else {
+        let Ok(mut frames) = self.lines.find_frames(place).skip_all_loads() else {
             return names;
         };
         while let Ok(Some(frame)) = frames.next() {
