@@ -1,10 +1,12 @@
-//! Single instructions: waiting, barriers, random numbers, the lock of a lone CPU.
-// UNSAFETY: `critical_section::Impl` is an unsafe trait.
-#![expect(unsafe_code, reason = "critical_section::Impl is an unsafe trait")]
+//! Single instructions: waiting, barriers, random numbers, which CPU this is.
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::asm::random::ArmRng;
+use aarch64_cpu::registers::MPIDR_EL1;
+use tock_registers::interfaces::Readable;
 
+/// The four affinity fields of `MPIDR_EL1`.
+const AFFINITY: u64 = 0xff_00ff_ffff;
 /// Tries of a random number instruction, which may fail for a moment when it is drained.
 const RANDOM_TRIES: usize = 64;
 
@@ -12,6 +14,11 @@ const RANDOM_TRIES: usize = 64;
 pub fn wait_for_interrupt() {
     barrier::dsb(barrier::SY);
     aarch64_cpu::asm::wfi();
+}
+
+/// Which CPU this is: its affinity, as PSCI and the device tree name it.
+pub fn affinity() -> u64 {
+    MPIDR_EL1.get() & AFFINITY
 }
 
 /// Lets devices see what was stored to memory, before any register of theirs that is written next.
@@ -51,18 +58,4 @@ impl Random {
     pub fn next(self) -> Option<u64> {
         (0..RANDOM_TRIES).find_map(|_| self.0.rndr())
     }
-}
-
-/// The lock that the crates of embassy take around their lists.
-struct LoneCpu;
-
-critical_section::set_impl!(LoneCpu);
-
-// SAFETY: the trait asks that nothing else runs between `acquire` and `release`. There is one CPU,
-// it runs with interrupts masked from the first instruction on, and exceptions never return, so
-// nothing ever runs beside the program.
-unsafe impl critical_section::Impl for LoneCpu {
-    unsafe fn acquire() -> critical_section::RawRestoreState {}
-
-    unsafe fn release(_: critical_section::RawRestoreState) {}
 }

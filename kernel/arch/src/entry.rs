@@ -9,14 +9,21 @@ use core::arch::naked_asm;
 
 use crate::exception;
 
-/// Names the functions that the CPU is sent to: `$start` once, when the image is entered, and
-/// `$fault` whenever an exception is taken that nobody asked for.
+/// Names the functions that the CPU is sent to: `$start` once, when the image is entered, `$fault`
+/// whenever an exception is taken that nobody asked for, and `$secondary` once on each other CPU, with
+/// the number that its [`crate::secondary::Start`] has.
 ///
 /// `$start` gets the address of the device tree (unchecked), and the counter at entry in ticks. It
 /// runs on the stack of the image, with the MMU off and floating point on.
 #[macro_export]
 macro_rules! start {
-    ($start:path, $fault:path) => {
+    ($start:path, $fault:path, $secondary:path) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn airlock_secondary(processor: u64) -> ! {
+            let secondary: fn(u64) -> ! = $secondary;
+            secondary(processor)
+        }
+
         #[unsafe(no_mangle)]
         extern "C" fn airlock_start(device_tree: u64, ticks: u64) -> ! {
             let start: fn(u64, u64) -> ! = $start;
@@ -52,13 +59,13 @@ unsafe extern "C" {
 /// `R_AARCH64_RELATIVE`: the only relocation that a static position-independent image needs.
 const RELATIVE: u64 = 1027;
 /// `CPACR_EL1.FPEN` = 3: floating point and SIMD do not trap.
-const FPEN: u64 = 3 << 20;
+pub(crate) const FPEN: u64 = 3 << 20;
 /// `SCTLR_EL1` with the MMU and caches off, and the bits set that are reserved as one.
 const SCTLR_OFF: u64 = 0x30d0_0800;
 /// `DAIF` bits for `daifset`: debug, SError, IRQ, FIQ.
 const DAIF_ALL: u64 = 0xf;
 /// `DAIF` bit of SErrors for `daifclr`.
-const DAIF_SERROR: u64 = 4;
+pub(crate) const DAIF_SERROR: u64 = 4;
 
 /// The first byte of the image: the arm64 boot header, and then the way to `airlock_start`.
 ///
@@ -90,6 +97,7 @@ extern "C" fn _start() -> ! {
         "msr    vbar_el1, x1",
         "msr    spsel, #1",
         "adrp   x1, __exception_stack_top",
+        "msr    tpidr_el0, x1",
         "mov    sp, x1",
         "msr    spsel, #0",
         "adrp   x1, __stack_top",

@@ -1,7 +1,8 @@
 //! The sixteen exception vectors.
 //!
 //! The program runs on stack pointer 0, so exceptions run on stack pointer 1, which is another
-//! stack: an overflow of the first can be told. Nothing returns from an exception, but for one
+//! stack: an overflow of the first can be told. Each CPU has one of its own, and its top in
+//! `TPIDR_EL0`. Nothing returns from an exception, but for one
 //! case: an `smc` or `hvc` of ours that is undefined here gives -1, as from somebody who does not
 //! know the function.
 // UNSAFETY: exception entry has no stack frame and no calling convention.
@@ -100,7 +101,7 @@ global_asm!(
     "   cmp     x0, #4",
     "   b.lt    2f",
     "   mov     x4, sp",
-    "2: adrp    x5, __exception_stack_top",
+    "2: mrs     x5, tpidr_el0",
     "   mov     sp, x5",
     "   mov     x5, x30",
     "   mov     x29, xzr",

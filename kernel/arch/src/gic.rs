@@ -5,12 +5,12 @@
 
 use core::time::Duration;
 
-use aarch64_cpu::registers::MPIDR_EL1;
 use arm_gic::InterruptGroup;
-use arm_gic::gicv3::GicCpuInterface;
+use arm_gic::gicv3::{GicCpuInterface, SgiTarget, SgiTargetGroup};
 use clock::Clock;
 use pci::Registers;
-use tock_registers::interfaces::Readable;
+
+use crate::cpu;
 
 pub use arm_gic::IntId;
 
@@ -22,6 +22,8 @@ const ISENABLER: u64 = 0x100;
 const ICENABLER: u64 = 0x180;
 const IPRIORITYR: u64 = 0x400;
 const ICFGR: u64 = 0xc00;
+/// What one CPU rings another with.
+pub const BELL: IntId = IntId::sgi(0);
 const IROUTER: u64 = 0x6000;
 // Registers of a redistributor's first frame.
 const GICR_TYPER: u64 = 0x8;
@@ -96,7 +98,8 @@ impl<R: Registers> Gic<R> {
     ///
     /// [`Error`] says what the host did not do.
     pub fn new(distributor: R, redistributors: R, clock: &dyn Clock) -> Result<Self, Error> {
-        let own = own_redistributor(&redistributors).ok_or(Error::NoRedistributor)?;
+        let own = redistributor_of(cpu::affinity(), &redistributors);
+        let own = own.ok_or(Error::NoRedistributor)?;
         let lines = distributor.read32(TYPER) & 0x1f;
         let end = (32 * (lines + 1)).min(1020);
         let gic = Self {
@@ -106,11 +109,24 @@ impl<R: Registers> Gic<R> {
             end,
         };
         gic.open_distributor(clock)?;
-        gic.wake_redistributor(clock)?;
-        GicCpuInterface::enable_system_register_el1();
-        GicCpuInterface::set_priority_mask(PRIORITY_MASK);
-        GicCpuInterface::enable_group1(true);
+        gic.wake_redistributor(own, clock)?;
+        open_cpu_interface();
         Ok(gic)
+    }
+
+    /// Lets the CPU with `affinity` be rung, and get its own interrupt `alarm`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what the host did not do.
+    pub fn prepare(&self, affinity: u64, alarm: IntId, clock: &dyn Clock) -> Result<(), Error> {
+        let at = redistributor_of(affinity, &self.redistributors);
+        let at = at.ok_or(Error::NoRedistributor)?;
+        self.wake_redistributor(at, clock)?;
+        for interrupt in [BELL, alarm] {
+            self.enable_at(&self.redistributors, at + PRIVATE_FRAME, interrupt);
+        }
+        Ok(())
     }
 
     fn open_distributor(&self, clock: &dyn Clock) -> Result<(), Error> {
@@ -124,8 +140,8 @@ impl<R: Registers> Gic<R> {
         }
     }
 
-    fn wake_redistributor(&self, clock: &dyn Clock) -> Result<(), Error> {
-        let at = self.own + GICR_WAKER;
+    fn wake_redistributor(&self, redistributor: u64, clock: &dyn Clock) -> Result<(), Error> {
+        let at = redistributor + GICR_WAKER;
         let waker = self.redistributors.read32(at);
         self.redistributors.write32(at, waker & !WAKER_SLEEP);
         let mut awake = || self.redistributors.read32(at) & WAKER_CHILDREN_ASLEEP == 0;
@@ -143,20 +159,28 @@ impl<R: Registers> Gic<R> {
     /// [`Error::NoSuchInterrupt`].
     pub fn enable(&self, interrupt: IntId) -> Result<(), Error> {
         let (registers, base) = self.bank(interrupt)?;
+        self.enable_at(registers, base, interrupt);
+        Ok(())
+    }
+
+    /// Enables an interrupt whose registers are at `base` of `registers`.
+    fn enable_at(&self, registers: &R, base: u64, interrupt: IntId) {
         let id = interrupt.raw_value();
         let (word, bit) = (u64::from(id / 32) * 4, 1 << (id % 32));
         let group = base + IGROUPR + word;
         registers.write32(group, registers.read32(group) | bit);
         registers.write8(base + IPRIORITYR + u64::from(id), PRIORITY);
-        let trigger = base + ICFGR + u64::from(id / 16) * 4;
-        registers.write32(trigger, registers.read32(trigger) & !(2 << (id % 16 * 2)));
+        // Those of CPUs among each other are edges for good.
+        if !interrupt.is_sgi() {
+            let trigger = base + ICFGR + u64::from(id / 16) * 4;
+            registers.write32(trigger, registers.read32(trigger) & !(2 << (id % 16 * 2)));
+        }
         if interrupt.is_spi() {
-            let [low, high] = affinity();
+            let [low, high] = halves(cpu::affinity());
             registers.write32(IROUTER + u64::from(id) * 8, low);
             registers.write32(IROUTER + u64::from(id) * 8 + 4, high);
         }
         registers.write32(base + ISENABLER + word, bit);
-        Ok(())
     }
 
     /// Disables an interrupt: it stays pending, and is not signalled.
@@ -192,29 +216,57 @@ impl<R: Registers> Gic<R> {
 
     /// Takes the next pending interrupt, to be given to [`Self::end`].
     pub fn take(&self) -> Option<IntId> {
-        let special = IntId::SPECIAL_SECURE.raw_value()..=IntId::SPECIAL_NONE.raw_value();
-        GicCpuInterface::get_and_acknowledge_interrupt(InterruptGroup::Group1)
-            .filter(|id| !special.contains(&id.raw_value()))
+        take()
     }
 
     /// Ends an interrupt that was taken; it may come again.
     pub fn end(&self, interrupt: IntId) {
-        GicCpuInterface::end_interrupt(interrupt, InterruptGroup::Group1);
+        end(interrupt);
     }
 }
 
-/// This CPU's affinity, as `IROUTER` has it in two halves.
-fn affinity() -> [u32; 2] {
-    let id = MPIDR_EL1.get().to_le_bytes();
-    [
-        u32::from_le_bytes([id[0], id[1], id[2], 0]),
-        u32::from(id[4]),
-    ]
+/// Opens the interface of this CPU to interrupts that the controller sends it.
+pub fn open_cpu_interface() {
+    GicCpuInterface::enable_system_register_el1();
+    GicCpuInterface::set_priority_mask(PRIORITY_MASK);
+    GicCpuInterface::enable_group1(true);
 }
 
-/// Offset of this CPU's redistributor in the region.
-fn own_redistributor<R: Registers>(region: &R) -> Option<u64> {
-    let [low, high] = affinity();
+/// Takes the next interrupt that is pending for this CPU, to be given to [`end`].
+pub fn take() -> Option<IntId> {
+    let special = IntId::SPECIAL_SECURE.raw_value()..=IntId::SPECIAL_NONE.raw_value();
+    GicCpuInterface::get_and_acknowledge_interrupt(InterruptGroup::Group1)
+        .filter(|id| !special.contains(&id.raw_value()))
+}
+
+/// Ends an interrupt of this CPU that was taken; it may come again.
+pub fn end(interrupt: IntId) {
+    GicCpuInterface::end_interrupt(interrupt, InterruptGroup::Group1);
+}
+
+/// Rings the CPU with `affinity`: it wakes and sees what was stored before. In a realm this is an exit.
+pub fn ring(affinity: u64) {
+    cpu::publish();
+    let [core, affinity1, affinity2, _, affinity3, ..] = affinity.to_le_bytes();
+    let target = SgiTarget::List {
+        affinity3,
+        affinity2,
+        affinity1,
+        target_list: 1 << (core % 16),
+    };
+    // It is an interrupt of that kind.
+    let _ = GicCpuInterface::send_sgi(BELL, target, SgiTargetGroup::CurrentGroup1);
+}
+
+/// A CPU's affinity, as `IROUTER` has it in two halves.
+const fn halves(affinity: u64) -> [u32; 2] {
+    let [a, b, c, _, high, ..] = affinity.to_le_bytes();
+    [u32::from_le_bytes([a, b, c, 0]), high as u32]
+}
+
+/// Offset of the redistributor of the CPU with `affinity` in the region.
+fn redistributor_of<R: Registers>(affinity: u64, region: &R) -> Option<u64> {
+    let [low, high] = halves(affinity);
     let wanted = low | high << 24;
     let mut at = 0;
     for _ in 0..MAX_REDISTRIBUTORS {

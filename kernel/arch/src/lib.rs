@@ -1,7 +1,7 @@
 //! AArch64 instructions and tables, no decisions.
 //!
-//! [`start!`] names the two functions of the program that this crate calls: one when the CPU
-//! enters the image, one when it takes an exception. The program runs with stack pointer 0 at EL1
+//! [`start!`] names the functions of the program that this crate calls: when the first CPU
+//! enters the image, when another starts, and when one takes an exception. The program runs with stack pointer 0 at EL1
 //! and with interrupts masked for good: exceptions so always have a stack of their own, and an
 //! interrupt ends a [`cpu::wait_for_interrupt`] without running any code. [`gic`] is then asked
 //! what it was.
@@ -18,12 +18,17 @@ pub mod exception;
 mod farewell;
 pub mod gic;
 pub mod image;
+mod lock;
 mod mmio;
 mod paging;
+mod pmu;
+pub mod secondary;
 pub mod stack;
 
 pub use call::{Hvc, Smc};
 pub use devices::Devices;
 pub use farewell::clear_stacks;
+pub use lock::seize as seize_locks;
 pub use mmio::{Accesses, Mmio};
 pub use paging::{AddressSpace, Content, Error as PagingError, most_tables};
+pub use pmu::Instructions;

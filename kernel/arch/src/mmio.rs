@@ -30,12 +30,9 @@ impl Accesses {
     }
 }
 
-/// Adds one. There is one CPU and nothing interrupts it, so a load and a store do.
+/// Adds one.
 fn count(counter: &AtomicU64) {
-    counter.store(
-        counter.load(Ordering::Relaxed).wrapping_add(1),
-        Ordering::Relaxed,
-    );
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A mapped run of device registers.
@@ -81,7 +78,7 @@ macro_rules! access {
             };
             count(&READS);
             // SAFETY: `register` lies inside a run of device memory (`new`), and this pointer is
-            // the only one while it exists: there is one CPU.
+            // the only one while it exists: devices are the first CPU's, and the console is locked.
             let mut pointer = unsafe { UniqueMmioPointer::new(register) };
             // SAFETY: `new` was promised that any register of the run may be read.
             <$word>::from_le(unsafe { pointer.read_unsafe() })

@@ -3,6 +3,7 @@
 use heapless::{String, Vec};
 use ipa::{GranuleRange, IpaSpace};
 
+use crate::node::Node;
 use crate::{
     AddressRange, Console, Error, Gic, MAX_BOOT_ARGUMENTS, MAX_MEMORY_RANGES, MAX_RESERVED,
     PciHost, PsciMethod, RestrictedPools, Timer, Tree, chosen, gic, memory, reserved,
@@ -13,6 +14,12 @@ const MAX_COMPATIBLE: usize = 64;
 
 /// Most ranges of devices: those of the controller, the console, configuration space, windows.
 const MAX_DEVICE_RANGES: usize = 16;
+
+/// The fields of `MPIDR_EL1` that tell processors apart.
+const AFFINITY: u64 = 0xff_00ff_ffff;
+
+/// Most processors that we keep; more are counted.
+pub const MAX_PROCESSORS: usize = 8;
 
 /// What the tree says of the machine, checked: no two parts overlap, and all of it lies in the
 /// protected half. It takes some 8 KiB.
@@ -26,6 +33,8 @@ pub struct Machine {
     pub reserved: Vec<AddressRange, MAX_RESERVED>,
     /// Processors.
     pub cpus: usize,
+    /// The affinities of the first of them, as PSCI names them.
+    pub processors: Vec<u64, MAX_PROCESSORS>,
     /// How PSCI is called.
     pub psci: Option<PsciMethod>,
     /// The serial port to print on.
@@ -69,7 +78,8 @@ impl Tree<'_> {
             compatible: compatible(self),
             memory: memory::memory(self, space)?,
             reserved: reserved::reserved(self, space)?,
-            cpus: cpus(self)?,
+            cpus: cpus(self)?.count(),
+            processors: processors(self)?,
             psci: PsciMethod::parse(self)?,
             console: Console::parse(self, space)?,
             gic: gic_node.map(|node| Gic::parse(node, space)).transpose()?,
@@ -150,10 +160,24 @@ fn compatible(tree: &Tree<'_>) -> String<MAX_COMPATIBLE> {
     String::try_from(text).unwrap_or_default()
 }
 
-fn cpus(tree: &Tree<'_>) -> Result<usize, Error> {
-    let Some(parent) = tree.cpus()? else {
-        return Ok(0);
-    };
-    let is_cpu = |node: &crate::node::Node<'_>| node.bytes("device_type") == Some(b"cpu\0");
-    Ok(parent.children("cpu")?.filter(is_cpu).count())
+/// The processors' nodes.
+fn cpus<'a>(tree: &'a Tree<'a>) -> Result<impl Iterator<Item = Node<'a>>, Error> {
+    let parent = tree.cpus()?;
+    let children = parent.map(|parent| parent.children("cpu")).transpose()?;
+    let is_cpu = |node: &Node<'_>| node.bytes("device_type") == Some(b"cpu\0");
+    Ok(children.into_iter().flatten().filter(is_cpu))
+}
+
+/// Their affinities. No two processors have the same one.
+fn processors(tree: &Tree<'_>) -> Result<Vec<u64, MAX_PROCESSORS>, Error> {
+    let mut found = Vec::new();
+    for node in cpus(tree)?.take(MAX_PROCESSORS) {
+        let (affinity, _) = node.raw_reg()?.next().ok_or_else(|| node.length("reg"))?;
+        if affinity & !AFFINITY != 0 || found.contains(&affinity) {
+            return Err(node.value("reg", affinity));
+        }
+        // There is room: as many are taken as fit.
+        let _ = found.push(affinity);
+    }
+    Ok(found)
 }

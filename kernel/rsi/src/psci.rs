@@ -1,4 +1,4 @@
-//! Power: the few PSCI calls that one CPU needs.
+//! Power: the few PSCI calls that are needed.
 //!
 //! In a realm the RMM answers them; in an ordinary machine the hypervisor or the firmware does, by
 //! `smc` or `hvc` as the device tree says.
@@ -14,6 +14,8 @@ use crate::{Arguments, Conduit, Version};
 pub enum Function {
     /// `PSCI_VERSION`
     Version,
+    /// `CPU_ON`, of the 64-bit convention.
+    CpuOn,
     /// `SYSTEM_OFF`
     SystemOff,
     /// `SYSTEM_RESET`
@@ -27,6 +29,7 @@ impl Function {
     pub const fn identifier(self) -> u64 {
         match self {
             Self::Version => 0x8400_0000,
+            Self::CpuOn => 0xc400_0003,
             Self::SystemOff => 0x8400_0008,
             Self::SystemReset => 0x8400_0009,
             Self::Features => 0x8400_000a,
@@ -57,7 +60,7 @@ impl core::error::Error for Error {}
 ///
 /// [`Error`] with the code, -1 where there is no PSCI.
 pub fn version(conduit: &impl Conduit) -> Result<Version, Error> {
-    let code = call(conduit, Function::Version, 0);
+    let code = call(conduit, Function::Version, [0; 3]);
     match u32::try_from(code) {
         Ok(raw) => Ok(Version::from_raw(raw.into())),
         Err(_) => Err(failed(Function::Version, code)),
@@ -66,26 +69,48 @@ pub fn version(conduit: &impl Conduit) -> Result<Version, Error> {
 
 /// Says whether `function` is there.
 pub fn has(conduit: &impl Conduit, function: Function) -> bool {
-    call(conduit, Function::Features, function.identifier()) >= 0
+    call(conduit, Function::Features, [function.identifier(), 0, 0]) >= 0
 }
 
 /// Turns the machine off. Returning is the error.
 pub fn system_off(conduit: &impl Conduit) -> Error {
     let function = Function::SystemOff;
-    failed(function, call(conduit, function, 0))
+    failed(function, call(conduit, function, [0; 3]))
 }
 
 /// Resets the machine; a realm is not started again. Returning is the error.
 pub fn system_reset(conduit: &impl Conduit) -> Error {
     let function = Function::SystemReset;
-    failed(function, call(conduit, function, 0))
+    failed(function, call(conduit, function, [0; 3]))
 }
 
-fn call(conduit: &impl Conduit, function: Function, operand: u64) -> i32 {
+/// Starts the CPU with `affinity` at `entry`, an address of ours, with `context` in `x0`. Success means
+/// that it is going to run, at a moment of the host's choosing.
+///
+/// # Errors
+///
+/// [`Error`] with the code: -2 no such CPU, -3 denied by the host, -4 it runs already, -5 it is about to,
+/// -9 `entry` is not private memory.
+pub fn cpu_on(
+    conduit: &impl Conduit,
+    affinity: u64,
+    entry: u64,
+    context: u64,
+) -> Result<(), Error> {
+    let function = Function::CpuOn;
+    match call(conduit, function, [affinity, entry, context]) {
+        0 => Ok(()),
+        code => Err(failed(function, code)),
+    }
+}
+
+fn call(conduit: &impl Conduit, function: Function, operands: [u64; 3]) -> i32 {
     let mut arguments = Arguments::default();
     arguments[0] = function.identifier();
-    arguments[1] = operand;
-    // These are calls of the 32-bit convention: only the low half of x0 is theirs.
+    for (argument, operand) in arguments.iter_mut().skip(1).zip(operands) {
+        *argument = operand;
+    }
+    // What comes back are codes of 32 bits, whatever the convention.
     let [a, b, c, d, ..] = conduit.call(arguments)[0].to_le_bytes();
     i32::from_le_bytes([a, b, c, d])
 }

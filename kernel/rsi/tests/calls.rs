@@ -386,6 +386,10 @@ impl Conduit for Stubborn {
             (0x8400_0000, _) => 0x10001,
             (0x8400_000a, 0x8400_0008) => 0,
             (0x8400_0008, _) => 0xffff_fffd,
+            // CPU_ON: processor 1 starts, 2 is denied, any other does not exist.
+            (0xc400_0003, 1) if arguments[2..4] == [0x8020_0000, 7] => 0,
+            (0xc400_0003, 2) => 0xffff_fffd,
+            (0xc400_0003, _) => 0xffff_fffe,
             _ => u64::MAX,
         };
         [code, 0, 0, 0, 0, 0, 0, 0, 0]
@@ -399,6 +403,16 @@ fn psci_says_what_it_is_and_why_it_stays_on() {
     assert!(!psci::has(&Stubborn, psci::Function::SystemReset));
     assert_eq!(psci::system_off(&Stubborn).code, -3);
     assert_eq!(psci::system_reset(&Stubborn).code, -1);
+}
+
+#[test]
+fn a_processor_that_the_host_does_not_start_is_told_with_the_reason() {
+    let start = |affinity| psci::cpu_on(&Stubborn, affinity, 0x8020_0000, 7);
+    assert_eq!(start(1), Ok(()));
+    assert_eq!(start(2).unwrap_err().code, -3);
+    let error = start(0x100).unwrap_err();
+    assert_eq!((error.function, error.code), (psci::Function::CpuOn, -2));
+    assert_eq!(error.to_string(), "PSCI CpuOn returned -2");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Boot: each step needs a value that only the step before it can make.
 
 use alloc::rc::Rc;
+use core::cell::OnceCell;
 
 use arch::counter::Counter;
 use clock::Instant;
@@ -69,6 +70,8 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         running: Rc::new(running),
         network: stack.as_ref().map(Stack::network),
         interrupts: interrupts.cloned(),
+        processors: ground.machine.processors.iter().copied().collect(),
+        cpus: OnceCell::new(),
         attestation: ground.attestation,
     };
     let platform = Platform::new(&parts, stack);

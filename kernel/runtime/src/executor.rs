@@ -17,7 +17,7 @@ use core::task::Waker;
 use embassy_executor::raw::{Executor, TaskStorage};
 
 use crate::platform::Platform;
-use crate::{Realm, payload, power, wake};
+use crate::{Realm, cpus, payload, power, wake};
 
 /// What the executor calls when a task is woken.
 #[unsafe(export_name = "__pender")]
@@ -51,8 +51,10 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
     loop {
         wake::forget();
         let deadline = platform.poll();
-        // SAFETY: there is one CPU and one loop, and no task polls the executor.
+        // SAFETY: only the first CPU polls it, in this loop, and no task does.
         unsafe { executor.poll() };
+        cpus::run_first();
+        power::end_if_asked();
         if let Some(verdict) = verdict.borrow_mut().take() {
             platform.finish();
             match verdict {

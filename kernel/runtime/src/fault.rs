@@ -42,6 +42,7 @@ pub fn know(space: IpaSpace) {
 /// Notes that something broke. If that is news, gives what is known; otherwise ends the machine,
 /// because telling is what breaks.
 fn first() -> Known {
+    power::claim_end();
     let before = critical_section::with(|cs| {
         let known = KNOWN.borrow(cs);
         known.replace(Known {

@@ -12,7 +12,7 @@ use core::ops::Range;
 use core::time::Duration;
 
 use arch::counter::Counter;
-use arch::gic::{Gic, IntId};
+use arch::gic::{self, Gic, IntId};
 use arch::{Devices, Mmio, cpu};
 use bounce::Region;
 use clock::{Clock, Instant};
@@ -40,6 +40,8 @@ pub struct Taken {
     pub messages: u64,
     /// Alarms of the timer.
     pub alarms: u64,
+    /// Bells that other processors rang.
+    pub bells: u64,
     /// Interrupts that nobody expects.
     pub unexpected: u64,
     /// Times that a source was masked because of a storm.
@@ -145,6 +147,15 @@ impl Interrupts {
         });
         self.clock.clear_alarm();
         arrived
+    }
+
+    /// Lets the processor with `affinity` be rung, and have alarms.
+    ///
+    /// # Errors
+    ///
+    /// [`gic::Error`]
+    pub fn prepare(&self, affinity: u64) -> Result<(), gic::Error> {
+        self.gic.prepare(affinity, self.alarm, &self.clock)
     }
 
     /// Looks for an ITS, if messages may be used; `device_ids` is the first requester id that no
@@ -262,6 +273,8 @@ impl Interrupts {
         if id == self.alarm {
             self.clock.clear_alarm();
             taken.alarms += 1;
+        } else if id == gic::BELL {
+            taken.bells += 1;
         } else if self.hand_on(id) {
             taken.devices += 1;
             taken.messages += u64::from(id.raw_value() >= its::FIRST_LPI);

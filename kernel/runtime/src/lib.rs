@@ -18,6 +18,7 @@ mod bus;
 mod card;
 mod console;
 mod counters;
+mod cpus;
 mod devices;
 mod diagnosis;
 mod error;
@@ -43,12 +44,14 @@ mod trace;
 mod wake;
 
 pub use airlock_macros::main;
+pub use arch::Instructions;
 pub use block::{BlockDevice, Error as DiskError, SECTOR_SIZE};
 pub use counters::{Counters, DeviceCounters, Work};
+pub use cpus::{CpuError, Cpus, Job, processor, uptime};
 pub use error::Error;
 pub use interrupts::{Means, Taken};
 pub use net::{Error as NetworkError, Lease, Network, Reach, TcpBuffers, TcpSocket, UdpSocket};
-pub use plan::{Arguments, Diagnosis};
+pub use plan::{Arguments, Diagnosis, parse_size};
 pub use realm::{Disk, Facts, Mode, Realm};
 pub use refusal::{Reason, Refusal};
 pub use virtio::{Error as DeviceError, Kind as DeviceKind};
@@ -60,4 +63,4 @@ pub mod __private {
     pub use crate::payload::{Payload, payload};
 }
 
-arch::start!(boot::start, fault::fault);
+arch::start!(boot::start, fault::fault, cpus::enter);

@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use core::fmt;
 use core::time::Duration;
 
@@ -16,6 +17,7 @@ use rsi::{HashAlgorithm, Version};
 use crate::Error;
 use crate::attestation::Attestation;
 use crate::counters::{Counters, DeviceCounters};
+use crate::cpus::Cpus;
 use crate::devices::Running;
 use crate::interrupts::Interrupts;
 use crate::messages;
@@ -100,6 +102,9 @@ pub(crate) struct Parts {
     pub(crate) disks: Vec<Disk>,
     pub(crate) network: Option<Network>,
     pub(crate) interrupts: Option<Rc<Interrupts>>,
+    /// Affinities of all processors.
+    pub(crate) processors: Vec<u64>,
+    pub(crate) cpus: OnceCell<Cpus>,
     pub(crate) attestation: Option<Attestation>,
 }
 
@@ -194,6 +199,15 @@ impl Realm {
 
     pub(crate) fn fork(&self) -> Result<Fork, Error> {
         self.0.random.fork()
+    }
+
+    /// The processors, all of which are started the first time. One that the host refuses is left out:
+    /// [`Cpus::refused`] says why. `airlock run --cpus N` gives as many.
+    pub fn cpus(&self) -> &Cpus {
+        self.0.cpus.get_or_init(|| {
+            let interrupts = self.0.interrupts.as_deref();
+            Cpus::start(&self.0.processors, interrupts, self.0.clock)
+        })
     }
 
     /// The clock behind [`Realm::now`].

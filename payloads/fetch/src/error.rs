@@ -18,6 +18,8 @@ pub enum Error {
     BadUrl,
     /// `fetch.deadline=` is no number of seconds.
     Deadline,
+    /// `fetch.hash=` is no size.
+    Hash,
     /// It took too long.
     TooLate {
         /// Seconds that it had.
@@ -70,6 +72,7 @@ impl fmt::Display for Error {
             Self::NoUrl => f.write_str("give the file's address: fetch.url=http://HOST:PORT/PATH"),
             Self::BadUrl => f.write_str("fetch.url= is not of the form http://HOST[:PORT]/PATH"),
             Self::Deadline => f.write_str("fetch.deadline= is not a number of seconds"),
+            Self::Hash => f.write_str("fetch.hash= is not a size, such as 64M"),
             Self::TooLate { seconds } => write!(f, "not done within {seconds} s"),
             Self::Runtime(error) => error.fmt(f),
             Self::Connect {

@@ -3,6 +3,7 @@
 //! | boot argument | what it says |
 //! | --- | --- |
 //! | `fetch.url=` | where the file is: `http://HOST[:PORT]/PATH` |
+//! | `fetch.hash=` | bytes that all processors but the first hash meanwhile, each its share: none without it |
 //! | `fetch.deadline=` | seconds that all of it may take; 45 without it |
 //!
 //! The server announces the SHA-256 of the file in a field `X-Content-Sha256`. The digest of what
@@ -12,6 +13,7 @@
 
 extern crate alloc;
 
+mod crowd;
 mod digest;
 mod error;
 mod store;
@@ -20,9 +22,10 @@ mod url;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use airlock::{Disk, Network, Realm, println};
+use airlock::{Disk, Network, Realm, parse_size, println};
 use http::{Request, Response};
 
+use crate::crowd::Crowd;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::url::Url;
@@ -59,13 +62,21 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
             Err(error) => println!("fetch: gateway {gateway}: {error}"),
         }
     }
+    let crowd = realm.args().get("fetch.hash").map(parse_size).transpose();
+    let crowd = crowd
+        .map_err(|_| Error::Hash)?
+        .map(|bytes| Crowd::start(realm, bytes));
     let began = realm.now();
     let mut response = get(network, &url).await?;
     let announced = announced(&response)?;
     let (len, received) = store::receive(&mut response, &disk).await?;
     let time = realm.now().since(began).as_millis();
     println!("fetch: {len} bytes from {url} to the disk in {time} ms");
-    compare(&disk, len, announced, received).await
+    compare(&disk, len, announced, received).await?;
+    if let Some(crowd) = crowd {
+        crowd.finish().await;
+    }
+    Ok(())
 }
 
 /// Checks that what came, and what the disk gives back, is what the server announced.

@@ -80,6 +80,9 @@ pub struct RunOptions {
     /// Memory of the guest (K, M or G); the monitor's own comes on top.
     #[arg(long, default_value = "64M", value_parser = units::size)]
     pub memory: u64,
+    /// Processors of the guest; a payload starts the others itself.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub cpus: u32,
     /// A raw disk image for a block device; can be given more than once.
     #[arg(long, value_name = "FILE")]
     pub disk: Vec<PathBuf>,

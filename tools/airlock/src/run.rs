@@ -222,10 +222,12 @@ fn machine(options: &RunOptions) -> Machine {
     }
 }
 
-/// More words for QEMU: the user's, and those for a debugger.
+/// More words for QEMU: the user's, those for a debugger, and more processors than one.
 fn words(options: &RunOptions) -> Vec<String> {
     let debugger = options.gdb.map(debugger::words);
     let words = debugger.into_iter().flatten();
+    let cpus = (options.cpus > 1).then(|| ["-smp".to_owned(), options.cpus.to_string()]);
+    let words = words.chain(cpus.into_iter().flatten());
     words.chain(options.qemu_arg.iter().cloned()).collect()
 }
 

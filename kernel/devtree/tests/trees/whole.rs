@@ -71,6 +71,7 @@ fn qemu_with_el2_calls_psci_by_smc_and_has_two_cpus() {
     let tree = Tree::new(QEMU_EL2).unwrap();
     let machine = tree.machine(IpaSpace::realm(41).unwrap()).unwrap();
     assert_eq!((machine.cpus, machine.psci), (2, Some(PsciMethod::Smc)));
+    assert_eq!(machine.processors, [0, 1]);
     assert_eq!(ram(&machine), [(0x4000_0000, 0x6000_0000)]);
 }
 
