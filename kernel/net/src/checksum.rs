@@ -1,61 +1,54 @@
-//! The half of a checksum that stays ours when the device fills in the rest.
+//! Checksums of TCP and UDP, made and verified by vectors. smoltcp's own are off.
 
-use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket,
-    UdpPacket, checksum,
-};
+use copies::{ones_complement_add, ones_complement_sum};
+use frame::{IpVersion, OpenChecksum};
+use smoltcp::wire::IpProtocol;
 
-use frame::OpenChecksum;
+use crate::layout::Layout;
 
-/// Writes the sum of the pseudo-header into the checksum field of a TCP or UDP frame of our own, and
-/// says where that is. Leaves any other frame alone.
-///
-/// Ref: virtio 1.2, 5.1.6.2 "Packet Transmission": the device adds the sum of the rest.
-pub(crate) fn fill_partial(frame: &mut [u8]) -> Option<OpenChecksum> {
-    let frame_len = frame.len();
-    let mut ethernet = EthernetFrame::new_checked(frame).ok()?;
-    let (offset, segment_len) = match ethernet.ethertype() {
-        EthernetProtocol::Ipv4 => fill_ipv4(ethernet.payload_mut())?,
-        EthernetProtocol::Ipv6 => fill_ipv6(ethernet.payload_mut())?,
-        _ => return None,
+/// Fills the checksum of `frame` in, if it has one.
+pub(crate) fn fill(frame: &mut [u8], layout: &Layout) {
+    let Some(at) = layout.checksum_offset().map(usize::from) else {
+        return;
     };
-    // What we send has no padding behind its segment.
-    let start = u16::try_from(frame_len.checked_sub(segment_len)?).ok()?;
+    let pseudo = layout.pseudo_sum(frame);
+    let payload = layout.payload_mut(frame);
+    put(payload, at, 0);
+    let sum = ones_complement_add(pseudo, ones_complement_sum(payload));
+    // A UDP checksum of 0 means «none», so its equal is sent.
+    let checksum = if sum == u16::MAX { sum } else { !sum };
+    put(payload, at, checksum);
+}
+
+/// Writes the sum of the pseudo-header into the checksum field, and says where that is, so that
+/// the device adds the rest.
+///
+/// Ref: virtio 1.2, 5.1.6.2 "Packet Transmission".
+pub(crate) fn leave_open(frame: &mut [u8], layout: &Layout) -> Option<OpenChecksum> {
+    let offset = layout.checksum_offset()?;
+    let start = u16::try_from(layout.start).ok()?;
+    let pseudo = layout.pseudo_sum(frame);
+    put(layout.payload_mut(frame), offset.into(), pseudo);
     Some(OpenChecksum { start, offset })
 }
 
-fn fill_ipv4(packet: &mut [u8]) -> Option<(u16, usize)> {
-    let mut packet = Ipv4Packet::new_checked(packet).ok()?;
-    let (from, to) = (packet.src_addr().into(), packet.dst_addr().into());
-    let protocol = packet.next_header();
-    fill_segment(protocol, from, to, packet.payload_mut())
+/// Whether the checksum of a received frame is right, if it has to have one.
+pub(crate) fn is_right(frame: &[u8], layout: &Layout) -> bool {
+    let Some(at) = layout.checksum_offset().map(usize::from) else {
+        // Nothing that the stack would take for TCP or UDP.
+        return true;
+    };
+    let payload = layout.payload(frame);
+    // Only UDP over IPv4 may do without.
+    let optional = layout.protocol == IpProtocol::Udp && layout.ip == IpVersion::V4;
+    if optional && payload.get(at..at + 2) == Some(&[0, 0]) {
+        return true;
+    }
+    ones_complement_add(layout.pseudo_sum(frame), ones_complement_sum(payload)) == u16::MAX
 }
 
-fn fill_ipv6(packet: &mut [u8]) -> Option<(u16, usize)> {
-    let mut packet = Ipv6Packet::new_checked(packet).ok()?;
-    let (from, to) = (packet.src_addr().into(), packet.dst_addr().into());
-    let protocol = packet.next_header();
-    fill_segment(protocol, from, to, packet.payload_mut())
-}
-
-/// Says where in the segment its checksum is, and how long it is.
-fn fill_segment(
-    protocol: IpProtocol,
-    from: IpAddress,
-    to: IpAddress,
-    segment: &mut [u8],
-) -> Option<(u16, usize)> {
-    let len = segment.len();
-    let sum = checksum::pseudo_header(&from, &to, protocol, u32::try_from(len).ok()?);
-    match protocol {
-        IpProtocol::Tcp => {
-            TcpPacket::new_checked(segment).ok()?.set_checksum(sum);
-            Some((16, len))
-        }
-        IpProtocol::Udp => {
-            UdpPacket::new_checked(segment).ok()?.set_checksum(sum);
-            Some((6, len))
-        }
-        _ => None,
+fn put(payload: &mut [u8], at: usize, value: u16) {
+    if let Some(field) = payload.get_mut(at..at + 2) {
+        field.copy_from_slice(&value.to_be_bytes());
     }
 }

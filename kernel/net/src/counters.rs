@@ -15,8 +15,14 @@ pub struct Counters {
     pub bad_length: u64,
     /// Received frames that were dropped because of their headers: fragments, hop-by-hop options.
     pub bad_header: u64,
+    /// Received frames with a wrong TCP or UDP checksum.
+    pub bad_checksum: u64,
+    /// Received frames of which the host said that it left open what they do not have.
+    pub bad_offload: u64,
     /// DHCP offers and leases that were refused because they make no sense.
     pub bad_lease: u64,
+    /// DHCP answers to somebody else.
+    pub strangers: u64,
     /// DHCP refusals beyond those that we listen to.
     pub excess_naks: u64,
     /// Router advertisements that were refused because they make no sense.
@@ -30,7 +36,9 @@ pub struct Counters {
 impl Counters {
     /// Received frames that were dropped before the stack saw them.
     pub const fn dropped(&self) -> u64 {
-        self.bad_length + self.bad_header + self.bad_lease + self.excess_naks + self.bad_router
+        let headers = self.bad_length + self.bad_header + self.bad_checksum + self.bad_offload;
+        let leases = self.bad_lease + self.strangers + self.excess_naks;
+        headers + leases + self.bad_router
     }
 
     /// Received frames that the stack saw.

@@ -91,9 +91,10 @@ impl<'a> Query<'a> {
                 return Err(Error::NoNameServer);
             }
             let dns = inner.dns;
+            let mut fresh = inner.fresh_interface(shared.clock.now());
             let socket = inner.sockets.get_mut::<Socket<'_>>(dns);
             let handle = socket
-                .start_query(inner.iface.context(), name, family)
+                .start_query(fresh.context(), name, family)
                 .map_err(|_| Error::NoSuchName)?;
             inner.notify();
             Ok(handle)

@@ -155,12 +155,12 @@ impl TcpSocket {
                 return Err(Error::Unreachable);
             }
             let port = inner.dynamic_port(uses_tcp_port);
-            let context = inner.iface.context();
+            let mut fresh = inner.fresh_interface(self.shared.clock.now());
             let socket = inner.sockets.get_mut::<tcp::Socket<'_>>(self.handle);
             // Only our own deadline ends the attempt: smoltcp's would look like a refusal.
             socket.set_timeout(None);
             socket
-                .connect(context, remote, port)
+                .connect(fresh.context(), remote, port)
                 .map_err(|_| Error::BadAddress)?;
             inner.notify();
             Ok(())

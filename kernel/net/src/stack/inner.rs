@@ -12,7 +12,7 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 use smoltcp::{
-    iface::{Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet},
+    iface::{Interface, PollResult, SocketHandle, SocketSet},
     socket::dns,
     wire::{EthernetAddress, HardwareAddress},
 };
@@ -21,8 +21,10 @@ use crate::{
     Addressing, Config, Counters, FramePort, Lease, StartError,
     address::link_local,
     device::Device,
+    gate::Pass,
     time,
     timers::{Timer, Timers},
+    transaction::Transaction,
     witness::Witness,
 };
 
@@ -44,6 +46,7 @@ pub(crate) struct Inner {
     pub(super) dhcp: Option<SocketHandle>,
     pub dns: SocketHandle,
     pub(super) awaiting_lease: Vec<Waker>,
+    mac: [u8; 6],
     device: Device,
     quiet_router: Option<QuietRouter>,
     pub(super) leaving: Vec<(SocketHandle, Instant)>,
@@ -68,9 +71,8 @@ impl Inner {
             return Err(StartError::SmallFrames { max_frame });
         }
         let mut random = ChaCha8Rng::from_seed(seed);
-        let mut device = Device::new(port);
-        let mut iface_config =
-            smoltcp::iface::Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)));
+        let mut device = Device::new(port, Transaction::new(ChaCha8Rng::from_rng(&mut random)));
+        let mut iface_config = hardware(mac);
         iface_config.random_seed = random.next_u64();
         iface_config.slaac = config.slaac;
         let iface = Interface::new(iface_config, &mut device, time::to_smoltcp(now));
@@ -83,6 +85,7 @@ impl Inner {
             dhcp: None,
             dns,
             awaiting_lease: Vec::new(),
+            mac,
             device,
             quiet_router: config.slaac.then(|| QuietRouter::new(mac, now)),
             leaving: Vec::new(),
@@ -106,7 +109,7 @@ impl Inner {
         self.work = false;
         self.device.start_poll();
         self.iface.poll_maintenance(at);
-        self.receive(at);
+        self.receive(now);
         self.follow_dhcp();
         self.send(at);
         self.bury(now);
@@ -116,13 +119,32 @@ impl Inner {
         self.sleeping_until
     }
 
-    fn receive(&mut self, at: smoltcp::time::Instant) {
+    fn receive(&mut self, now: Instant) {
+        let at = time::to_smoltcp(now);
         // The device's budget ends this loop.
-        while self
-            .iface
-            .poll_ingress_single(at, &mut self.device, &mut self.sockets)
-            != PollIngressSingleResult::None
-        {}
+        while let Some(pass) = self.device.fetch(now) {
+            match pass {
+                // Its answer begins with a number that must not be foretold.
+                Pass::Opening(port) if self.is_listening(port) => {
+                    let mut fresh = self.fresh_interface(now);
+                    fresh.poll_ingress_single(at, &mut self.device, &mut self.sockets);
+                }
+                _ => {
+                    let (device, sockets) = (&mut self.device, &mut self.sockets);
+                    self.iface.poll_ingress_single(at, device, sockets);
+                }
+            }
+        }
+    }
+
+    /// An interface with our addresses and a generator of its own, for whatever draws a number that
+    /// leaves the realm: smoltcp's generator is small, and a few numbers tell all that come.
+    pub fn fresh_interface(&mut self, now: Instant) -> Interface {
+        let mut config = hardware(self.mac);
+        config.random_seed = self.random.next_u64();
+        let mut fresh = Interface::new(config, &mut self.device, time::to_smoltcp(now));
+        fresh.update_ip_addrs(|all| all.extend(self.iface.ip_addrs().iter().copied()));
+        fresh
     }
 
     fn send(&mut self, at: smoltcp::time::Instant) {
@@ -219,6 +241,10 @@ impl Inner {
     pub fn disarm(&mut self, timer: Timer) {
         self.timers.disarm(timer);
     }
+}
+
+fn hardware(mac: [u8; 6]) -> smoltcp::iface::Config {
+    smoltcp::iface::Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)))
 }
 
 fn checked_mac(mac: [u8; 6]) -> Result<[u8; 6], StartError> {

@@ -4,7 +4,10 @@ use core::time::Duration;
 
 use clock::Instant;
 use rand_chacha::rand_core::Rng;
-use smoltcp::{iface::SocketHandle, socket::tcp};
+use smoltcp::{
+    iface::SocketHandle,
+    socket::{Socket, tcp},
+};
 
 use super::Inner;
 use crate::Error;
@@ -54,6 +57,14 @@ impl Inner {
 
     pub fn tcp(&mut self, handle: SocketHandle) -> &mut tcp::Socket<'static> {
         self.sockets.get_mut(handle)
+    }
+
+    /// Whether somebody waits for a connection to `port`.
+    pub(super) fn is_listening(&self, port: u16) -> bool {
+        self.sockets.iter().any(|(_, socket)| match socket {
+            Socket::Tcp(tcp) => tcp.is_listening() && tcp.listen_endpoint().port == port,
+            _ => false,
+        })
     }
 
     /// A random number, for identifiers that must not be guessed easily.
