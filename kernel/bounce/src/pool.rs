@@ -74,6 +74,12 @@ impl<W: World> Pool<W> {
         self.0.spacing
     }
 
+    /// Words that were loaded, in builds with debug assertions; 0 in others. So that a test sees when
+    /// a word of the device's is fetched twice.
+    pub fn words_loaded(&self) -> u64 {
+        self.0.words_loaded.get()
+    }
+
     /// The device that the pool belongs to.
     pub fn device(&self) -> Rc<str> {
         self.0.device()
@@ -146,6 +152,7 @@ pub(crate) struct Owner<W: World> {
     /// Runs nobody leases, sorted, neighbours merged.
     free: RefCell<Vec<Range<usize>>>,
     counters: Cell<Counters>,
+    words_loaded: Cell<u64>,
 }
 
 impl<W: World> Owner<W> {
@@ -173,6 +180,7 @@ impl<W: World> Owner<W> {
             closed: Cell::new(false),
             free,
             counters: Cell::new(counters),
+            words_loaded: Cell::new(0),
         }
     }
 
@@ -182,6 +190,13 @@ impl<W: World> Owner<W> {
 
     pub(crate) fn counters(&self) -> Counters {
         self.counters.get()
+    }
+
+    /// Counts a word that is loaded, where tests look.
+    pub(crate) fn note_load(&self) {
+        if cfg!(debug_assertions) {
+            self.words_loaded.set(self.words_loaded.get() + 1);
+        }
     }
 
     fn count(&self, change: impl FnOnce(&mut Counters)) {

@@ -28,6 +28,7 @@ macro_rules! words {
         ///
         /// [`Error::OutOfBounds`], [`Error::Unaligned`].
         pub fn $load(&self, at: usize) -> Result<$word, Error> {
+            self.owner.note_load();
             self.owner
                 .window
                 .$load(self.inside(at, size_of::<$word>())?)

@@ -146,7 +146,8 @@ impl<P: Path> Block<P> {
             attention: Attention::new(device.transport().clock().now()),
             seen: Duration::ZERO,
             called: None,
-            woken: Vec::with_capacity(depth.into()),
+            // All that are in flight, and one that waits.
+            woken: Vec::with_capacity(usize::from(depth) + 1),
         };
         Ok(Self {
             state: RefCell::new(state),

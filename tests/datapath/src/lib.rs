@@ -28,6 +28,8 @@ mod block_restart;
 mod block_waits;
 mod entropy;
 #[cfg(not(miri))]
+mod fetches;
+#[cfg(not(miri))]
 mod messages;
 mod network;
 mod network_lies;

@@ -203,6 +203,13 @@ fn a_frame_that_does_not_fit_is_dropped_and_the_next_is_not() {
     assert_eq!(card.receive(&mut into).map(|i| i.len), Some(200));
     assert_eq!(into[..200], frame(2, 200));
     assert_eq!(card.counters().dropped, 1);
+    for round in 2..2 * u64::from(QUEUE) {
+        fake.borrow_mut().incoming.push_back(frame(1, 5000));
+        card.flush();
+        device.run();
+        assert_eq!(card.receive(&mut into), None);
+        assert_eq!(card.counters().dropped, round, "its buffers go back");
+    }
 }
 
 #[test]

@@ -207,6 +207,23 @@ fn rewriting_what_we_wrote_into_the_rings_changes_nothing_for_us() {
     }
 }
 
+/// Case 10: which descriptors are free is not learnt from the rings.
+#[test]
+fn ruined_descriptors_of_requests_in_flight_are_all_free_again() {
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(64));
+    device.pause(true);
+    for _ in 0..2 * QUEUE {
+        block_on(disk.read(3, &mut [0; 4096]), || {
+            device.pause(false);
+            device.run();
+            device.pause(true);
+            ruin_descriptors(&device, 0);
+        })
+        .unwrap();
+    }
+    assert_eq!((device.faults(), disk.failure()), (0, None));
+}
+
 /// Case 10: descriptors that are free are written anew before they are lent.
 #[test]
 fn ruined_descriptors_are_written_anew_for_the_next_request() {

@@ -1,0 +1,134 @@
+//! Each word of a device is fetched once, and looks that must be are there.
+//!
+//! The words that a driver loads are counted: what a host changes between two fetches of one word, no
+//! test could time, but a fetch too many or too few shows.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use block::BlockDevice;
+use bounce::Pool;
+use testkit::executor::block_on;
+use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
+use testkit::shared_memory::SharedMemory;
+use virtio::{Block, Net};
+
+use crate::setup::{CARD, DISK, QUEUE, card_pool, disk_pool, frame, receive, rig_of};
+
+fn card() -> (Rc<FakeVirtio>, Rc<RefCell<FakeNet>>, Pool, Net) {
+    let rig = rig_of(Style::Qemu, card_pool());
+    let fake = Rc::new(RefCell::new(FakeNet::default()));
+    let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));
+    let pool = rig.pool(card_pool());
+    let card = <Net>::start(rig.open(CARD).unwrap(), &pool, rig.environment).unwrap();
+    (device, fake, pool, card)
+}
+
+/// Words that `work` loads.
+fn loaded<T>(pool: &Pool, work: impl FnOnce() -> T) -> (T, u64) {
+    let before = pool.words_loaded();
+    let result = work();
+    (result, pool.words_loaded() - before)
+}
+
+/// Index, id and length. A length fetched again could be another one.
+#[test]
+fn a_frame_costs_one_fetch_of_each_word_of_its_completion() {
+    let (device, fake, pool, mut card) = card();
+    for round in 0..600_u32 {
+        fake.borrow_mut()
+            .incoming
+            .push_back(frame(round as u8, 100));
+        card.flush();
+        device.run();
+        let mut into = [0; 1514];
+        let (received, words) = loaded(&pool, || card.receive(&mut into));
+        assert!(received.is_some());
+        assert_eq!(words, 3, "round {round}");
+    }
+}
+
+/// The index is looked at again after the device was asked for an interrupt: what came in between
+/// would be lost, or late.
+#[test]
+fn whoever_asks_for_an_interrupt_looks_once_more() {
+    let (device, fake, pool, mut card) = card();
+    fake.borrow_mut().incoming.push_back(frame(1, 100));
+    device.run();
+    assert!(receive(&mut card).is_some());
+    card.flush();
+    let mut into = [0; 1514];
+    let (_, words) = loaded(&pool, || card.receive(&mut into));
+    assert_eq!(words, 2, "one look, one after asking");
+    let (_, words) = loaded(&pool, || card.receive(&mut into));
+    assert_eq!(words, 1, "it was asked already");
+}
+
+/// Nothing of a chain is read back, however long it is.
+#[test]
+fn a_request_costs_one_fetch_of_each_word_of_its_completion() {
+    let rig = rig_of(Style::Qemu, disk_pool());
+    let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(2048))));
+    let pool = rig.pool(disk_pool());
+    let disk = <Block>::start(rig.open(DISK).unwrap(), &pool, rig.environment).unwrap();
+    for len in [512, 64 << 10, 1 << 20] {
+        device.pause(true);
+        let mut into = vec![0; len];
+        let mut turns = 0;
+        let (read, words) = loaded(&pool, || {
+            block_on(disk.read(0, &mut into), || {
+                turns += 1;
+                device.pause(false);
+                device.run();
+            })
+        });
+        assert_eq!((read, turns), (Ok(()), 1));
+        // The index before there is anything, where the device wants its doorbell, and the three of
+        // the completion; then the index once more, whether there is another one.
+        assert_eq!(words, 1 + 1 + 3 + 1, "{len} bytes");
+    }
+}
+
+/// A device that completes each buffer as soon as it has it, with a frame that is too short.
+fn flood(device: &FakeVirtio, stop: Arc<AtomicBool>) -> thread::JoinHandle<()> {
+    let queue = device.queue(0);
+    let memory: SharedMemory = device.memory().clone();
+    let size = u64::from(queue.size);
+    thread::spawn(move || {
+        let mut done = 0_u16;
+        while !stop.load(Ordering::Relaxed) {
+            if memory.load16(queue.available + 2) == Ok(done) {
+                thread::yield_now();
+                continue;
+            }
+            let slot = u64::from(done) % size;
+            let id = memory.load16(queue.available + 4 + 2 * slot).unwrap();
+            let at = queue.used + 4 + 8 * slot;
+            memory.store32(at, id.into()).unwrap();
+            memory.store32(at + 4, 5).unwrap();
+            done = done.wrapping_add(1);
+            std::sync::atomic::fence(Ordering::Release);
+            memory.store16(queue.used + 2, done).unwrap();
+        }
+    })
+}
+
+/// Case 8: there is always another frame.
+#[test]
+fn a_flood_does_not_keep_the_caller() {
+    let (device, _, _pool, mut card) = card();
+    device.pause(true);
+    let stop = Arc::new(AtomicBool::new(false));
+    let host = flood(&device, Arc::clone(&stop));
+    for _ in 0..50 {
+        let before = card.counters().dropped;
+        assert_eq!(receive(&mut card), None);
+        assert!(card.counters().dropped - before <= u64::from(QUEUE));
+    }
+    stop.store(true, Ordering::Relaxed);
+    host.join().unwrap();
+    assert_eq!(card.failure(), None);
+}
