@@ -6,7 +6,6 @@
 #![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that goes wrong should say so, loudly"
 )]
 
