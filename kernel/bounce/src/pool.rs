@@ -69,6 +69,15 @@ impl<W: World> Pool<W> {
         self.0.size.saturating_sub(leased)
     }
 
+    /// Clears what nobody leases now. A lease does so for its own run; this is for memory that is not
+    /// to be used any more.
+    pub fn clear_free(&self) {
+        for run in self.0.free.borrow().iter() {
+            let cleared = self.0.window.clear(run.start, run.len());
+            debug_assert_eq!(cleared, Ok(()), "a pool lies inside its window");
+        }
+    }
+
     /// How close slots lie to one another.
     pub fn spacing(&self) -> Spacing {
         self.0.spacing

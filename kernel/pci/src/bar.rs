@@ -18,12 +18,23 @@ const BAR_FLAGS: u32 = 0xf;
 
 /// CPU addresses of the BARs that a driver asked for, without the shared bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bars([Option<u64>; BAR_COUNT]);
+pub struct Bars {
+    asked: [Option<u64>; BAR_COUNT],
+    /// Address and size of each memory BAR, where they are known.
+    sized: [Option<(u64, u64)>; BAR_COUNT],
+}
 
 impl Bars {
     /// Address of BAR `index`; `None` if it was not asked for.
     pub fn address(&self, index: u8) -> Option<u64> {
-        self.0.get(usize::from(index)).copied().flatten()
+        self.asked.get(usize::from(index)).copied().flatten()
+    }
+
+    /// Index, address and size of each memory BAR. There are none where the VMM placed the function:
+    /// a BAR that decodes is not sized.
+    pub fn sized(&self) -> impl Iterator<Item = (u8, u64, u64)> {
+        let all = (0_u8..).zip(self.sized);
+        all.filter_map(|(index, bar)| bar.map(|(address, size)| (index, address, size)))
     }
 }
 
@@ -108,7 +119,7 @@ impl<R: Registers> Function<'_, R> {
 
     fn keep(&self, needs: &[u64; BAR_COUNT], placement: &mut Placement) -> Result<Bars, Error> {
         let mut bars = Bars::default();
-        for (index, (need, slot)) in (0_u8..).zip(needs.iter().zip(bars.0.iter_mut())) {
+        for (index, (need, slot)) in (0_u8..).zip(needs.iter().zip(bars.asked.iter_mut())) {
             if *need == 0 {
                 continue;
             }
@@ -127,7 +138,8 @@ impl<R: Registers> Function<'_, R> {
     fn place(&self, needs: &[u64; BAR_COUNT], placement: &mut Placement) -> Result<Bars, Error> {
         let mut bars = Bars::default();
         let mut upper_half = false;
-        for (index, (need, slot)) in (0_u8..).zip(needs.iter().zip(bars.0.iter_mut())) {
+        let slots = bars.asked.iter_mut().zip(bars.sized.iter_mut());
+        for (index, (need, (slot, sized))) in (0_u8..).zip(needs.iter().zip(slots)) {
             if core::mem::take(&mut upper_half) {
                 if *need != 0 {
                     return Err(Error::BarKind { bar: index });
@@ -136,19 +148,20 @@ impl<R: Registers> Function<'_, R> {
             }
             let bar = self.bar(index)?;
             upper_half = bar.is_64();
-            let address = self.place_one(bar, *need, placement)?;
-            *slot = address.filter(|_| *need != 0);
+            *sized = self.place_one(bar, *need, placement)?;
+            *slot = sized.map(|(address, _)| address).filter(|_| *need != 0);
         }
         Ok(bars)
     }
 
-    /// Places one BAR; `None` for one that is not there or takes I/O ports.
+    /// Places one BAR, and says where it is and how large; `None` for one that is not there or takes
+    /// I/O ports.
     fn place_one(
         &self,
         bar: Bar,
         need: u64,
         placement: &mut Placement,
-    ) -> Result<Option<u64>, Error> {
+    ) -> Result<Option<(u64, u64)>, Error> {
         let index = bar.index;
         if bar.kind == Kind::Io {
             return match need {
@@ -165,7 +178,8 @@ impl<R: Registers> Function<'_, R> {
         }
         let owner = (self.bdf(), index);
         if bar.address != 0 {
-            return placement.claim(owner, bar.address, size).map(Some);
+            let address = placement.claim(owner, bar.address, size)?;
+            return Ok(Some((address, size)));
         }
         if self.bdf().bus() != self.ecam.root_bus() {
             return Err(Error::Unassigned { bar: index });
@@ -175,7 +189,7 @@ impl<R: Registers> Function<'_, R> {
         if self.bar(index)?.address != placed.bus {
             return Err(Error::BarStuck { bar: index });
         }
-        Ok(Some(placed.cpu))
+        Ok(Some((placed.cpu, size)))
     }
 
     /// Reads what BAR `index` is.

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "the RMM writes tokens to a page of ours")]
 
 use alloc::boxed::Box;
+use alloc::format;
 use core::cell::RefCell;
 use core::ptr::NonNull;
 
@@ -13,6 +14,8 @@ use attest::{
 use ipa::{IpaSpace, ProtectedIpa};
 use plan::Arguments;
 use rand_core::CryptoRng;
+use rsi::VdevId;
+use trust::{Measurement, Witness};
 
 use crate::rmm::Rmm;
 use crate::{Error, Realm};
@@ -54,6 +57,22 @@ pub(crate) fn measured(
     Ok((arguments, attestation.transpose()?))
 }
 
+/// The measurement that trusted devices extend.
+const DEVICE_REM: u8 = 3;
+
+impl Witness for &Attestation {
+    fn record(&mut self, device: VdevId, measurement: &Measurement) -> Result<(), trust::Error> {
+        let text = format!("trusted device {measurement}");
+        let note = format!("{device} is trusted");
+        let attester = &mut self.0.borrow_mut().attester;
+        let measured = attester.measure(DEVICE_REM, text.as_bytes(), &note);
+        measured.map(|_| ()).map_err(|error| {
+            log::error!("{device}: {error}");
+            trust::Error::NotMeasured
+        })
+    }
+}
+
 impl Realm {
     /// Has the RMM make a token over `challenge`.
     ///
@@ -67,8 +86,8 @@ impl Realm {
     }
 
     /// Extends realm extensible measurement `rem` (1 to 4) by the digest of `bytes`, and notes that
-    /// in the event log. The runtime has extended REM 1 by the boot arguments; REM 2 is the
-    /// payload's own.
+    /// in the event log. The runtime has extended REM 1 by the boot arguments, and extends REM 3 for
+    /// each device that is trusted; REM 2 is the payload's own.
     ///
     /// # Errors
     ///
@@ -108,7 +127,7 @@ impl Realm {
 }
 
 /// The page that tokens come through. It is leaked: there is one for the life of the realm.
-struct TokenPage {
+pub(crate) struct TokenPage {
     bytes: NonNull<[u8; GRANULE_SIZE]>,
     address: ProtectedIpa,
 }
@@ -119,7 +138,7 @@ struct Page([u8; GRANULE_SIZE]);
 
 impl TokenPage {
     /// A page of the heap, which is private and mapped where it lies.
-    fn new(space: IpaSpace) -> Result<Self, Error> {
+    pub(crate) fn new(space: IpaSpace) -> Result<Self, Error> {
         let page = NonNull::from(Box::leak(Box::new(Page([0; GRANULE_SIZE]))));
         let address = page.expose_provenance().get() as u64;
         let unreachable = arch::PagingError::OutOfReach { address };

@@ -14,6 +14,7 @@ use crate::interrupts::Interrupts;
 use crate::platform::Platform;
 use crate::random::Generator;
 use crate::realm::{Parts, Realm};
+use crate::trusted::ToTrust;
 use crate::{Error, bus, devices, diagnosis, executor, heap, power, println, sharing};
 
 /// Takes over from the first instructions.
@@ -38,7 +39,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let facts = ground.facts(&random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
     let mapper = ground.devices();
-    let bus = bus::find(&ground.machine, &mapper, &ground.shared_clock());
+    let mut bus = bus::find(&ground.machine, &mapper, &ground.shared_clock());
     let interrupts = Interrupts::open(&ground.machine, &mapper, clock, irq(&ground)?).map(Rc::new);
     let interrupts = interrupts.as_ref();
     let ids = bus.found.iter().map(|found| u32::from(found.id) + 1).max();
@@ -46,7 +47,10 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         .zip(ids)
         .and_then(|(interrupts, ids)| interrupts.find_its(&ground.machine, &mapper, ids));
     let its = interrupts.map(|interrupts| &**interrupts).zip(its);
-    let sharing = sharing::share(&ground, ram, bus.found, its)?;
+    let to_trust = ToTrust::take(&ground, &mut bus)?;
+    let found = core::mem::take(&mut bus.found);
+    let sharing = sharing::share(&ground, ram, found, its, to_trust.shared_bytes())?;
+    let trusted = to_trust.accept(&ground, &mut bus, &sharing.regions, &mapper)?;
     let mut refused = bus.refused;
     refused.extend(sharing.refused);
     let environment = ground.environment();
@@ -56,7 +60,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         interrupts: interrupts.map(|interrupts| &**interrupts),
         clock: &clock,
     };
-    let running = started.all(sharing.shares, refused);
+    let running = started.all(sharing.shares, (bus.found, trusted), refused);
     let stack = devices::start_network(&running, &ground.arguments, &random, clock)?;
     log::debug!("heap: {:?}", heap::usage());
     let parts = Parts {

@@ -10,6 +10,7 @@ use arch::{Devices, Mmio};
 use clock::Clock;
 use devtree::{AddressRange, Machine, PciHost, WindowKind};
 use pci::{Ecam, Function, HostWindow, Identity, MAX_BUSES, Mapper, Placement};
+use trust::PrivateDevice;
 use virtio::{Kind, Transport};
 
 use crate::refusal::{Reason, Refusal};
@@ -22,6 +23,8 @@ const ALL: Duration = Duration::from_secs(5);
 
 /// A virtio device that can be started.
 pub struct Found {
+    /// What it said when it was found.
+    pub identity: Identity,
     /// Its place, such as `0000:00:01.0`.
     pub name: Rc<str>,
     /// The way to it.
@@ -30,6 +33,8 @@ pub struct Found {
     pub id: u16,
     /// Number of its wired interrupt.
     pub interrupt: Option<u32>,
+    /// Set if it is trusted: it reaches private memory then, and only that.
+    pub trusted: Option<PrivateDevice>,
 }
 
 /// The virtio devices of a bus.
@@ -39,6 +44,26 @@ pub struct Bus {
     pub found: Vec<Found>,
     /// Those that cannot.
     pub refused: Vec<Refusal>,
+    /// The way to configuration space, and who has which addresses.
+    hardware: Option<(Ecam<Mmio>, Placement)>,
+}
+
+impl Bus {
+    /// Opens the device `identity` once more, through `devices`. Its BARs stay where they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transport::open`].
+    pub fn reopen(
+        &mut self,
+        identity: Identity,
+        devices: &Devices,
+        clock: &Rc<dyn Clock>,
+    ) -> Result<Transport, virtio::Error> {
+        let (ecam, placement) = self.hardware.as_mut().ok_or(virtio::Error::WrongKind)?;
+        let function = Function::new(ecam, identity);
+        Transport::open(&function, placement, devices, Rc::clone(clock))
+    }
 }
 
 /// Lists the virtio devices of `machine`.
@@ -47,7 +72,7 @@ pub fn find(machine: &Machine, devices: &Devices, clock: &Rc<dyn Clock>) -> Bus 
         return Bus::default();
     };
     match open(host, devices) {
-        Ok(ecam) => find_on(&ecam, host, machine, devices, clock),
+        Ok(ecam) => find_on(ecam, host, machine, devices, clock),
         Err(error) => {
             log::warn!("pci: {error}");
             Bus::default()
@@ -63,19 +88,19 @@ fn open(host: &PciHost, devices: &Devices) -> Result<Ecam<Mmio>, pci::Error> {
 }
 
 fn find_on(
-    ecam: &Ecam<Mmio>,
+    ecam: Ecam<Mmio>,
     host: &PciHost,
     machine: &Machine,
     devices: &Devices,
     clock: &Rc<dyn Clock>,
 ) -> Bus {
-    let scan = pci::scan(ecam);
+    let scan = pci::scan(&ecam);
     if scan.left_out != 0 {
         let left_out = scan.left_out;
         log::warn!("pci: {left_out} functions and buses were not looked at");
     }
     let mut placement = Placement::new(&windows(host), &reserved(machine, host));
-    placement.note_assigned(ecam, &scan.functions);
+    placement.note_assigned(&ecam, &scan.functions);
     let mut bus = Bus::default();
     let deadline = clock.deadline(ALL);
     for (identity, kind) in scan.functions.iter().filter_map(driven) {
@@ -84,17 +109,20 @@ fn find_on(
             bus.refused.push(Refusal::told(name, kind, Reason::Late));
             continue;
         }
-        let function = Function::new(ecam, *identity);
+        let function = Function::new(&ecam, *identity);
         match Transport::open(&function, &mut placement, devices, Rc::clone(clock)) {
             Ok(transport) => bus.found.push(Found {
                 name,
                 transport,
+                identity: *identity,
                 id: identity.bdf.requester_id(),
                 interrupt: interrupt(&function, identity, host),
+                trusted: None,
             }),
             Err(error) => bus.refused.push(Refusal::told(name, kind, error)),
         }
     }
+    bus.hardware = Some((ecam, placement));
     bus
 }
 

@@ -6,22 +6,29 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use arch::counter::Counter;
-use bounce::Pool;
+use bounce::{Pool, Private, Region, Spacing};
 use clock::Clock;
 use net::{Config, Stack};
 use plan::Arguments;
-use virtio::{Block, Environment, Kind, Net, Rng};
+use trust::PrivateDevice;
+use virtio::{Block, Direct, Environment, Kind, Net, Rng, Transport};
 
 use crate::Error;
+use crate::bus::Found;
 use crate::card::Card;
 use crate::counters::Work;
+use crate::disk::Disk;
 use crate::interrupts::Interrupts;
+use crate::private;
 use crate::random::Generator;
 use crate::refusal::{Reason, Refusal};
 use crate::sharing::Share;
+use crate::trusted::{Distrust, Trusted};
 
 /// Random bytes that are asked of the host, to be mixed in.
 const MIXED_IN: usize = 32;
+/// Private bytes for buffers that users of a trusted disk hand over: two of the longest requests.
+const BUFFERS: usize = 2 * virtio::MAX_REQUEST;
 
 /// How long all devices together may take to start; each has deadlines of its own within that.
 const ALL: Duration = Duration::from_secs(10);
@@ -30,8 +37,8 @@ const ALL: Duration = Duration::from_secs(10);
 pub struct Named<T> {
     /// Its place, such as `0000:00:01.0`.
     pub name: Rc<str>,
-    /// Its share of the bounce region.
-    pub pool: Pool,
+    /// Its share of the bounce region; a trusted device has none.
+    pub pool: Option<Pool>,
     /// The device.
     pub device: T,
 }
@@ -42,27 +49,37 @@ pub struct Running {
     /// The network card, of which there is one.
     pub card: Option<Named<Card>>,
     /// Block devices, in the order of the bus.
-    pub disks: Vec<Named<Rc<Block>>>,
+    pub disks: Vec<Named<Disk>>,
     /// Devices that are there and are not driven.
     pub refused: Vec<Refusal>,
     /// Sources of random bytes. They are kept because their slots must not go before they do.
     entropy: Vec<Rng>,
+    /// Memory of devices that are trusted.
+    private: Vec<Region<Private>>,
+    /// Who watches those devices.
+    pub trusted: Option<Trusted>,
 }
 
 impl Running {
     /// Bytes copied in so far: a number that changes when a device has done something.
     pub fn bytes_in(&self) -> u64 {
-        let disks = self.disks.iter().map(|disk| &disk.pool);
-        let pools = self.card.iter().map(|card| &card.pool).chain(disks);
-        pools
-            .map(|pool| pool.counters().bytes_in)
-            .fold(0, u64::wrapping_add)
+        let disks = self.disks.iter().filter_map(|disk| disk.pool.as_ref());
+        let card = self.card.iter().filter_map(|card| card.pool.as_ref());
+        let shared = card.chain(disks).map(|pool| pool.counters().bytes_in);
+        // What a trusted device moves is not copied; its requests say that it did something.
+        let trusted = self.disks.iter().filter(|disk| disk.pool.is_none());
+        let trusted = trusted.map(|disk| disk.device.counters().requests);
+        shared.chain(trusted).fold(0, u64::wrapping_add)
     }
 
     /// The block devices, for payloads.
-    pub fn disks(&self) -> Vec<Rc<Block>> {
-        let disks = self.disks.iter();
-        disks.map(|disk| Rc::clone(&disk.device)).collect()
+    pub fn disks(&self) -> Vec<Disk> {
+        self.disks.iter().map(|disk| disk.device.clone()).collect()
+    }
+
+    /// Name and counters of each pool of private memory.
+    pub fn private_counters(&self) -> Vec<(Rc<str>, bounce::Counters)> {
+        self.private.iter().flat_map(Region::counters).collect()
     }
 
     /// Tells of each device that was stopped, once.
@@ -107,14 +124,28 @@ pub struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// Starts every device. One that does not start is noted beside those that were `refused` before,
-    /// and left out: a host that breaks one device keeps the others, as long as there is time for them.
-    pub fn all(&self, shares: Vec<Share>, refused: Vec<Refusal>) -> Running {
+    /// Starts every device, those that are trusted first. One that does not start is noted beside those
+    /// that were `refused` before, and left out: a host that breaks one device keeps the others, as long
+    /// as there is time for them.
+    pub fn all(
+        &self,
+        shares: Vec<Share>,
+        (accepted, trusted): (Vec<Found>, Option<Trusted>),
+        refused: Vec<Refusal>,
+    ) -> Running {
         let mut running = Running {
             refused,
+            trusted,
             ..Running::default()
         };
         let deadline = self.clock.deadline(ALL);
+        for found in accepted {
+            self.attach(&found);
+            let (name, kind) = (Rc::clone(&found.name), found.transport.kind());
+            if let Err(why) = running.start_trusted(found, self.environment) {
+                running.refused.push(Refusal::told(name, kind, why));
+            }
+        }
         for share in shares {
             let name = Rc::clone(&share.found.name);
             let kind = share.found.transport.kind();
@@ -134,26 +165,30 @@ impl Start<'_> {
         running
     }
 
+    /// Connects a device's interrupts.
+    fn attach(&self, found: &Found) {
+        let wanted = found.transport.kind() != Kind::Rng;
+        if let Some(interrupts) = self.interrupts.filter(|_| wanted) {
+            let interrupt = found.transport.interrupt();
+            interrupts.attach(&found.name, found.id, found.interrupt, interrupt);
+        }
+    }
+
     fn one(&self, running: &mut Running, share: Share) -> Result<(), virtio::Error> {
         let Share { found, pool } = share;
+        self.attach(&found);
         let (kind, transport) = (found.transport.kind(), found.transport);
-        if let Some(interrupts) = self.interrupts.filter(|_| kind != Kind::Rng) {
-            interrupts.attach(
-                &found.name,
-                found.id,
-                found.interrupt,
-                transport.interrupt(),
-            );
-        }
         let environment = self.environment;
         let name = found.name;
         match kind {
             Kind::Net => {
                 let device = Card::new(Net::start(transport, &pool, environment)?);
+                let pool = Some(pool);
                 running.card = Some(Named { name, pool, device });
             }
             Kind::Block => {
-                let device = Rc::new(Block::start(transport, &pool, environment)?);
+                let device = Disk::shared(Block::start(transport, &pool, environment)?);
+                let pool = Some(pool);
                 running.disks.push(Named { name, pool, device });
             }
             Kind::Rng => {
@@ -166,6 +201,48 @@ impl Start<'_> {
         }
         Ok(())
     }
+}
+
+impl Running {
+    /// Starts a trusted disk, with private memory, and has it watched.
+    fn start_trusted(&mut self, found: Found, environment: Environment) -> Result<(), Distrust> {
+        let trusted = self.trusted.as_ref().ok_or(Distrust::NoRealm)?;
+        let device = found.trusted.ok_or(Distrust::NoRealm)?;
+        let (name, transport) = (found.name, found.transport);
+        let (disk, region) = match drive(&name, transport, &device, trusted, environment) {
+            Ok(driven) => driven,
+            Err(error) => {
+                trusted.give_up(device);
+                return Err(error);
+            }
+        };
+        log::info!("{name}: {} KiB of private memory", region.len() >> 10);
+        trusted.watch(device, disk.clone());
+        self.private.push(region);
+        self.disks.push(Named {
+            name,
+            pool: None,
+            device: disk,
+        });
+        Ok(())
+    }
+}
+
+/// A driver for a trusted disk, and its memory: its own, and that of users' buffers.
+fn drive(
+    name: &str,
+    transport: Transport,
+    device: &PrivateDevice,
+    trusted: &Trusted,
+    environment: Environment,
+) -> Result<(Disk, Region<Private>), Distrust> {
+    let driver = Block::<Direct>::needs(Spacing::Packed).wanted;
+    let bytes = (driver + BUFFERS).next_multiple_of(4096);
+    let region = private::region(bytes, trusted.clock()).map_err(|_| Distrust::NoMemory)?;
+    let pool = device.pool(&region, name, region.len());
+    let pool = pool.map_err(|_| Distrust::NoMemory)?;
+    let disk = Block::<Direct>::start(transport, &pool, environment)?;
+    Ok((Disk::trusted(disk), region))
 }
 
 /// Mixes random bytes of the host in.

@@ -130,6 +130,11 @@ impl Ground {
         Devices::new(self.memory.map(), self.space, memory)
     }
 
+    /// The clock.
+    pub fn clock(&self) -> Counter {
+        self.clock
+    }
+
     /// The clock, for drivers.
     pub fn shared_clock(&self) -> Rc<dyn Clock> {
         Rc::new(self.clock)

@@ -57,11 +57,16 @@ impl Platform {
         if let Some(announced) = self.slept.take() {
             self.note(announced, self.running.bytes_in() != before);
         }
+        let watched = self
+            .running
+            .trusted
+            .as_ref()
+            .map(|trusted| trusted.look(now));
         self.running.tell_failures();
         for region in &self.regions {
             trace::print_batch(region.trace(), self.entry);
         }
-        [time::wake(now), disks, network]
+        [time::wake(now), disks, network, watched]
             .into_iter()
             .flatten()
             .min()

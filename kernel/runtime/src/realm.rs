@@ -14,7 +14,6 @@ use net::Network;
 use plan::Arguments;
 use rsi::{HashAlgorithm, Version};
 
-use crate::Error;
 use crate::attestation::Attestation;
 use crate::counters::{Counters, DeviceCounters};
 use crate::cpus::Cpus;
@@ -23,9 +22,7 @@ use crate::interrupts::Interrupts;
 use crate::messages;
 use crate::random::{Fork, Generator};
 use crate::refusal::Refusal;
-
-/// A disk. Clones are the same disk.
-pub type Disk = Rc<virtio::Block>;
+use crate::{Disk, Error};
 
 /// Where the image runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +171,7 @@ impl Realm {
         let regions = &self.0.regions;
         let pools = regions.iter().flat_map(|region| region.counters());
         let pools = pools.filter(|(name, _)| &**name != messages::POOL);
+        let pools = pools.chain(self.0.running.private_counters());
         let devices = pools.map(|(name, bounce)| DeviceCounters {
             work: self.0.running.work(&name),
             name,

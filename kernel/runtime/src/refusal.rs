@@ -7,6 +7,8 @@ use devtree::{NodeName, PoolError};
 use plan::PoolFault;
 use virtio::{Error, Kind};
 
+use crate::trusted::Distrust;
+
 /// A device that is there and is not driven.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -50,6 +52,8 @@ pub enum Reason {
     },
     /// Other devices took all the time that boot has for them.
     Late,
+    /// It was to be trusted, and is not. It does not become a device of the host by itself.
+    Distrusted(Distrust),
 }
 
 impl fmt::Display for Reason {
@@ -73,6 +77,7 @@ impl fmt::Display for Reason {
                 "the bounce region has no {} KiB left for it; give more by bounce=SIZE, or more memory",
                 least.div_ceil(1024)
             ),
+            Self::Distrusted(why) => write!(f, "not trusted: {why}"),
             Self::Late => f.write_str("boot has spent its time on other devices"),
         }
     }
@@ -81,6 +86,12 @@ impl fmt::Display for Reason {
 impl From<Error> for Reason {
     fn from(error: Error) -> Self {
         Self::Device(error)
+    }
+}
+
+impl From<Distrust> for Reason {
+    fn from(why: Distrust) -> Self {
+        Self::Distrusted(why)
     }
 }
 

@@ -57,7 +57,8 @@ struct Plan {
     refused: Vec<Refusal>,
 }
 
-/// Decides who gets what, shares it, and starts the ITS, if there is room for its tables.
+/// Decides who gets what, shares it, and starts the ITS, if there is room for its tables. `evidence` bytes
+/// of the general region are left for what devices say of themselves.
 ///
 /// # Errors
 ///
@@ -67,6 +68,7 @@ pub fn share(
     ram: Ram,
     found: Vec<Found>,
     its: Option<(&Interrupts, messages::Found)>,
+    evidence: u64,
 ) -> Result<Sharing, Error> {
     let bounce = ground.bounce()?;
     let spacing = if bounce.strict {
@@ -78,7 +80,8 @@ pub fn share(
         Some(_) => Size::Given(ram.reserve()),
         None => Size::UpTo(ram.reserve()),
     };
-    let tables = its.as_ref().map_or(0, |(_, its)| its.bytes());
+    // Where there is room for one of them only, neither is there.
+    let tables = its.as_ref().map_or(0, |(_, its)| its.bytes()) + evidence;
     let plan = Plan::new(ground, &ram, found, spacing, (reserve, tables));
     let rsi = ground.rmm.as_ref().map(|rmm| &rmm.rsi);
     let low = ground.arguments.get("dma") == Some("low");

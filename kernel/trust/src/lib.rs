@@ -30,3 +30,4 @@ pub use line::{Line, Offer};
 pub use policy::{Policy, PolicyError};
 pub use ranges::{Bar, RangeFault};
 pub use states::{FailedDevice, LockedDevice, PrivateDevice, SharedDevice, Witness};
+pub use tdisp::{Evidence, Measurement};

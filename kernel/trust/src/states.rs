@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use bounce::{AtRest, Pool, Private, Region, Shared};
+use ipa::GranuleRange;
 use rhi::TdiState;
 use rsi::{Conduit, Nonces, Ripas, SetFlags, VdevId, VdevState};
 use tdisp::{Evidence, Measurement};
@@ -191,6 +192,11 @@ impl PrivateDevice {
     /// What realm and host call it.
     pub const fn id(&self) -> VdevId {
         self.id
+    }
+
+    /// Registers that are the realm's alone.
+    pub fn registers(&self) -> impl Iterator<Item = GranuleRange> {
+        self.mapped.iter().map(|mapping| mapping.range)
     }
 
     /// Whether the `len` registers at `address`, in the protected half, are the realm's alone.

@@ -171,6 +171,9 @@ impl<P: Path> Block<P> {
             let Some(failure) = self.device.failure() else {
                 return Ok(());
             };
+            if failure == Error::Withdrawn {
+                return Err(failure);
+            }
             state.requests.end_all(public(failure), &mut state.woken);
             let transport = self.device.transport();
             let features = transport.negotiate(|_| self.features, self.environment)?;
@@ -249,6 +252,12 @@ impl<P: Path> Block<P> {
     /// [`Error::Bounce`] if its pool has no room.
     pub fn buffer(&self, len: usize) -> Result<Buffer, Error> {
         Ok(P::buffer(self.device.pool(), len)?)
+    }
+
+    /// Ends a device that is trusted no more, without touching its registers: they may be gone. It
+    /// reaches nothing by now, so what it was lent is cleared. Every request ends with an error.
+    pub fn abandon(&self) {
+        self.with(|_| self.device.abandon());
     }
 
     /// The interrupt of the device, to be acknowledged when it is raised.

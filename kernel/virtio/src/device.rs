@@ -23,6 +23,8 @@ pub(crate) struct Device<W: World> {
     failure: Cell<Option<Error>>,
     /// Whether the device confirmed that it stopped, after a failure.
     stopped: Cell<bool>,
+    /// Whether its registers may be gone.
+    gone: Cell<bool>,
     told: Cell<bool>,
 }
 
@@ -35,6 +37,7 @@ impl<W: World> Device<W> {
             held: Held::default(),
             failure: Cell::new(None),
             stopped: Cell::new(false),
+            gone: Cell::new(false),
             told: Cell::new(false),
         }
     }
@@ -67,6 +70,23 @@ impl<W: World> Device<W> {
             // If it does not even reset, its memory stays leased: see `drop`.
             self.stopped.set(self.transport.reset().is_ok());
         }
+    }
+
+    /// Ends a device that is trusted no more. It reaches nothing by now, so what it was lent is
+    /// cleared; its registers may be gone, and are not touched any more.
+    pub(crate) fn abandon(&self) {
+        self.gone.set(true);
+        if self.failure.get().is_none() {
+            self.failure.set(Some(Error::Withdrawn));
+        }
+        self.stopped.set(true);
+        for slot in self.lent.borrow().iter() {
+            slot.clear();
+        }
+        for mut buffer in self.held.borrow_mut().iter_mut().filter_map(Option::take) {
+            buffer.bytes_mut().fill(0);
+        }
+        self.pool.clear_free();
     }
 
     /// Whether the device may still use what it was lent, whatever it completed.
@@ -108,7 +128,7 @@ impl<W: World> Device<W> {
 
 impl<W: World> Drop for Device<W> {
     fn drop(&mut self) {
-        if self.transport.reset().is_err() {
+        if !self.gone.get() && self.transport.reset().is_err() {
             core::mem::forget(self.lent.take());
             core::mem::forget(self.held.take());
         }

@@ -48,6 +48,8 @@ pub enum Error {
     },
     /// The device did not reset within its deadline.
     ResetTimedOut,
+    /// It was trusted, and is no more.
+    Withdrawn,
     /// The device does not offer a feature without which it is not driven.
     MissingFeature {
         /// Number of the feature bit: 32 VERSION_1, 33 ACCESS_PLATFORM.
@@ -143,6 +145,7 @@ impl fmt::Display for Error {
                 f,
                 "has {size} bytes of memory to itself; it takes {least} at least"
             ),
+            Self::Withdrawn => f.write_str("is trusted no more"),
             Self::ResetTimedOut => f.write_str("does not reset"),
             Self::MissingFeature { bit: 32 } => {
                 f.write_str("does not offer VERSION_1; give the device disable-legacy=on")

@@ -64,6 +64,9 @@ pub(crate) struct Structures {
     pub(crate) isr: Structure,
     pub(crate) device: Option<Structure>,
     pub(crate) msi_x: Option<MsiX>,
+    /// Where the BARs are, and, in them, what is read and written: address and length.
+    pub(crate) bars: pci::Bars,
+    pub(crate) runs: Vec<(u64, u64)>,
 }
 
 /// A vendor capability that makes sense so far: its BAR is not known yet.
@@ -114,8 +117,15 @@ impl Structures {
         {
             *need = table.end().max(*need);
         }
-        let bars = Bars::map(function, &needs, placement, mapper)?;
+        let enabled = function.enable(&needs, placement)?;
+        let bars = Bars::map(&enabled, &needs, mapper)?;
+        let run = |location: &Location| {
+            let bar = enabled.address(location.bar)?;
+            Some((bar + u64::from(location.offset), u64::from(location.len)))
+        };
         Ok(Self {
+            runs: used.iter().flatten().filter_map(run).collect(),
+            bars: enabled,
             common: bars.structure(common)?,
             notify: bars.structure(notify)?,
             multiplier: notify.multiplier,
@@ -130,16 +140,14 @@ impl Structures {
 struct Bars([Option<Rc<dyn Registers>>; BAR_COUNT]);
 
 impl Bars {
-    fn map<R: Registers, M: Mapper>(
-        function: &Function<'_, R>,
+    fn map<M: Mapper>(
+        enabled: &pci::Bars,
         needs: &[u64; BAR_COUNT],
-        placement: &mut Placement,
         mapper: &M,
     ) -> Result<Self, Error>
     where
         M::Registers: 'static,
     {
-        let enabled = function.enable(needs, placement)?;
         let mut mapped = Self([const { None }; BAR_COUNT]);
         for (index, (need, slot)) in (0_u8..).zip(needs.iter().zip(mapped.0.iter_mut())) {
             if let Some(address) = enabled.address(index) {

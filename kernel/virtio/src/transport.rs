@@ -119,6 +119,26 @@ impl Transport {
         self.kind
     }
 
+    /// Where its BARs are.
+    pub fn bars(&self) -> &pci::Bars {
+        &self.structures.bars
+    }
+
+    /// The registers that the driver reads and writes: address without the shared bit, and length.
+    /// Those of MSI-X are not among them.
+    pub fn register_runs(&self) -> &[(u64, u64)] {
+        &self.structures.runs
+    }
+
+    /// Resets a device that has no driver, and gives its registers up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ResetTimedOut`].
+    pub fn quiesce(self) -> Result<(), Error> {
+        self.reset()
+    }
+
     pub(crate) fn clock(&self) -> &Rc<dyn Clock> {
         &self.clock
     }

@@ -73,6 +73,7 @@ fn cause(reason: Reason) -> &'static str {
             "the device tree gives it a restricted pool that it cannot have"
         }
         Reason::NoRoom { .. } => "the bounce region is too small: leave bounce=SIZE away",
+        Reason::Distrusted(_) => "trust= wants more of the device than it, or its host, has shown",
         Reason::Late => "a device before it did not answer in time",
     }
 }

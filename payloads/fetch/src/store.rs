@@ -1,9 +1,6 @@
 //! From the network to the disk, and back from the disk.
 
-use alloc::vec;
-use alloc::vec::Vec;
-
-use airlock::{BlockDevice, Disk, SECTOR_SIZE};
+use airlock::{BlockDevice, Buffer, Disk, SECTOR_SIZE};
 use embassy_futures::join::join;
 use embedded_io_async::Read;
 use http::Response;
@@ -22,22 +19,24 @@ where
 {
     let room = disk.capacity().saturating_mul(SECTOR_SIZE as u64);
     let (mut hash, mut len) = (Sha256::new(), 0);
-    let mut full = Vec::new();
-    let mut next = vec![0; CHUNK];
-    let mut got = fill(response, &mut next).await?;
+    let mut next = disk.buffer(CHUNK)?;
+    let mut spare = None;
+    let mut got = fill(response, next.bytes_mut()).await?;
     while got != 0 {
-        core::mem::swap(&mut full, &mut next);
-        full.truncate(got);
-        hash.update(&full);
+        hash.update(next.bytes().get(..got).unwrap_or_default());
         let sector = len / SECTOR_SIZE as u64;
         len += got as u64;
         if len > room {
             return Err(Error::TooLong { room });
         }
-        full.resize(got.next_multiple_of(SECTOR_SIZE), 0);
-        next.resize(CHUNK, 0);
-        let (written, filled) = join(disk.write(sector, &full), fill(response, &mut next)).await;
-        written?;
+        let full = match got {
+            CHUNK => core::mem::replace(&mut next, take(&mut spare, disk)?),
+            _ => tail(&next, got, disk)?,
+        };
+        let writing = disk.write_owned(sector, full);
+        let (written, filled) = join(writing, fill(response, next.bytes_mut())).await;
+        written.result?;
+        spare = written.buffer.filter(|buffer| buffer.len() == CHUNK);
         got = filled?;
     }
     if len == 0 {
@@ -45,6 +44,23 @@ where
     }
     disk.flush().await?;
     Ok((len, Digest::new(hash)))
+}
+
+/// The buffer that came back, or a new one.
+fn take(spare: &mut Option<Buffer>, disk: &Disk) -> Result<Buffer, Error> {
+    match spare.take() {
+        Some(buffer) => Ok(buffer),
+        None => Ok(disk.buffer(CHUNK)?),
+    }
+}
+
+/// The first `len` bytes of `chunk`, filled up with zeros to whole sectors.
+fn tail(chunk: &Buffer, len: usize, disk: &Disk) -> Result<Buffer, Error> {
+    let mut tail = disk.buffer(len.next_multiple_of(SECTOR_SIZE))?;
+    for (to, from) in tail.bytes_mut().iter_mut().zip(chunk.bytes()).take(len) {
+        *to = *from;
+    }
+    Ok(tail)
 }
 
 /// Fills `into` as far as the body goes; says how far.
@@ -65,13 +81,22 @@ where
 /// Reads `len` bytes from sector 0 on, and gives their digest.
 pub async fn read_back(disk: &Disk, len: u64) -> Result<Digest, Error> {
     let mut hash = Sha256::new();
-    let mut chunk = vec![0; CHUNK];
+    let mut spare = None;
     let mut at = 0;
     while at < len {
         let wanted = usize::try_from(len - at).unwrap_or(CHUNK).min(CHUNK);
-        chunk.resize(wanted.next_multiple_of(SECTOR_SIZE), 0);
-        disk.read(at / SECTOR_SIZE as u64, &mut chunk).await?;
-        hash.update(chunk.get(..wanted).unwrap_or_default());
+        let chunk = match wanted {
+            CHUNK => take(&mut spare, disk)?,
+            _ => disk.buffer(wanted.next_multiple_of(SECTOR_SIZE))?,
+        };
+        let read = disk.read_owned(at / SECTOR_SIZE as u64, chunk).await;
+        read.result?;
+        let bytes = read
+            .buffer
+            .as_ref()
+            .and_then(|chunk| chunk.bytes().get(..wanted));
+        hash.update(bytes.unwrap_or_default());
+        spare = read.buffer;
         at += wanted as u64;
     }
     Ok(Digest::new(hash))

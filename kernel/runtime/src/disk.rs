@@ -1,0 +1,119 @@
+//! A disk as payloads see it: one of the host's, or one that is trusted.
+
+use alloc::rc::Rc;
+
+use block::BlockDevice;
+use bounce::Buffer;
+use clock::Instant;
+use virtio::{BlkCounters, Block, Direct, Error, Returned};
+
+/// A disk. Clones are the same disk.
+///
+/// Data of a disk that is trusted never gets into shared memory. [`Disk::read_owned`] and
+/// [`Disk::write_owned`] do not even copy it there; on a disk of the host the same calls copy.
+#[derive(Clone)]
+pub struct Disk(Rc<Driven>);
+
+/// Looked at once for each call from outside; below it, no step asks which world it is in.
+enum Driven {
+    Shared(Block),
+    Trusted(Block<Direct>),
+}
+
+macro_rules! either {
+    ($self:ident, $disk:ident => $call:expr) => {
+        match &*$self.0 {
+            Driven::Shared($disk) => $call,
+            Driven::Trusted($disk) => $call,
+        }
+    };
+}
+
+impl Disk {
+    pub(crate) fn shared(disk: Block) -> Self {
+        Self(Rc::new(Driven::Shared(disk)))
+    }
+
+    pub(crate) fn trusted(disk: Block<Direct>) -> Self {
+        Self(Rc::new(Driven::Trusted(disk)))
+    }
+
+    /// Whether it is trusted: its data is never shared.
+    pub fn is_trusted(&self) -> bool {
+        matches!(&*self.0, Driven::Trusted(_))
+    }
+
+    /// A buffer of `len` bytes, all zero, that suits the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Bounce`] if there is no room.
+    pub fn buffer(&self, len: usize) -> Result<Buffer, crate::Error> {
+        let none = crate::Error::Bounce(bounce::Error::Exhausted { wanted: len });
+        either!(self, disk => disk.buffer(len).map_err(|_| none))
+    }
+
+    /// Reads into `buffer`, whole sectors and at most 1 MiB, from `sector` on.
+    pub async fn read_owned(&self, sector: u64, buffer: Buffer) -> Returned {
+        either!(self, disk => disk.read_owned(sector, buffer).await)
+    }
+
+    /// Writes `buffer`, whole sectors and at most 1 MiB, from `sector` on.
+    pub async fn write_owned(&self, sector: u64, buffer: Buffer) -> Returned {
+        either!(self, disk => disk.write_owned(sector, buffer).await)
+    }
+
+    /// Starts a disk anew that had failed; see [`Block::restart`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn restart(&self) -> Result<(), Error> {
+        either!(self, disk => disk.restart())
+    }
+
+    /// What the disk did so far.
+    pub fn counters(&self) -> BlkCounters {
+        either!(self, disk => disk.counters())
+    }
+
+    /// Why the disk was stopped; `None` while it runs.
+    pub fn failure(&self) -> Option<Error> {
+        either!(self, disk => disk.failure())
+    }
+
+    pub(crate) fn take_failure(&self) -> Option<Error> {
+        either!(self, disk => disk.take_failure())
+    }
+
+    pub(crate) fn poll(&self) -> Option<Instant> {
+        either!(self, disk => disk.poll())
+    }
+
+    /// Ends a disk that is trusted no more. Its registers are not touched: they may be gone.
+    pub(crate) fn abandon(&self) {
+        either!(self, disk => disk.abandon());
+    }
+}
+
+impl BlockDevice for Disk {
+    fn capacity(&self) -> u64 {
+        either!(self, disk => disk.capacity())
+    }
+
+    fn read_only(&self) -> bool {
+        either!(self, disk => disk.read_only())
+    }
+
+    async fn read(&self, sector: u64, into: &mut [u8]) -> Result<(), block::Error> {
+        either!(self, disk => disk.read(sector, into).await)
+    }
+
+    async fn write(&self, sector: u64, from: &[u8]) -> Result<(), block::Error> {
+        either!(self, disk => disk.write(sector, from).await)
+    }
+
+    async fn flush(&self) -> Result<(), block::Error> {
+        either!(self, disk => disk.flush().await)
+    }
+}
