@@ -99,19 +99,18 @@ miri: setup ## undefined behaviour: bounce and virtio under Miri, with a thread 
 	    cargo miri test -p datapath --target-dir target/miri
 
 .PHONY: fuzz
-fuzz: setup ## each fuzz target for SECONDS (20) seconds (nightly, cargo-fuzz)
+fuzz: setup ## each fuzz target for SECONDS (20) seconds, or ARGS='TARGET...' (nightly, cargo-fuzz); keeps account in docs/fuzzing.md
 	@rustup toolchain list | grep -q '^$(NIGHTLY)' || { \
 	    echo 'make: installs the nightly toolchain (once, some hundred MB)'; \
 	    rustup toolchain install $(NIGHTLY) --profile minimal; }
 	@command -v cargo-fuzz >/dev/null || { \
 	    echo 'make: installs cargo-fuzz (once, about a minute)'; cargo install --locked cargo-fuzz; }
-	@for target in $$(RUSTUP_TOOLCHAIN=$(NIGHTLY) cargo fuzz list --fuzz-dir tests/fuzz); do \
-	    echo "make: fuzzes $$target for $(SECONDS) s"; \
-	    corpus=tests/fuzz/corpus/$$target seeds=tests/fuzz/seeds/$$target; \
-	    mkdir -p $$corpus; [[ -d $$seeds ]] || seeds=; \
-	    RUSTUP_TOOLCHAIN=$(NIGHTLY) cargo fuzz run --fuzz-dir tests/fuzz $$target $$corpus $$seeds -- \
-	        -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048; \
-	done
+	@NIGHTLY=$(NIGHTLY) scripts/fuzz $(SECONDS) $(ARGS)
+
+.PHONY: mutants
+mutants: setup ## plants known bugs one at a time, and sees that a test kills each (some minutes; goes on where it was)
+	@$(CARGO) run --quiet --package mutants -- --table target/mutants/table.md $(ARGS)
+	@echo 'make: the table is in target/mutants/table.md'
 
 EVENTS ?= 1000000
 .PHONY: attack

@@ -11,12 +11,14 @@ mod input;
 mod pci_config;
 mod rsi_answers;
 mod used_ring;
+mod whole_boot;
 
 pub use broker_json::broker_json;
 pub use device_evidence::device_evidence;
 pub use device_tree::device_tree;
-pub use frames::frames;
+pub use frames::{dhcp, dns, frames, icmp, ipv6_options};
 pub use http_response::http_response;
 pub use pci_config::pci_config;
 pub use rsi_answers::rsi_answers;
 pub use used_ring::used_ring;
+pub use whole_boot::whole_boot;

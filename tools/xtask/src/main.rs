@@ -6,6 +6,7 @@
 //! | [`dependencies`] | where dependencies come from, their licences, features, reasons, versions |
 //! | [`form`] | length and names of files, words that must not stay, paths of one machine |
 //! | [`documents`] | links that lead somewhere, and a map that names every crate |
+//! | [`fuzz_account`] | nothing: keeps account of what was fuzzed |
 //! | [`groups`] | which crates are built for which target |
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod dependencies;
 mod documents;
 mod finding;
 mod form;
+mod fuzz_account;
 mod groups;
 mod metadata;
 mod tree;
@@ -26,10 +28,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use tree::Tree;
 
-const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor
+const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE
   check         runs every check; ends with 1 when one finds something
   unsafe-files  prints the files that hold unsafe code, one a line
-  packages      prints the crates of a group as arguments for cargo";
+  packages      prints the crates of a group as arguments for cargo
+  fuzz-log      adds the run of a fuzz target, whose output is in FILE, to the account";
 
 fn main() -> ExitCode {
     match command() {
@@ -61,6 +64,11 @@ fn command() -> Result<bool> {
                 bail!("{USAGE}")
             };
             println!("{}", groups::package_arguments(&Metadata::read()?, group));
+            Ok(true)
+        }
+        ["fuzz-log", target, log] => {
+            let metadata = Metadata::read()?;
+            fuzz_account::add(&metadata.workspace_root, target, Path::new(log))?;
             Ok(true)
         }
         _ => bail!("{USAGE}"),

@@ -1,6 +1,7 @@
 //! Any bytes as a host that plays the network.
 
 mod forge;
+mod messages;
 
 use std::{
     cell::RefCell,
@@ -19,6 +20,8 @@ use frame::{Incoming, Outgoing};
 use net::{Config, FramePort, Network, Stack, TcpBuffers};
 
 use self::forge::{Seen, forge};
+
+pub use self::messages::{dhcp, dns, icmp, ipv6_options};
 use crate::wire::FakeClock;
 
 /// Our address, and that of everybody else.
@@ -86,16 +89,25 @@ impl Game {
             let millis = body
                 .iter()
                 .fold(1, |all, byte| (all * 3 + u64::from(*byte)) % 100_000);
-            let span = Duration::from_millis(millis);
-            self.clock.advance_to(self.clock.deadline(span));
+            self.pass(millis);
         } else {
             // Some are far longer than a frame of ours.
             let body = body.repeat(if kind < 0x80 { 1 } else { 100 });
             let frame = forge(kind, &body, &self.seen);
-            self.line.borrow_mut().incoming.push_back(frame);
+            self.deliver(frame);
         }
         self.run();
         rest
+    }
+
+    fn deliver(&self, frame: Vec<u8>) {
+        self.line.borrow_mut().incoming.push_back(frame);
+    }
+
+    /// Lets `millis` milliseconds pass.
+    fn pass(&self, millis: u64) {
+        let span = Duration::from_millis(millis);
+        self.clock.advance_to(self.clock.deadline(span));
     }
 
     fn run(&mut self) {

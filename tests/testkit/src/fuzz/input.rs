@@ -25,6 +25,13 @@ impl<'b> Input<'b> {
         u32::from_le_bytes(self.array())
     }
 
+    /// The next `len` bytes, or as many as there are.
+    pub(super) fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let (now, later) = self.0.split_at(len.min(self.0.len()));
+        self.0 = later;
+        now.to_vec()
+    }
+
     pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
         let mut array = [0; N];
         let (now, later) = self.0.split_at(N.min(self.0.len()));

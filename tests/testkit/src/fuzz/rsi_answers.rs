@@ -78,7 +78,7 @@ fn configuration(bytes: &[u8]) {
 
 /// An RMM whose every register is what some bytes say.
 #[derive(Debug)]
-struct Answers<'a>(RefCell<State<'a>>);
+pub(super) struct Answers<'a>(RefCell<State<'a>>);
 
 #[derive(Debug)]
 struct State<'a> {
@@ -88,7 +88,7 @@ struct State<'a> {
 }
 
 impl<'a> Answers<'a> {
-    const fn new(bytes: &'a [u8], honest_version: bool) -> Self {
+    pub(super) const fn new(bytes: &'a [u8], honest_version: bool) -> Self {
         Self(RefCell::new(State {
             bytes,
             honest_version,

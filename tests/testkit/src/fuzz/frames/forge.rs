@@ -84,6 +84,57 @@ fn udp(from: u16, to: [u8; 2], payload: &[u8]) -> Vec<u8> {
     datagram
 }
 
+/// The ports and the identifier of a question that was answered so: the last one's.
+pub(super) fn dns_answer(message: &[u8], seen: &Seen) -> Vec<u8> {
+    let message = [&seen.dns[2..4], message].concat();
+    ipv4(17, OURS_V4, &udp(53, [seen.dns[0], seen.dns[1]], &message))
+}
+
+/// A DHCP message that answers the last one: the fixed part, and then any options.
+pub(super) fn dhcp_answer(host: u8, options: &[u8], seen: &Seen) -> Vec<u8> {
+    let mut message = vec![0; 236];
+    message[..4].copy_from_slice(&[2, 1, 6, 0]);
+    message[4..8].copy_from_slice(&seen.dhcp);
+    message[16..20].copy_from_slice(&[10, 0, 0, host]);
+    message[28..34].copy_from_slice(&MAC);
+    message.extend([0x63, 0x82, 0x53, 0x63]);
+    message.extend(options);
+    ipv4(17, [255; 4], &udp(67, [0, 68], &message))
+}
+
+/// An ICMP message for us.
+pub(super) fn icmpv4(message: &[u8]) -> Vec<u8> {
+    ipv4(1, OURS_V4, message)
+}
+
+/// An IPv6 packet for all nodes whose first header is `next`. What follows the extension headers has the
+/// right checksum if it is an ICMPv6 message, a segment or a datagram.
+pub(super) fn ipv6(next: u8, extensions: &[u8], last: u8, body: &[u8]) -> Vec<u8> {
+    let mut body = body.to_vec();
+    let len = body.len() as u32;
+    let pseudo = [
+        &PEER_V6[..],
+        &ALL_NODES,
+        &len.to_be_bytes(),
+        &[0, 0, 0, last],
+    ]
+    .concat();
+    fix(&mut body, last, &pseudo);
+    let whole = (extensions.len() + body.len()) as u16;
+    let mut header = [0x60, 0, 0, 0, 0, 0, next, 255].to_vec();
+    header[4..6].copy_from_slice(&whole.to_be_bytes());
+    let ethernet = [&MAC[..], &PEER, &[0x86, 0xdd]].concat();
+    [
+        &ethernet,
+        &header,
+        &PEER_V6[..],
+        &ALL_NODES,
+        extensions,
+        &body,
+    ]
+    .concat()
+}
+
 /// A DHCP answer to the last question, with an address and options that `body` says.
 fn dhcp(body: &[u8], seen: &Seen) -> Vec<u8> {
     let (kind, body) = body.split_first().unwrap_or((&2, &[]));
