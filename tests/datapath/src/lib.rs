@@ -39,6 +39,7 @@ mod offload;
 mod pci_function;
 #[cfg(not(miri))]
 mod pci_lies;
+mod pci_walk;
 #[cfg(not(miri))]
 mod pool_sizes;
 #[cfg(not(miri))]

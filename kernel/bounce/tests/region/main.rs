@@ -6,6 +6,7 @@
 
 mod accounting;
 mod lease;
+mod model;
 mod scribble;
 mod spacing;
 mod window;

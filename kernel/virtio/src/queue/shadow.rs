@@ -140,6 +140,9 @@ impl Shadow {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
