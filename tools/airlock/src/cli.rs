@@ -30,6 +30,8 @@ pub enum Command {
     Image(ImageOptions),
     /// Shows where the instructions of a payload go, by function, and draws a flame graph.
     Profile(Box<ProfileOptions>),
+    /// Makes a payload in a folder of its own, outside of Airlock's.
+    New(NewOptions),
     /// Computes the RIM that an image must have, from its file.
     Measure(Box<MeasureOptions>),
 }
@@ -185,6 +187,19 @@ impl RunOptions {
             (None, Some(_)) => "",
         }
     }
+}
+
+/// Options of `airlock new`.
+#[derive(Args, Clone, Debug)]
+pub struct NewOptions {
+    /// Name of the payload.
+    pub name: String,
+    /// The folder to make; NAME without it.
+    #[arg(long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
+    /// The checkout of Airlock that the payload depends on; without it, the one that this command is of.
+    #[arg(long, value_name = "DIR")]
+    pub airlock: Option<PathBuf>,
 }
 
 /// Options of `airlock image`.

@@ -14,6 +14,7 @@
 //! | [`keyrelease`] | the main job: a key broker that knows what the image must measure |
 //! | [`fetch`], [`serve`] | a file server, a disk, and the check of its content |
 //! | [`measure`], [`guest_tree`] | the RIM that an image must have, and the device tree that is in it |
+//! | [`new`] | a payload in a folder of its own |
 //! | [`symbols`] | who called what broke, from the ELF file |
 //! | [`debugger`] | the line that starts gdb |
 //! | [`run`] | all of it in order |
@@ -34,6 +35,7 @@ pub mod keyrelease;
 pub mod machine;
 pub mod measure;
 pub mod network;
+pub mod new;
 pub mod profile;
 pub mod qemu;
 pub mod report;

@@ -46,6 +46,7 @@ pub fn run(options: &RunOptions) -> Result<Outcome> {
 /// # Errors
 /// As [`run`].
 pub fn run_once(options: &RunOptions) -> Result<Outcome> {
+    let options = &with_payload(options)?;
     let prepared = Prepared::new(options)?;
     prepared.announce(options);
     if let Some(folder) = &options.keep_logs {
@@ -86,6 +87,15 @@ pub fn silently(options: &RunOptions) -> Result<Session> {
     let prepared = Prepared::new(options)?;
     let arguments = prepared.machine.arguments();
     qemu::run(&prepared.qemu, &arguments, options.limit(), |_, _| {})
+}
+
+/// The options, with the payload of the folder where it is the only one there.
+fn with_payload(options: &RunOptions) -> Result<RunOptions> {
+    let mut options = options.clone();
+    if options.payload.is_none() && options.image.is_none() {
+        options.payload = Workspace::find()?.only_payload();
+    }
+    Ok(options)
 }
 
 /// All that a run needs, ready.
@@ -261,7 +271,7 @@ fn images(options: &RunOptions, folder: &Path) -> Result<(PathBuf, Option<PathBu
         (Mode::Vm, _) => None,
         (Mode::Realm, Some(file)) => Some(given(file, &folder.join("monitor.img"))?),
         (Mode::Realm, None) => {
-            let workspace = Workspace::find()?;
+            let workspace = Workspace::find()?.airlock()?;
             let monitor = Workspace::monitor();
             Some(workspace.write_image(&monitor, &workspace.out(), options.verbose)?)
         }

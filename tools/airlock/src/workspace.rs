@@ -32,6 +32,14 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    name: String,
+    path: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,32 +59,83 @@ pub struct Program {
 }
 
 impl Workspace {
-    /// Asks cargo for the workspace around the current folder.
+    /// Asks cargo for the workspace around the current folder: Airlock's own, or one whose payloads
+    /// depend on it.
     ///
     /// # Errors
-    /// There is none, or it is not Airlock's.
+    /// There is none, or it has nothing to do with Airlock.
     pub fn find() -> Result<Self> {
-        let output = Command::new(cargo())
-            .args(["metadata", "--no-deps", "--format-version", "1"])
+        let found = Self::read(None)?;
+        ensure!(
+            found.is_airlock() || found.checkout().is_some(),
+            "{} is not the Airlock workspace, and nothing in it depends on the package `airlock`; \
+             `airlock new NAME` makes a payload",
+            found.workspace_root.display()
+        );
+        Ok(found)
+    }
+
+    /// Airlock's own workspace: this one, or the one that its payloads depend on.
+    ///
+    /// # Errors
+    /// There is none at that place.
+    pub fn airlock(self) -> Result<Self> {
+        match self.checkout() {
+            Some(checkout) if !self.is_airlock() => Self::read(Some(&checkout)),
+            _ => Ok(self),
+        }
+    }
+
+    fn read(folder: Option<&Path>) -> Result<Self> {
+        let mut command = Command::new(cargo());
+        command.args(["metadata", "--no-deps", "--format-version", "1"]);
+        if let Some(folder) = folder {
+            command.current_dir(folder);
+        }
+        let output = command
             .output()
             .context("cannot run cargo; install Rust by rustup (https://rustup.rs)")?;
         let complaint = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
-            "run this inside the Airlock workspace: {}",
+            "run this inside the Airlock workspace, or in a payload's folder: {}",
             complaint.trim()
         );
-        let found: Self = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-        let ours = found
+        serde_json::from_slice(&output.stdout).context("cargo metadata")
+    }
+
+    fn is_airlock(&self) -> bool {
+        let mut packages = self.packages.iter();
+        packages.any(|package| package.name == "airlock-cli")
+    }
+
+    /// The folder of the Airlock that the payloads here depend on.
+    fn checkout(&self) -> Option<PathBuf> {
+        let dependencies = self
             .packages
             .iter()
-            .any(|package| package.name == "airlock-cli");
-        ensure!(
-            ours,
-            "{} is not the Airlock workspace",
-            found.workspace_root.display()
-        );
-        Ok(found)
+            .flat_map(|package| &package.dependencies);
+        let runtime = dependencies.filter(|one| one.name == "airlock");
+        let path = runtime.filter_map(|one| one.path.as_deref()).next()?;
+        path.ancestors().nth(2).map(Path::to_owned)
+    }
+
+    /// The folders that programs are looked for in.
+    fn folders(&self) -> &'static [&'static str] {
+        if self.is_airlock() {
+            &["payloads", "tests"]
+        } else {
+            &[""]
+        }
+    }
+
+    /// The payload of a workspace that has just one.
+    #[must_use]
+    pub fn only_payload(&self) -> Option<String> {
+        match self.payload_names().as_slice() {
+            [name] => Some((*name).to_owned()),
+            _ => None,
+        }
     }
 
     /// The folder of the source.
@@ -97,12 +156,12 @@ impl Workspace {
         self.target_directory.join("airlock")
     }
 
-    /// The program that is called `name`, in payloads/ or, for tests, in tests/.
+    /// The program that is called `name`: in Airlock's workspace of payloads/ or, for tests, of tests/.
     ///
     /// # Errors
     /// There is none; the text lists those that are there.
     pub fn program(&self, name: &str) -> Result<Program> {
-        for folder in ["payloads", "tests"] {
+        for folder in self.folders() {
             let mut found = self.binaries(folder);
             if let Some((package, _)) = found.find(|(_, binary)| *binary == name) {
                 let target = if package == ROGUE {
@@ -126,7 +185,7 @@ impl Workspace {
     #[must_use]
     pub fn payload_names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self
-            .binaries("payloads")
+            .binaries(self.folders().first().copied().unwrap_or_default())
             .map(|(_, binary)| binary)
             .collect();
         names.sort_unstable();
@@ -252,6 +311,7 @@ mod tests {
         let package = |name: &str, path: &str, binaries: &[&str]| Package {
             name: name.into(),
             manifest_path: Path::new("/w").join(path),
+            dependencies: Vec::new(),
             targets: binaries
                 .iter()
                 .map(|name| Target {
@@ -265,6 +325,7 @@ mod tests {
             workspace_root: "/w".into(),
             target_directory: "/w/target".into(),
             packages: vec![
+                package("airlock-cli", "tools/airlock/Cargo.toml", &["airlock"]),
                 package("keybroker", "tools/keybroker/Cargo.toml", &["keybroker"]),
                 package(
                     "payload-keybroker",
@@ -291,6 +352,18 @@ mod tests {
     #[test]
     fn images_of_tests_are_found_by_the_name_of_their_binary() {
         assert_eq!(workspace().program("rogue-dma").unwrap().package, "rogue");
+    }
+
+    #[test]
+    fn a_payload_elsewhere_is_found_with_the_airlock_that_it_depends_on() {
+        let text = r#"{"workspace_root": "/mine", "target_directory": "/mine/target", "packages": [{
+            "name": "mine", "manifest_path": "/mine/Cargo.toml",
+            "targets": [{"name": "mine", "kind": ["bin"]}],
+            "dependencies": [{"name": "airlock", "path": "/checkout/kernel/runtime"}]}]}"#;
+        let workspace: Workspace = serde_json::from_str(text).unwrap();
+        assert_eq!(workspace.checkout().unwrap(), Path::new("/checkout"));
+        assert_eq!(workspace.only_payload().unwrap(), "mine");
+        assert_eq!(workspace.program("mine").unwrap().target, KERNEL_TARGET);
     }
 
     #[test]

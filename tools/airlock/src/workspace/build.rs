@@ -82,13 +82,20 @@ impl Workspace {
             .lines()
             .find_map(|line| line.strip_prefix("commit-hash: "));
         let library = format!("/rustc/{}", commit.unwrap_or("unknown"));
+        let here = self.workspace_root.clone();
+        let (payload, airlock) = match self.checkout() {
+            Some(checkout) if !self.is_airlock() => (Some(here), checkout),
+            _ => (None, here),
+        };
         let rules = [
-            (self.workspace_root.clone(), "/airlock"),
+            (airlock, "/airlock"),
             (cargo_home()?, "/cargo"),
             (sysroot.join("lib/rustlib/src/rust"), library.as_str()),
         ];
+        let payload = payload.map(|folder| (folder, "/payload"));
         let flags: Vec<String> = rules
             .iter()
+            .chain(&payload)
             .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
             .collect();
         // A list of strings in JSON is one in TOML.
