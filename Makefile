@@ -55,6 +55,10 @@ doctor: tool ## probes every feature of the machine, one row each
 image: tool ## builds all payloads as raw images into target/airlock
 	@$(AIRLOCK) image --monitor $(PAYLOAD)
 
+.PHONY: dist
+dist: tool ## images, digests, reference values, bill of materials and a page to read, into dist/
+	@$(AIRLOCK) dist
+
 .PHONY: test
 test: setup ## all tests: on the host, then whole images in QEMU (QEMU=path selects one)
 	@scripts/setup test

@@ -30,6 +30,8 @@ pub enum Command {
     Image(ImageOptions),
     /// Shows where the instructions of a payload go, by function, and draws a flame graph.
     Profile(Box<ProfileOptions>),
+    /// Builds all payloads into a folder with digests, reference values and what is in them.
+    Dist(DistOptions),
     /// Makes a payload in a folder of its own, outside of Airlock's.
     New(NewOptions),
     /// Computes the RIM that an image must have, from its file.
@@ -187,6 +189,14 @@ impl RunOptions {
             (None, Some(_)) => "",
         }
     }
+}
+
+/// Options of `airlock dist`.
+#[derive(Args, Clone, Debug)]
+pub struct DistOptions {
+    /// Where everything goes. An older folder of this command is made anew.
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    pub out: PathBuf,
 }
 
 /// Options of `airlock new`.

@@ -14,6 +14,7 @@
 //! | [`keyrelease`] | the main job: a key broker that knows what the image must measure |
 //! | [`fetch`], [`serve`] | a file server, a disk, and the check of its content |
 //! | [`measure`], [`guest_tree`] | the RIM that an image must have, and the device tree that is in it |
+//! | [`dist`] | a folder for those who boot and do not build |
 //! | [`new`] | a payload in a folder of its own |
 //! | [`symbols`] | who called what broke, from the ELF file |
 //! | [`debugger`] | the line that starts gdb |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod console;
 pub mod debugger;
 pub mod disk;
+pub mod dist;
 pub mod fetch;
 pub mod guest_tree;
 pub mod image;

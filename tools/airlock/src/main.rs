@@ -3,7 +3,7 @@
 
 use airlock_cli::cli::{Arguments, Command};
 use airlock_cli::verdict::{Verdict, WrongArguments};
-use airlock_cli::{attack, measure, new, profile, qemu, run, workspace};
+use airlock_cli::{attack, dist, measure, new, profile, qemu, run, workspace};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options).map(|outcome| outcome.verdict),
         Command::Image(options) => workspace::write_images(&options).map(|()| Verdict::Ok),
         Command::Profile(options) => profile::profile(&options),
+        Command::Dist(options) => dist::dist(&options).map(|()| Verdict::Ok),
         Command::New(options) => new::new(&options).map(|()| Verdict::Ok),
         Command::Measure(options) => measure::measure(&options).map(|()| Verdict::Ok),
     };

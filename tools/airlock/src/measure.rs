@@ -1,6 +1,6 @@
 //! `airlock measure`: the RIM that an image must have, from the file alone.
 
-mod corim;
+pub mod corim;
 mod tree;
 
 use crate::cli::{DEFAULT_CPU, Mode, monitor_option};

@@ -58,6 +58,14 @@ pub struct Program {
     target: &'static str,
 }
 
+impl Program {
+    /// What the program is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.binary
+    }
+}
+
 impl Workspace {
     /// Asks cargo for the workspace around the current folder: Airlock's own, or one whose payloads
     /// depend on it.

@@ -44,6 +44,20 @@ impl Workspace {
         executable.with_context(|| format!("cargo made no executable `{}`", program.binary))
     }
 
+    /// The command that lists the crates in the image of `program`, with their licences.
+    #[must_use]
+    pub fn tree_command(&self, program: &Program) -> Command {
+        let mut command = Command::new(cargo());
+        command
+            .current_dir(&self.workspace_root)
+            .args([
+                "tree", "--locked", "--prefix", "none", "--format", "{p}|{l}",
+            ])
+            .args(["--edges", "normal,no-proc-macro"])
+            .args(["--target", program.target, "-p", &program.package]);
+        command
+    }
+
     fn build_command(&self, program: &Program) -> Result<Command> {
         let mut command = Command::new(cargo());
         command
