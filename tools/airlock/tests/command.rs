@@ -101,7 +101,7 @@ fn what_is_missing_or_wrong_is_told_in_one_line() {
     for (option, value, what_to_do, status) in [
         ("--disk", "/no/such/disk.img", "truncate -s 64M", 6),
         ("--net", "tap:nosuchtap9", "ip tuntap add", 6),
-        ("--memory", "17M", "even number of MiB", 2),
+        ("--memory", "16385K", "whole MiB", 2),
         ("--monitor", "rsi=2.0", "--mode realm", 2),
     ] {
         let output = stage
