@@ -22,11 +22,28 @@ pub enum Rule {
     /// The same, the other way round.
     Empty,
     /// The interrupt controller's tables are shared.
-    PrivateTable,
+    PrivateTable(Table),
     /// What is closed to realms is not touched.
     ClosedDevice,
     /// A device that does not offer ACCESS_PLATFORM is not started.
     UnsafeDevice,
+}
+
+/// Memory that the interrupt controller reads or writes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// The ITS's command queue.
+    Commands,
+    /// Its table of devices.
+    Devices,
+    /// Its table of collections.
+    Collections,
+    /// A device's table of events.
+    Events,
+    /// The configuration of a redistributor's LPIs.
+    Lpis,
+    /// Which of them are pending.
+    Pending,
 }
 
 /// Whether a rule is kept or broken.
@@ -38,7 +55,7 @@ pub enum Way {
     Break,
 }
 
-const NAMES: [(&[u8], Rule); 10] = [
+const NAMES: [(&[u8], Rule); 15] = [
     (b"private-register", Rule::PrivateRegister),
     (b"write-back", Rule::WriteBack),
     (b"shared-code", Rule::SharedCode),
@@ -46,7 +63,15 @@ const NAMES: [(&[u8], Rule); 10] = [
     (b"stale-descriptor", Rule::StaleDescriptor),
     (b"alias", Rule::Alias),
     (b"empty", Rule::Empty),
-    (b"private-table", Rule::PrivateTable),
+    (b"private-commands", Rule::PrivateTable(Table::Commands)),
+    (b"private-devices", Rule::PrivateTable(Table::Devices)),
+    (
+        b"private-collections",
+        Rule::PrivateTable(Table::Collections),
+    ),
+    (b"private-events", Rule::PrivateTable(Table::Events)),
+    (b"private-lpis", Rule::PrivateTable(Table::Lpis)),
+    (b"private-pending", Rule::PrivateTable(Table::Pending)),
     (b"closed-device", Rule::ClosedDevice),
     (b"unsafe-device", Rule::UnsafeDevice),
 ];
@@ -55,8 +80,19 @@ const NAMES: [(&[u8], Rule); 10] = [
 const TREE: u64 = 0x1_0000;
 /// `ret`.
 const RETURN: u64 = 0xd65f_03c0;
-/// Command queue register of the ITS: valid, one page.
+/// Registers of the ITS: end of the new commands, and tables.
 const ITS_COMMANDS: u64 = 0x0808_0080;
+const ITS_WRITER: u64 = 0x0808_0088;
+const ITS_DEVICES: u64 = 0x0808_0100;
+const ITS_COLLECTIONS: u64 = 0x0808_0108;
+/// Registers of the first redistributor.
+const LPI_CONFIGURATION: u64 = 0x080a_0070;
+const LPI_PENDING: u64 = 0x080a_0078;
+/// Bits of LPI numbers minus one: 8192 of them, whose configuration has two pages.
+const LPI_BITS: u64 = 13;
+/// The command that gives a device its table, for device 8.
+const MAP_DEVICE: u64 = 8 << 32 | 8;
+const COMMAND: u64 = 32;
 const VALID: u64 = 1 << 63;
 /// fw_cfg, which could read and write all memory.
 const CLOSED: u64 = 0x0902_0000;
@@ -128,16 +164,42 @@ pub fn run(realm: &mut Realm, rule: Rule, way: Way) -> Result<(), &'static str> 
             let alias = realm.share(page)?;
             hardware::load(if broken { page } else { alias }, Width::Word);
         }
-        Rule::PrivateTable => {
-            let page = Realm::page(1);
-            if !broken {
-                realm.share(page)?;
-            }
-            hardware::store(realm.device(ITS_COMMANDS), Width::Double, VALID | page);
-        }
+        Rule::PrivateTable(table) => return private_table(realm, table, broken),
         Rule::ClosedDevice => {
             let address = if broken { CLOSED } else { UART_FLAGS };
             hardware::load(realm.device(address), Width::Word);
+        }
+    }
+    Ok(())
+}
+
+/// Tells the interrupt controller of a table.
+fn private_table(realm: &Realm, table: Table, broken: bool) -> Result<(), &'static str> {
+    // Aligned for the table that wants most, and long enough for the longest.
+    let place = Realm::page(1).next_multiple_of(0x1_0000);
+    if !broken {
+        realm.share(place)?;
+        realm.share(place + 0x1000)?;
+    }
+    let tell = |register, value| hardware::store(realm.device(register), Width::Double, value);
+    match table {
+        Table::Commands => tell(ITS_COMMANDS, VALID | place),
+        Table::Devices => tell(ITS_DEVICES, VALID | place),
+        Table::Collections => tell(ITS_COLLECTIONS, VALID | place),
+        Table::Lpis => tell(LPI_CONFIGURATION, place | LPI_BITS),
+        Table::Pending => {
+            tell(LPI_CONFIGURATION, LPI_BITS);
+            tell(LPI_PENDING, place);
+        }
+        Table::Events => {
+            let queue = place + 0x1_0000;
+            let commands = realm.share(queue)?;
+            let words = [MAP_DEVICE, 1, VALID | place];
+            for (at, word) in (commands..).step_by(8).zip(words) {
+                hardware::store(at, Width::Double, word);
+            }
+            tell(ITS_COMMANDS, VALID | queue);
+            tell(ITS_WRITER, COMMAND);
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ mod models;
 mod plan;
 mod refusal;
 mod rounds;
+mod storm;
 mod tables;
 mod trusted;
 mod world;
@@ -134,6 +135,8 @@ pub struct Monitor<M> {
     attack: Attack,
     rounds: Rounds,
     starts: [Start; MAX_CPUS],
+    /// Interrupts that `monitor.storm=` raised.
+    stormed: u64,
     /// The guest has begun a line on the console and not ended it.
     in_line: bool,
     /// What the device that the realm may trust sees, and whether it ever saw private memory.
@@ -212,6 +215,12 @@ impl<M: Machine> Monitor<M> {
             rim,
         };
         self.machine.print(format_args!("report: {report}"));
+        if self.stormed != 0 {
+            let stormed = self.stormed;
+            self.machine.print(format_args!(
+                "monitor: raised {stormed} interrupts of nobody"
+            ));
+        }
     }
 
     /// Ends the line that the guest has begun, so that ours stands alone.

@@ -121,6 +121,8 @@ pub struct Attack {
     pub lies: u32,
     /// Microseconds between two looks at the guest, about; 0 for none.
     pub tick: u32,
+    /// Interrupts of nobody at each of these looks.
+    pub storm: u32,
     /// Seconds of the guest's time that a round may take.
     pub budget: u32,
 }
@@ -199,6 +201,7 @@ impl Default for Options {
                 rounds: 1,
                 lies: 1000,
                 tick: 0,
+                storm: 0,
                 budget: 120,
             },
         }
@@ -305,6 +308,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         "rounds" => options.attack.rounds = value.parse().ok().filter(|&n| n > 0)?,
         "lies" => options.attack.lies = value.parse().ok()?,
         "tick" => options.attack.tick = value.parse().ok()?,
+        "storm" => options.attack.storm = value.parse().ok()?,
         "budget" => options.attack.budget = value.parse().ok().filter(|&n| n > 0)?,
         "models" => options.models = models(value)?,
         "lifecycle" => {

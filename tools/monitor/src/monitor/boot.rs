@@ -97,6 +97,7 @@ impl<M: Machine> Monitor<M> {
             attack: Attack::default(),
             rounds: Rounds::default(),
             starts: [Start::default(); MAX_CPUS],
+            stormed: 0,
             in_line: false,
             view: View::Shared,
             was_private: false,

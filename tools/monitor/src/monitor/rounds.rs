@@ -147,6 +147,7 @@ impl<M: Machine> Monitor<M> {
         }
         self.scribble();
         self.disturb();
+        self.storm();
         self.plan_tick();
         Next::Resume
     }

@@ -123,7 +123,7 @@ impl<M: Machine> Monitor<M> {
     }
 
     /// Three words of guest memory; zero where it is not shared.
-    fn words(&self, address: u64) -> [u64; 3] {
+    pub(super) fn words(&self, address: u64) -> [u64; 3] {
         let mut words = [0; 3];
         if !self
             .realm

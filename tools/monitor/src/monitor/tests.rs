@@ -21,6 +21,7 @@ use crate::stage2::Side;
 use crate::syndrome::Width;
 
 mod mapped;
+mod storm;
 
 const SHARED: u64 = 1 << 40;
 const UART: u64 = 0x0900_0000;
