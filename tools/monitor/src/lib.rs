@@ -25,6 +25,7 @@ pub mod report;
 pub mod rsi;
 pub mod smmu;
 pub mod stage2;
+pub mod style;
 pub mod syndrome;
 pub mod violation;
 pub mod virtio;

@@ -12,7 +12,7 @@ use hostile::script::Script;
 use token::{Form, Lifecycle, RealmProfile};
 
 pub use self::device::TrustedDevice;
-use crate::rsi::Style;
+use crate::style::Style;
 
 /// Which address a device has to use for a shared page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

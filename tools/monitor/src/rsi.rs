@@ -14,7 +14,6 @@ use core::sync::atomic::AtomicU8;
 
 pub use self::command::Command;
 pub use self::measurement::{LENGTH, Measurements};
-pub use self::token::Style;
 pub use self::vdev::Assigned;
 use crate::granules::{Granules, Ripas};
 use crate::layout::{GRANULE, GRANULE_BYTES, GuestMemory, Half, Space};

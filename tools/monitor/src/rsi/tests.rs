@@ -7,6 +7,7 @@ use std::vec::Vec;
 use super::*;
 use crate::layout::GUEST_RAM;
 use crate::options::{Progress, Reject};
+use crate::style::Style;
 use ::token::verify::{PlatformKey, Policy, PublicKey, Reason, appraise};
 use ::token::{Form, Lifecycle, LifecycleState, RealmProfile, SignatureAlgorithm, test_platform};
 

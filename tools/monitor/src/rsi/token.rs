@@ -5,11 +5,12 @@
 
 use alloc::vec::Vec;
 
-use ::token::{Form, Lifecycle, PlatformProfile, RealmClaims, RealmProfile, sign, test_platform};
+use ::token::{PlatformProfile, RealmClaims, RealmProfile, sign, test_platform};
 
 use super::{ERROR_INPUT, ERROR_STATE, INCOMPLETE, Measurements, Realm, Reply, SUCCESS, World};
 use crate::layout::GRANULE;
 use crate::options::Hash;
+use crate::style::Style;
 
 /// Bytes of a challenge.
 const CHALLENGE: usize = 64;
@@ -21,27 +22,6 @@ const STALLS: u32 = 2;
 const PIECE: usize = 255;
 /// Which realm it is, in a profile that says so: type 1 (random), then 32 bytes.
 const REALM_INSTANCE: &[u8; 33] = b"\x01airlock test monitor, the realm.";
-
-/// What a token looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// The envelope.
-    pub form: Form,
-    /// The profile of the realm token.
-    pub profile: RealmProfile,
-    /// The lifecycle of the platform.
-    pub lifecycle: Lifecycle,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self {
-            form: Form::Cca,
-            profile: RealmProfile::V1_0_0,
-            lifecycle: test_platform::SECURED,
-        }
-    }
-}
 
 /// How far a token is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
