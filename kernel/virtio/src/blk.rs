@@ -14,25 +14,23 @@ mod chunks;
 mod order;
 mod owned;
 mod request;
+mod state;
 mod transfer;
 mod waiting;
 mod wire;
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
-use core::task::Waker;
-use core::time::Duration;
 
 use block::BlockDevice;
-use bounce::{Buffer, Pool, Spacing, World};
+use bounce::{Buffer, Pool, Spacing};
 use clock::Instant;
 
-use crate::attention::Attention;
 use crate::blk::owned::Owned;
 pub use crate::blk::owned::Returned;
 use crate::blk::request::{FRAME, MOST_RUNS, Requests};
+use crate::blk::state::State;
 use crate::blk::transfer::{Transfer, Work};
 use crate::blk::wire::Operation;
 use crate::device::Device;
@@ -41,14 +39,6 @@ use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
 use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path, Transport};
 
 const REQUEST_QUEUE: u16 = 0;
-/// How long a request may take, as far as we looked on.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// How long before its deadline the doorbell is rung once more: one may have been lost.
-const LAST_CALL: Duration = Duration::from_secs(5);
-/// How late completions may be noticed that were not worth an interrupt of their own.
-const BATCH_DELAY: Duration = Duration::from_micros(200);
-/// Requests in flight from which on they are taken in batches.
-const BATCHED: u16 = 4;
 /// Requests at once, where nobody asks for another number.
 const REQUESTS: u16 = 32;
 /// Most bytes of data in a request.
@@ -77,19 +67,6 @@ pub struct Block<P: Path = Bounced> {
     features: Features,
     environment: Environment,
     device: Device<P::World>,
-}
-
-/// What requests change.
-struct State<W: World> {
-    queue: Queue<W>,
-    requests: Requests<W>,
-    attention: Attention,
-    /// Time that was seen to pass.
-    seen: Duration,
-    /// The deadline for which the doorbell was rung once more.
-    called: Option<Duration>,
-    /// Tasks to be woken once the state is no longer borrowed.
-    woken: Vec<Waker>,
 }
 
 impl<P: Path> Block<P> {
@@ -140,15 +117,8 @@ impl<P: Path> Block<P> {
         let slots = needs::divide(pool, [request::heads(depth), chunks::WANT])?;
         let requests = Requests::lease(&device, slots.into(), runs)?;
         device.transport().driver_ok()?;
-        let state = State {
-            queue,
-            requests,
-            attention: Attention::new(device.transport().clock().now()),
-            seen: Duration::ZERO,
-            called: None,
-            // All that are in flight, and one that waits.
-            woken: Vec::with_capacity(usize::from(depth) + 1),
-        };
+        let now = device.transport().clock().now();
+        let state = State::new(queue, requests, now, depth.into());
         Ok(Self {
             state: RefCell::new(state),
             capacity: Cell::new(capacity),
@@ -198,16 +168,13 @@ impl<P: Path> Block<P> {
             if self.device.failure().is_some() {
                 return None;
             }
-            let batched = match state.settle() {
-                Ok(batched) => batched,
+            match state.settle() {
+                Ok(next) => next,
                 Err(error) => {
                     self.device.fail(error);
-                    return None;
+                    None
                 }
-            };
-            let deadline = state.next_deadline()?;
-            let delay = batched.then(|| self.now().after(BATCH_DELAY));
-            Some(delay.map_or(deadline, |delay| delay.min(deadline)))
+            }
         })
     }
 
@@ -307,23 +274,31 @@ impl<P: Path> Block<P> {
 
     /// Brings the state up to date with what the device did and with the time.
     fn drive(&self, state: &mut State<P::World>) {
+        self.bring_up(state, |state| {
+            state.look(self.device.transport().clock().now())
+        });
+    }
+
+    /// Brings the state up to date with what the device did, if it is enough to be worth it. The time
+    /// is looked at when the loop comes round.
+    fn glance(&self, state: &mut State<P::World>) {
+        self.bring_up(state, State::glance);
+    }
+
+    fn bring_up(
+        &self,
+        state: &mut State<P::World>,
+        work: impl FnOnce(&mut State<P::World>) -> Result<(), Error>,
+    ) {
         self.device.check();
-        if self.device.failure().is_none() {
-            state.seen = state.attention.look(self.now());
-            let checked = state
-                .take_completions()
-                .and_then(|()| state.check_deadlines());
-            if let Err(error) = checked {
-                self.device.fail(error);
-            }
+        if self.device.failure().is_none()
+            && let Err(error) = work(state)
+        {
+            self.device.fail(error);
         }
         if let Some(error) = self.device.failure() {
             state.requests.end_all(public(error), &mut state.woken);
         }
-    }
-
-    fn now(&self) -> Instant {
-        self.device.transport().clock().now()
     }
 
     async fn transfer(&self, sector: u64, work: Work<'_>) -> Result<(), block::Error> {
@@ -348,76 +323,6 @@ impl<P: Path> Block<P> {
             return Err(block::Error::Length { len });
         }
         Ok(())
-    }
-}
-
-impl<W: World> State<W> {
-    /// Takes what the device completed: at most as much as is in flight.
-    fn take_completions(&mut self) -> Result<(), Error> {
-        while let Some(done) = self.queue.take_now()? {
-            self.requests.complete(done, &mut self.woken)?;
-        }
-        Ok(())
-    }
-
-    /// The deadline of a request that is made now, in seen time.
-    fn deadline(&self) -> Duration {
-        self.seen.saturating_add(DEADLINE)
-    }
-
-    fn check_deadlines(&mut self) -> Result<(), Error> {
-        let Some(deadline) = self.requests.first_deadline() else {
-            return Ok(());
-        };
-        if deadline <= self.seen {
-            return Err(Error::TimedOut);
-        }
-        if deadline - self.seen <= LAST_CALL && self.called.is_none_or(|called| called < deadline) {
-            // Once for everything that is late by now.
-            self.called = Some(self.deadline());
-            self.queue.ring();
-        }
-        Ok(())
-    }
-
-    /// Lets the device see what was added, and tells it `now` if it wants to be told.
-    fn tell(&mut self, now: bool) -> Result<(), Error> {
-        if now {
-            self.queue.notify()
-        } else {
-            self.queue.publish()
-        }
-    }
-
-    /// Tells the device of everything it has not seen, and asks for an interrupt when half of it is
-    /// done; says whether completions may lie there unannounced.
-    fn settle(&mut self) -> Result<bool, Error> {
-        self.queue.notify()?;
-        let in_flight = self.queue.in_flight();
-        let batch = if in_flight < BATCHED {
-            1
-        } else {
-            in_flight / 2
-        };
-        let mut batched = self.queue.set_batch(batch);
-        if self.queue.look()? {
-            self.take_completions()?;
-            // What was taken may leave room that a task waits for; look again soon.
-            batched = true;
-        }
-        Ok(batched)
-    }
-
-    /// When to look at the time again.
-    fn next_deadline(&self) -> Option<Instant> {
-        let deadline = self.requests.first_deadline()?;
-        let called = self.called.is_some_and(|called| called >= deadline);
-        let next = if called {
-            deadline
-        } else {
-            deadline.saturating_sub(LAST_CALL)
-        };
-        Some(self.attention.next_look(next))
     }
 }
 

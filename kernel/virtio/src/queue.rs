@@ -75,8 +75,6 @@ pub(crate) struct Queue<W: World> {
     announced: u16,
     /// Used index for which an interrupt was asked for.
     armed: Option<u16>,
-    /// Completions that are worth one interrupt.
-    batch: u16,
     rung: u64,
 }
 
@@ -157,7 +155,6 @@ impl<W: World> Queue<W> {
             taken: 0,
             announced: 0,
             armed: None,
-            batch: 1,
             rung: 0,
         };
         queue.silence()?;
@@ -177,13 +174,6 @@ impl<W: World> Queue<W> {
     /// Requests in flight.
     pub(crate) fn in_flight(&self) -> u16 {
         self.shadow.in_flight()
-    }
-
-    /// From now on asks for an interrupt when `batch` requests are done, where the device can be
-    /// asked for that; 1 is an interrupt for the next. Says whether fewer may lie there unannounced.
-    pub(crate) fn set_batch(&mut self, batch: u16) -> bool {
-        self.batch = if self.event_idx { batch.max(1) } else { 1 };
-        self.batch > 1
     }
 
     /// Doorbells rung.
@@ -277,20 +267,32 @@ impl<W: World> Queue<W> {
 
     /// Looks for completions. Before it says that there are none, it asks for an interrupt at the
     /// next one and looks again, so that none is missed.
-    pub(crate) fn look(&mut self) -> Result<bool, Error> {
+    fn look(&mut self) -> Result<bool, Error> {
         if self.load_used_index()? {
             return Ok(true);
         }
         if self.interrupts == Interrupts::Silent {
             return Ok(false);
         }
-        let last = self.batch.min(self.shadow.in_flight()).max(1) - 1;
-        let event = self.taken.wrapping_add(last);
-        if self.armed == Some(event) {
-            return Ok(false);
+        Ok(self.ask(1)? != 0)
+    }
+
+    /// Completions that the device announced and that were not taken.
+    pub(crate) fn pending(&mut self) -> Result<u16, Error> {
+        self.load_used_index()?;
+        Ok(self.announced)
+    }
+
+    /// Asks for an interrupt when `batch` completions lie there, 1 at least, or for the next where the
+    /// device cannot be asked for more. Looks again after that, and says how many there are.
+    pub(crate) fn ask(&mut self, batch: u16) -> Result<u16, Error> {
+        let others = if self.event_idx { batch.max(1) - 1 } else { 0 };
+        let event = self.taken.wrapping_add(others);
+        if self.armed != Some(event) {
+            self.arm(event)?;
+            self.load_used_index()?;
         }
-        self.arm(event)?;
-        self.load_used_index()
+        Ok(self.announced)
     }
 
     /// Loads how far the device went, once, and says whether it went any further.

@@ -127,6 +127,7 @@ fn a_buffer_comes_back_from_a_failed_device_only_when_it_stopped() {
         let leased = t.pool.counters().leased;
         let returned = block_on(t.disk.read_owned(0, buffer), || {
             t.rig.clock.advance(Duration::from_secs(1));
+            t.disk.poll();
         });
         assert_eq!(returned.result, Err(Error::TimedOut));
         assert_eq!(returned.buffer.is_none(), stubborn);

@@ -65,6 +65,7 @@ fn a_request_that_waits_for_long_is_announced_once_more() {
     device.lie(|l| l.deaf = 1);
     let read = block_on(disk.read(0, &mut [0; 512]), || {
         rig.clock.advance(Duration::from_secs(1));
+        disk.poll();
     });
     assert_eq!((read, disk.failure()), (Ok(()), None));
     assert_eq!(device.doorbells(), 2);
@@ -79,6 +80,7 @@ fn a_device_that_stays_deaf_hears_two_doorbells_and_ends() {
     device.lie(|l| l.deaf = u32::MAX);
     let read = block_on(disk.read(0, &mut [0; 512]), || {
         rig.clock.advance(Duration::from_millis(100));
+        disk.poll();
     });
     assert_eq!(read, Err(Error::TimedOut));
     assert_eq!(device.doorbells(), 2);
@@ -98,6 +100,7 @@ fn a_disk_that_failed_is_started_anew_on_the_memory_it_had() {
         device.pause(true);
         let lost = block_on(disk.read(0, &mut [0; 512]), || {
             rig.clock.advance(Duration::from_secs(1));
+            disk.poll();
         });
         assert_eq!(lost, Err(Error::TimedOut));
         assert!(disk.take_failure().is_some());

@@ -104,6 +104,7 @@ fn a_completion_that_never_comes_ends_at_the_deadline() {
     let resets = device.resets();
     let result = block_on(disk.read(0, &mut [0; 512]), || {
         rig.clock.advance(Duration::from_secs(1));
+        disk.poll();
     });
     assert_eq!(result, Err(Error::TimedOut));
     assert_eq!(device.resets() - resets, 1);

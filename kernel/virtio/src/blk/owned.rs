@@ -59,7 +59,7 @@ impl<'a, P: Path> Owned<'a, P> {
     fn finish(&mut self, index: u16, context: &Context<'_>) -> Poll<Returned> {
         let block = self.block;
         block.with(|state| {
-            block.drive(state);
+            block.glance(state);
             let Some(result) = state.requests.finish(index, context.waker()) else {
                 return Poll::Pending;
             };
@@ -77,7 +77,7 @@ impl<'a, P: Path> Owned<'a, P> {
     fn submit(&mut self, context: &Context<'_>) -> Poll<Returned> {
         let block = self.block;
         block.with(|state| {
-            block.drive(state);
+            block.glance(state);
             if let Some(error) = block.device.failure() {
                 return self.give_up(error);
             }

@@ -3,9 +3,10 @@
 use core::task::{Context, Poll};
 
 use crate::blk::request::Job;
+use crate::blk::state::State;
 use crate::blk::waiting::Ticket;
 use crate::blk::wire::Operation;
-use crate::blk::{Block, MAX_REQUEST, State, public};
+use crate::blk::{Block, MAX_REQUEST, public};
 use crate::{Error, Path};
 
 /// What a call asks for.
@@ -67,7 +68,7 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), block::Error>> {
         let block = self.block;
         block.with(|state| {
-            block.drive(state);
+            block.glance(state);
             self.collect(state, context);
             self.submit_all(state, context);
             if self.first.is_none() && (self.complete || self.result.is_err()) {

@@ -1,0 +1,160 @@
+//! What requests change, and when the device is looked at, told and asked.
+//!
+//! From a few requests in flight on, they are dealt with in batches: the device is asked for an
+//! interrupt when half of them are done, and before that, or a moment later, none is taken. So what
+//! tasks ask next is one doorbell as well. A device that lets that moment pass without anything is
+//! asked for an interrupt for the next.
+
+use alloc::vec::Vec;
+use core::task::Waker;
+use core::time::Duration;
+
+use bounce::World;
+use clock::Instant;
+
+use crate::Error;
+use crate::attention::Attention;
+use crate::blk::request::Requests;
+use crate::queue::Queue;
+
+/// How long a request may take, as far as we looked on.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How long before its deadline the doorbell is rung once more: one may have been lost.
+const LAST_CALL: Duration = Duration::from_secs(5);
+/// How long completions may wait for others.
+const MOMENT: Duration = Duration::from_micros(500);
+/// Requests in flight from which on they are taken in batches.
+const BATCHED: u16 = 4;
+
+/// What requests change.
+pub(crate) struct State<W: World> {
+    pub(crate) queue: Queue<W>,
+    pub(crate) requests: Requests<W>,
+    /// Tasks to be woken once the state is no longer borrowed.
+    pub(crate) woken: Vec<Waker>,
+    attention: Attention,
+    /// Time that was seen to pass.
+    seen: Duration,
+    /// When the clock was looked at last, and when completions were taken last.
+    now: Instant,
+    taken: Instant,
+    /// The deadline up to which the doorbell was rung once more.
+    called: Option<Duration>,
+}
+
+impl<W: World> State<W> {
+    /// That of a device that has just been started, for up to `depth` requests.
+    pub(crate) fn new(queue: Queue<W>, requests: Requests<W>, now: Instant, depth: usize) -> Self {
+        Self {
+            queue,
+            requests,
+            // All that are in flight, and one that waits.
+            woken: Vec::with_capacity(depth + 1),
+            attention: Attention::new(now),
+            seen: Duration::ZERO,
+            now,
+            taken: now,
+            called: None,
+        }
+    }
+
+    /// Takes completions if a batch of them is there.
+    pub(crate) fn glance(&mut self) -> Result<(), Error> {
+        if self.queue.pending()? >= self.batch() {
+            self.take_completions()?;
+        }
+        Ok(())
+    }
+
+    /// Takes completions if a batch of them is there, or some wait for a moment already, and checks
+    /// deadlines.
+    pub(crate) fn look(&mut self, now: Instant) -> Result<(), Error> {
+        self.now = now;
+        self.seen = self.attention.look(now);
+        let pending = self.queue.pending()?;
+        if pending != 0 && (pending >= self.batch() || !self.is_momentary()) {
+            self.take_completions()?;
+        }
+        self.check_deadlines()
+    }
+
+    /// Takes what the device completed: at most as much as is in flight.
+    fn take_completions(&mut self) -> Result<(), Error> {
+        while let Some(done) = self.queue.take_now()? {
+            self.requests.complete(done, &mut self.woken)?;
+        }
+        self.taken = self.now;
+        Ok(())
+    }
+
+    /// Completions that are worth a look.
+    fn batch(&self) -> u16 {
+        match self.queue.in_flight() {
+            0..BATCHED => 1,
+            in_flight => in_flight / 2,
+        }
+    }
+
+    /// Whether completions were taken a moment ago.
+    fn is_momentary(&self) -> bool {
+        self.now.since(self.taken) < MOMENT
+    }
+
+    /// The deadline of a request that is made now, in seen time.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.seen.saturating_add(DEADLINE)
+    }
+
+    fn check_deadlines(&mut self) -> Result<(), Error> {
+        let Some(deadline) = self.requests.first_deadline() else {
+            return Ok(());
+        };
+        if deadline <= self.seen {
+            return Err(Error::TimedOut);
+        }
+        let is_late = deadline - self.seen <= LAST_CALL;
+        if is_late && self.called.is_none_or(|called| called < deadline) {
+            // Once for everything that is in flight by now.
+            self.called = Some(self.deadline());
+            self.queue.ring();
+        }
+        Ok(())
+    }
+
+    /// Lets the device see what was added, and tells it `now` if it wants to be told.
+    pub(crate) fn tell(&mut self, now: bool) -> Result<(), Error> {
+        if now {
+            self.queue.notify()
+        } else {
+            self.queue.publish()
+        }
+    }
+
+    /// Tells the device of everything it has not seen, and asks for an interrupt; says when to look
+    /// again at the latest, if anything is in flight.
+    pub(crate) fn settle(&mut self) -> Result<Option<Instant>, Error> {
+        self.queue.notify()?;
+        let is_momentary = self.is_momentary();
+        let batch = if is_momentary { self.batch() } else { 1 };
+        if self.queue.ask(batch)? >= batch {
+            self.take_completions()?;
+        }
+        let Some(deadline) = self.next_deadline() else {
+            return Ok(None);
+        };
+        let moment = (is_momentary && batch > 1).then(|| self.taken.after(MOMENT));
+        Ok(Some(moment.map_or(deadline, |moment| moment.min(deadline))))
+    }
+
+    /// When to look at the time again.
+    fn next_deadline(&self) -> Option<Instant> {
+        let deadline = self.requests.first_deadline()?;
+        let called = self.called.is_some_and(|called| called >= deadline);
+        let next = if called {
+            deadline
+        } else {
+            deadline.saturating_sub(LAST_CALL)
+        };
+        Some(self.attention.next_look(next))
+    }
+}
