@@ -14,7 +14,8 @@ const RETIRED: u64 = 0x8;
 /// What `ID_AA64DFR0_EL1.PMUVer` says of a PMU of the architecture's.
 const VERSIONS: core::ops::RangeInclusive<u64> = 1..=14;
 
-/// Instructions that this CPU has retired. Each CPU has a count of its own.
+/// Instructions that this CPU has retired. Each CPU has a count of its own; QEMU's, with `-icount`, are all
+/// the same one, of what all its CPUs did.
 #[derive(Clone, Copy, Debug)]
 pub struct Instructions(());
 

@@ -19,7 +19,7 @@ use clock::{Clock, Instant};
 use devtree::Machine;
 use ipa::IpaSpace;
 use pci::Mapper;
-use plan::{Irq, Storm};
+use plan::{Doubt, Irq, Remedy, Storm};
 use virtio::Interrupt;
 
 use crate::messages::{self, Messages};
@@ -28,9 +28,6 @@ use crate::messages::{self, Messages};
 const BATCH: usize = 32;
 /// How long the first alarm, and the first message, may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Pieces of work that nobody announced, after which messages that never came are sent elsewhere.
-const MISSED: u32 = 8;
-
 /// What was taken so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
@@ -97,7 +94,7 @@ pub struct Interrupts {
     attached: RefCell<Vec<Attached>>,
     storms: RefCell<Vec<(IntId, Storm)>>,
     masked: Cell<usize>,
-    missed: Cell<u32>,
+    doubt: Cell<Doubt>,
     taken: Cell<Taken>,
 }
 
@@ -133,7 +130,7 @@ impl Interrupts {
             attached: RefCell::default(),
             storms: RefCell::default(),
             masked: Cell::new(0),
-            missed: Cell::new(0),
+            doubt: Cell::default(),
             taken: Cell::default(),
         };
         interrupts.alarm_arrives().then_some(interrupts)
@@ -361,20 +358,23 @@ impl Interrupts {
         let Some(messages) = self.messages.get() else {
             return;
         };
-        if self.taken.get().messages != 0 {
-            return;
-        }
-        self.missed.set(self.missed.get().saturating_add(1));
+        let mut doubt = self.doubt.get();
+        let remedy = doubt.note_missed(self.taken.get().messages);
+        self.doubt.set(doubt);
         let attached = self.attached.borrow();
         let senders = attached.iter().filter(|a| a.device.uses_messages());
-        if self.missed.get() == MISSED {
-            log::warn!("interrupts: no message came so far; sending them to the shared alias");
-            senders.for_each(|a| a.device.use_messages(&messages.of(&a.lpis, true)));
-        } else if self.missed.get() == 2 * MISSED {
-            log::warn!("interrupts: no message came at all; the wires are used");
-            for attached in senders {
-                attached.device.give_messages_up();
-                self.connect_wire(attached);
+        match remedy {
+            None => {}
+            Some(Remedy::Alias) => {
+                log::warn!("interrupts: no message came so far; sending them to the shared alias");
+                senders.for_each(|a| a.device.use_messages(&messages.of(&a.lpis, true)));
+            }
+            Some(Remedy::Wires) => {
+                log::warn!("interrupts: no message came at all; the wires are used");
+                for attached in senders {
+                    attached.device.give_messages_up();
+                    self.connect_wire(attached);
+                }
             }
         }
     }

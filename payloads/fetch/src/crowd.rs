@@ -1,4 +1,5 @@
-//! Hashes on all processors while the file comes: what `fetch.hash=` asks for.
+//! Hashes on all processors while the file comes: what `fetch.hash=` asks for. Instructions are told where
+//! the processor counts them; under QEMU with `-icount` they are those of all processors together.
 
 use alloc::vec;
 use alloc::vec::Vec;
