@@ -22,8 +22,8 @@ pub struct Region<W: World = Shared> {
 }
 
 impl<W: World> Region<W> {
-    /// Takes the window, whose slots will lie close, and clears all of it: what the host left there
-    /// is not ours to keep.
+    /// Takes the window, whose slots will lie close. It is not cleared here: each slot is when it is
+    /// leased, and what nobody leases is the host's, who left what is there.
     ///
     /// # Errors
     ///
@@ -42,7 +42,6 @@ impl<W: World> Region<W> {
         clock: Rc<dyn Clock>,
         spacing: Spacing,
     ) -> Result<Self, Error> {
-        window.clear(0, window.len())?;
         Ok(Self {
             window: Rc::new(window),
             spacing,

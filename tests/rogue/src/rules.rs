@@ -27,6 +27,12 @@ pub enum Rule {
     ClosedDevice,
     /// A device that does not offer ACCESS_PLATFORM is not started.
     UnsafeDevice,
+    /// A device that has a pool is told of nothing else: not of the neighbour's pool,
+    PoolNeighbour,
+    /// not of what other devices share,
+    PoolGeneral,
+    /// and not of the page behind the pool's end.
+    PoolEnd,
 }
 
 /// Memory that the interrupt controller reads or writes by itself.
@@ -55,7 +61,7 @@ pub enum Way {
     Break,
 }
 
-const NAMES: [(&[u8], Rule); 15] = [
+const NAMES: [(&[u8], Rule); 18] = [
     (b"private-register", Rule::PrivateRegister),
     (b"write-back", Rule::WriteBack),
     (b"shared-code", Rule::SharedCode),
@@ -74,7 +80,15 @@ const NAMES: [(&[u8], Rule); 15] = [
     (b"private-pending", Rule::PrivateTable(Table::Pending)),
     (b"closed-device", Rule::ClosedDevice),
     (b"unsafe-device", Rule::UnsafeDevice),
+    (b"pool-neighbour", Rule::PoolNeighbour),
+    (b"pool-general", Rule::PoolGeneral),
+    (b"pool-end", Rule::PoolEnd),
 ];
+
+/// The pool of the device, and that of its neighbour, as the test asks for them.
+const POOL: u64 = 0x4600_0000;
+const POOL_SIZE: u64 = 0x4000;
+const NEIGHBOUR: u64 = 0x4601_0000;
 
 /// The monitor puts the boot arguments into the first 64 KiB at `tree`.
 const TREE: u64 = 0x1_0000;
@@ -153,6 +167,9 @@ pub fn run(realm: &mut Realm, rule: Rule, way: Way) -> Result<(), &'static str> 
             hardware::call(code);
         }
         Rule::PrivateDescriptor => return descriptor(realm, broken),
+        Rule::PoolNeighbour => return pool(realm, broken, NEIGHBOUR),
+        Rule::PoolGeneral => return pool(realm, broken, Realm::page(1)),
+        Rule::PoolEnd => return pool(realm, broken, POOL + POOL_SIZE),
         Rule::UnsafeDevice => return unsafe_device(realm, broken),
         Rule::StaleDescriptor => return stale_descriptor(realm, broken),
         Rule::Alias => {
@@ -214,6 +231,16 @@ fn descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
     fill(&mut device, target, target, !broken)
 }
 
+/// Lets a device that has a pool write into the pool, or into a page beside it that is shared as well.
+fn pool(realm: &Realm, broken: bool, beside: u64) -> Result<(), &'static str> {
+    let queue = realm.share(POOL)?;
+    let own = realm.share(POOL + 0x1000)?;
+    let beside = realm.share(beside)?;
+    let target = if broken { beside } else { own };
+    let mut device = Entropy::start(realm, queue)?;
+    fill(&mut device, target, target, !broken)
+}
+
 /// The same with a page that the device reached before.
 fn stale_descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
     let queue = realm.share(Realm::page(1))?;
@@ -257,7 +284,7 @@ fn fill(
     match (expected, written) {
         (true, true) => answer,
         (true, false) => Err("the device did not write"),
-        (false, true) => Err("a device wrote into a private page"),
+        (false, true) => Err("a device wrote where it may not"),
         (false, false) => Ok(()),
     }
 }

@@ -113,6 +113,10 @@ pub struct RunOptions {
     /// maker, and has the realm trust it: adds the boot argument `trust=`, unless --append has one.
     #[arg(long, value_name = "PLACE")]
     pub trust_device: Option<String>,
+    /// Binds a PCI function to a restricted pool, FUNCTION=SIZE[@ADDRESS], such as 0000:00:02.0=2M: in the
+    /// device tree and in the SMMU; can be given more than once (--mode realm).
+    #[arg(long, value_name = "FUNCTION=SIZE", value_parser = restricted_dma)]
+    pub restricted_dma: Vec<String>,
     /// Ends QEMU after this time (60s, 500ms, 2m).
     #[arg(long, default_value = "60s", value_parser = units::time)]
     pub timeout: Duration,
@@ -223,6 +227,19 @@ pub struct ImageOptions {
     /// Where the images go; target/airlock without it.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// A function and the size of its pool; the monitor says what else is wrong.
+fn restricted_dma(text: &str) -> Result<String, String> {
+    let parts = text.split_once('=').filter(|(function, size)| {
+        function.starts_with("0000:00:") && size.starts_with(|first: char| first.is_ascii_digit())
+    });
+    match parts {
+        Some(_) if !text.contains(char::is_whitespace) => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{text}` is not FUNCTION=SIZE[@ADDRESS], such as 0000:00:02.0=2M@0x46000000"
+        )),
+    }
 }
 
 /// The monitor takes words `monitor.KEY=VALUE`; the user may write them with or without `monitor.`.

@@ -221,7 +221,7 @@ fn machine(options: &RunOptions) -> Machine {
         cpu: options.cpu.clone(),
         image: PathBuf::new(),
         monitor: None,
-        monitor_options: trusted::monitor_options(options),
+        monitor_options: [trusted::monitor_options(options), pools(options)].concat(),
         append: trusted::append(options),
         disks: options.disk.clone(),
         net: options.net.clone(),
@@ -230,6 +230,12 @@ fn machine(options: &RunOptions) -> Machine {
         words: words(options),
         bare: None,
     }
+}
+
+/// The monitor's words for functions that are bound to a pool.
+fn pools(options: &RunOptions) -> Vec<String> {
+    let pools = options.restricted_dma.iter();
+    pools.map(|pool| format!("monitor.pool={pool}")).collect()
 }
 
 /// More words for QEMU: the user's, those for a debugger, and more processors than one.

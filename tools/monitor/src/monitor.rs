@@ -28,7 +28,7 @@ use crate::functions::Functions;
 use crate::gic::Tables as GicTables;
 use crate::layout::{GUEST_ENTRY, GUEST_TREE, GuestMemory, MAX_GRANULES, Space};
 use crate::machine::Machine;
-use crate::options::Options;
+use crate::options::{Options, Pools};
 use crate::regions::Regions;
 use crate::report::Report;
 use crate::rsi::Realm;
@@ -126,6 +126,7 @@ pub struct Monitor<M> {
     regions: Regions,
     stage2: Stage2,
     smmu: Smmu,
+    pools: Pools,
     fence: Fence,
     tables: GicTables,
     realm: Realm<'static>,

@@ -4,6 +4,7 @@
 //! monitor is the guest's as a whole.
 
 mod device;
+mod pools;
 
 use core::fmt;
 
@@ -12,6 +13,7 @@ use hostile::script::Script;
 use token::{Form, Lifecycle, RealmProfile};
 
 pub use self::device::TrustedDevice;
+pub use self::pools::{MOST as MOST_POOLS, Pool, PoolOption, PoolOptions, Pools};
 use crate::style::Style;
 
 /// Which address a device has to use for a shared page.
@@ -162,6 +164,8 @@ pub struct Options {
     pub hash: Hash,
     /// What a token looks like.
     pub token: Style,
+    /// Devices that are bound to a pool.
+    pub pools: PoolOptions,
     /// The device that the realm may trust.
     pub device: TrustedDevice,
     /// Devices that the monitor is itself.
@@ -195,6 +199,7 @@ impl Default for Options {
             ram: Ram::All,
             hash: Hash::Sha256,
             token: Style::default(),
+            pools: PoolOptions::default(),
             device: TrustedDevice::default(),
             models: Count::default(),
             attack: Attack {
@@ -295,6 +300,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
                 ],
             )?
         }
+        "pool" => options.pools.add(value)?,
         "stage2" => options.enforce = pick(value, &[("on", true), ("open", false)])?,
         "unsafe-device" => options.unsafe_device = unsafe_device(value)?,
         "ram" => options.ram = pick(value, &[("all", Ram::All), ("image", Ram::Image)])?,

@@ -54,12 +54,14 @@ const PATIENCE: usize = 100_000;
 /// What a device sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// What the realm shares, as an untrusted device does.
-    Shared = 0,
+    /// What the realm shares, but for pools, as an untrusted device does.
+    Shared,
     /// What is the realm's own.
-    Private = 1,
+    Private,
     /// Nothing.
-    Nothing = 2,
+    Nothing,
+    /// What the realm shares of the pool with this number.
+    Pool(usize),
 }
 
 /// The SMMU of the machine.
@@ -126,6 +128,7 @@ impl Smmu {
             View::Shared => self.memory.shared.map(granule),
             View::Private => self.memory.private.map(granule),
             View::Nothing => {}
+            View::Pool(number) => self.memory.in_pool(number, |pool| pool.map(granule)),
         }
     }
 
@@ -135,7 +138,13 @@ impl Smmu {
             View::Shared => self.memory.shared.unmap(granule),
             View::Private => self.memory.private.unmap(granule),
             View::Nothing => {}
+            View::Pool(number) => self.memory.in_pool(number, |pool| pool.unmap(granule)),
         }
+    }
+
+    /// Has `stream` see `view` and nothing else, before [`Smmu::start`].
+    pub fn bind(&self, stream: u32, view: View) {
+        self.memory.show(stream, view);
     }
 
     /// Has `stream` see `view` and nothing else.

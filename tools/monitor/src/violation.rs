@@ -4,6 +4,28 @@ use core::fmt;
 
 use crate::regions::Region;
 
+/// What pools have to do with an address that a device was kept from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The device has a pool, and this is not in it.
+    OwnPool,
+    /// It is in the pool of this device.
+    PoolOf(u32),
+}
+
+impl fmt::Display for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::OwnPool => f.write_str(", beside its own pool"),
+            Self::PoolOf(owner) => write!(f, ", in the pool of {}", Place(*owner)),
+        }
+    }
+}
+
 /// A broken rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
@@ -87,6 +109,8 @@ pub enum Violation {
         write: bool,
         /// Type of the SMMU's record.
         kind: u8,
+        /// Which pools have to do with it.
+        beside: Beside,
     },
     /// The SMMU stopped more than its queue could tell.
     DmaLost,
@@ -251,13 +275,14 @@ impl fmt::Display for Violation {
                 address,
                 write,
                 kind,
+                beside,
             } => {
                 let verb = if write { "write" } else { "read" };
                 let place = Place(stream);
                 write!(f, "device {place} ")?;
                 write!(
                     f,
-                    "blocked from {verb} at {address:#x} (SID {stream:#x}, event {kind:#x})"
+                    "blocked from {verb} at {address:#x}{beside} (SID {stream:#x}, event {kind:#x})"
                 )
             }
             Self::DmaLost => {
@@ -389,9 +414,11 @@ mod tests {
             address: 0x4500_0000,
             write: true,
             kind: 0x10,
+            beside: Beside::PoolOf(8),
         };
         let text = dma.to_string();
         assert!(text.contains("0000:00:02.0"), "{text}");
+        assert!(text.contains("in the pool of 0000:00:01.0"), "{text}");
         assert!(text.contains("0x45000000"), "{text}");
     }
 }

@@ -6,9 +6,18 @@ use testkit::random::Seeded;
 use crate::{NET, TOLD, pool, region};
 
 #[test]
-fn a_region_is_cleared_before_anyone_uses_it() {
-    let (_region, host, _) = region(2);
-    assert!(host.read(TOLD, 8192).iter().all(|byte| *byte == 0));
+fn what_the_host_left_is_cleared_slot_by_slot_and_nowhere_else() {
+    let (region, host, _) = region(2);
+    host.write(TOLD, &[0x5e; 8192]);
+    let slot = region.pool(NET, 8192).unwrap().lease(4096, 1).unwrap();
+    let at = slot.address(0).unwrap().get();
+    assert!(host.read(at, 4096).iter().all(|byte| *byte == 0));
+    let rest = host
+        .read(TOLD, 8192)
+        .iter()
+        .filter(|byte| **byte == 0x5e)
+        .count();
+    assert_eq!(rest, 4096);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod accounting;
 mod lease;
 mod model;
+mod neighbours;
 mod scribble;
 mod spacing;
 mod window;

@@ -25,7 +25,7 @@ fn reserve(root: &mut DeviceTreeNode, nodes: Vec<DeviceTreeNode>) {
 
 /// Binds a function of the first bus to these phandles.
 fn bind(root: &mut DeviceTreeNode, bridge: &str, function: u32, region: &[u32]) {
-    let mut device = DeviceTreeNode::new(&format!("device@{function:x}")).unwrap();
+    let mut device = DeviceTreeNode::new(format!("device@{function:x}")).unwrap();
     set_cells(&mut device, "reg", &[function << 8, 0, 0, 0, 0]);
     set_cells(&mut device, "memory-region", region);
     child(root, bridge).add_child(device);

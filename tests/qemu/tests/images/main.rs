@@ -12,6 +12,7 @@ mod keyrelease;
 mod main_job;
 mod memory;
 mod monitor_lies;
+mod pools;
 mod poor_networks;
 mod processors;
 mod rogue;

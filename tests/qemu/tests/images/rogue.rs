@@ -118,7 +118,38 @@ fn without_the_smmu_a_device_reaches_private_memory() {
         .monitor(&["smmu=off"])
         .run();
     match outcome.verdict {
-        Verdict::PayloadFailed(reason) => assert!(reason.contains("private page"), "{reason}"),
+        Verdict::PayloadFailed(reason) => {
+            assert!(reason.contains("wrote where it may not"), "{reason}")
+        }
         other => panic!("the device did not reach the page: {other}"),
+    }
+}
+
+/// A rogue image with a pool for its device and one for a neighbour.
+fn with_pools(way: &str, rule: &str) -> Boot {
+    let pools = ["--restricted-dma", "0000:00:01.0=16K@0x46000000"];
+    let neighbour = ["--restricted-dma", "0000:00:02.0=16K@0x46010000"];
+    rogue(way, rule).with(&pools).with(&neighbour)
+}
+
+#[test]
+fn a_device_that_is_sent_beside_its_pool_is_caught_with_both_names() {
+    for (rule, beside) in [
+        ("pool-neighbour", "in the pool of 0000:00:02.0"),
+        ("pool-general", "beside its own pool"),
+        ("pool-end", "beside its own pool"),
+    ] {
+        with_pools("break", rule).is_caught(beside);
+        with_pools("break", rule).is_caught("device 0000:00:01.0 blocked from write");
+        let _outcome = with_pools("keep", rule).run_ok();
+    }
+}
+
+/// Without the SMMU nobody sees it but the page itself.
+#[test]
+fn without_enforcement_a_device_goes_beside_its_pool_unseen() {
+    for rule in ["pool-neighbour", "pool-general", "pool-end"] {
+        let boot = with_pools("dma=low break", rule).monitor(&["smmu=off"]);
+        boot.fails_with("wrote where it may not");
     }
 }

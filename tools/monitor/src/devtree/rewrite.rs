@@ -1,8 +1,11 @@
 //! Writing: the guest's tree.
 
+use core::fmt::Write as _;
+
 use super::reader::{Item, Items};
 use super::{BEGIN_NODE, END, END_NODE, Error, HEADER, MAGIC, PROPERTY};
 use crate::layout::{GUEST_RAM, GuestMemory};
+use crate::options::Pools;
 
 /// What the guest is told.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +16,12 @@ pub struct Guest<'a> {
     pub arguments: &'a str,
     /// Whether it is told that PSCI is called by `hvc`, as a host says that wants no realm to be one.
     pub hvc: bool,
+    /// Pools that functions are bound to.
+    pub pools: &'a Pools,
 }
+
+/// The phandle of the first pool; QEMU's are small.
+const POOL_HANDLE: u32 = 0x7000;
 
 /// Nodes under the root that a realm must not see: each can reach memory without the SMMU, or is
 /// the SMMU, or stands on one of those. Flash lies below all memory and is closed as well.
@@ -46,6 +54,8 @@ pub fn rewrite(tree: &[u8], guest: &Guest<'_>, out: &mut [u8]) -> Result<usize, 
     let mut depth = 0usize;
     let mut hidden_at = None;
     let mut place = Place::Other;
+    // The node right below the root that this is in.
+    let mut node = Place::Other;
     while let Some(item) = items.next()? {
         match item {
             Item::Begin(name) => {
@@ -58,6 +68,9 @@ pub fn rewrite(tree: &[u8], guest: &Guest<'_>, out: &mut [u8]) -> Result<usize, 
                 } else {
                     Place::Other
                 };
+                if depth == 2 {
+                    node = place;
+                }
                 if hidden_at.is_none() {
                     writer.begin(name, place)?;
                     writer.arguments(place, guest.arguments)?;
@@ -65,6 +78,11 @@ pub fn rewrite(tree: &[u8], guest: &Guest<'_>, out: &mut [u8]) -> Result<usize, 
             }
             Item::End => {
                 if hidden_at.is_none() {
+                    match (depth, node) {
+                        (2, Place::Pci) => writer.functions(guest.pools)?,
+                        (1, _) => writer.reserved_memory(guest.pools)?,
+                        _ => {}
+                    }
                     writer.word(END_NODE)?;
                 } else if hidden_at == Some(depth) {
                     hidden_at = None;
@@ -152,6 +170,59 @@ impl Writer<'_> {
             (Place::Psci, b"method") if guest.hvc => self.property(name, b"hvc\0"),
             _ => self.property(name, value),
         }
+    }
+
+    /// A node for each function that is bound to a pool.
+    fn functions(&mut self, pools: &Pools) -> Result<(), Error> {
+        for (pool, handle) in pools.iter().zip(POOL_HANDLE..) {
+            for stream in &pool.streams {
+                self.named("function", u64::from(*stream))?;
+                let reg = [stream << 8, 0, 0, 0, 0];
+                self.cells(b"reg", &reg)?;
+                self.cells(b"memory-region", &[handle])?;
+                self.word(END_NODE)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The node with a node for each pool, if there is any.
+    fn reserved_memory(&mut self, pools: &Pools) -> Result<(), Error> {
+        if pools.iter().next().is_none() {
+            return Ok(());
+        }
+        self.begin(b"reserved-memory", Place::Other)?;
+        self.cells(b"#address-cells", &[2])?;
+        self.cells(b"#size-cells", &[2])?;
+        self.property(b"ranges", &[])?;
+        for (pool, handle) in pools.iter().zip(POOL_HANDLE..) {
+            let (start, size) = (pool.range.start, pool.range.end - pool.range.start);
+            self.named("pool", start)?;
+            self.property(b"compatible", b"restricted-dma-pool\0")?;
+            let half = |number: u64, shift: u32| (number >> shift & 0xffff_ffff) as u32;
+            let reg = [
+                half(start, 32),
+                half(start, 0),
+                half(size, 32),
+                half(size, 0),
+            ];
+            self.cells(b"reg", &reg)?;
+            self.cells(b"phandle", &[handle])?;
+            self.word(END_NODE)?;
+        }
+        self.word(END_NODE)
+    }
+
+    /// Begins a node of this name and unit address.
+    fn named(&mut self, name: &str, address: u64) -> Result<(), Error> {
+        let mut text = heapless::String::<40>::new();
+        write!(text, "{name}@{address:x}").map_err(|_| Error::Room)?;
+        self.begin(text.as_bytes(), Place::Other)
+    }
+
+    fn cells(&mut self, name: &[u8], values: &[u32]) -> Result<(), Error> {
+        self.property_head(name, 4 * values.len())?;
+        values.iter().try_for_each(|value| self.word(*value))
     }
 
     fn property(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {

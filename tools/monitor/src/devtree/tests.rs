@@ -8,6 +8,7 @@ use std::vec::Vec;
 use super::reader::{Item, Items};
 use super::*;
 use crate::layout::GuestMemory;
+use crate::options::{self, Pools};
 
 /// Builds a tree token by token.
 #[derive(Default)]
@@ -176,6 +177,7 @@ fn the_guest_does_not_see_what_could_go_round_the_smmu() {
             memory,
             arguments: "hello",
             hvc: false,
+            pools: &Pools::default(),
         },
         &mut out,
     )
@@ -212,6 +214,7 @@ fn a_guest_without_arguments_gets_no_bootargs() {
             memory,
             arguments: "",
             hvc: false,
+            pools: &Pools::default(),
         },
         &mut out,
     )
@@ -231,6 +234,7 @@ fn a_tree_that_does_not_fit_is_an_error() {
         memory,
         arguments: "hello",
         hvc: false,
+        pools: &Pools::default(),
     };
     for room in 0..600 {
         let mut out = vec![0; room];
@@ -260,9 +264,36 @@ fn broken_trees_are_errors_and_not_panics() {
                     memory,
                     arguments: "x",
                     hvc: false,
+                    pools: &Pools::default(),
                 },
                 &mut out,
             );
         }
     }
+}
+
+#[test]
+fn a_pool_and_the_function_that_is_bound_to_it_are_in_the_tree() {
+    let words = "monitor.pool=0000:00:02.0=2M@0x46000000 monitor.pool=0000:00:01.0=12K -- hello";
+    let tree = with_arguments(words);
+    let (options, _) = options::parse(words).unwrap();
+    let memory = GuestMemory::new(0x0c00_0000).unwrap();
+    let pools = Pools::place(&options.pools, 0x4480_0000, memory.top()).unwrap();
+    let guest = Guest {
+        memory,
+        arguments: "hello",
+        hvc: false,
+        pools: &pools,
+    };
+    let mut out = vec![0; 8192];
+    let size = rewrite(&tree, &guest, &mut out).unwrap();
+    let seen = lines(&out[..size]);
+    let place = |text: &str| seen.iter().position(|line| line.contains(text)).unwrap();
+    assert!(place("+pcie@") < place("+function@10"));
+    assert!(place("+function@8") < place("+pl011@"));
+    assert!(place("+chosen") < place("+reserved-memory"));
+    assert!(place("+reserved-memory") < place("+pool@46000000"));
+    place("+pool@4fe00000");
+    let nesting = seen.iter().filter(|l| l.starts_with('+')).count();
+    assert_eq!(nesting, seen.iter().filter(|l| *l == "-").count());
 }

@@ -5,6 +5,7 @@ use core::ops::Range;
 use super::plan::Plan;
 use super::refusal::Refusal;
 use super::rounds::Rounds;
+use super::world::shared_view;
 use super::{MAX_CPUS, Monitor, Start, Storage};
 use crate::attack::Attack;
 use crate::counters::Counters;
@@ -15,7 +16,7 @@ use crate::layout::{
     GRANULE, GUEST_ENTRY, GUEST_RAM, GUEST_TREE, GUEST_TREE_MAX, GuestMemory, Space,
 };
 use crate::machine::{Abort, Machine};
-use crate::options::{self, Options, Ram, UnsafeDevice};
+use crate::options::{self, Options, Pools, Ram, UnsafeDevice};
 use crate::regions::Regions;
 use crate::rsi::Realm;
 use crate::smmu::{Smmu, View};
@@ -58,6 +59,7 @@ impl<M: Machine> Monitor<M> {
             .ok_or(Refusal::Memory(memory.size()))?;
         let tree = GUEST_TREE..GUEST_TREE + GUEST_TREE_MAX as u64;
         monitor.fence = fence;
+        monitor.bind(plan.pools);
         monitor.assign(config)?;
         monitor.measure(&image, initrd.as_ref(), &measured_tree);
         let kept = GUEST_RAM..image.end;
@@ -88,6 +90,7 @@ impl<M: Machine> Monitor<M> {
             regions: Regions::new(space),
             stage2: Stage2::new(&storage.stage2, space, options.enforce),
             smmu: Smmu::new(&storage.smmu, space, &options),
+            pools: Pools::default(),
             fence: Fence::default(),
             tables: Tables::new(),
             realm: Realm::new(options, space, memory, &storage.states)?,
@@ -102,6 +105,16 @@ impl<M: Machine> Monitor<M> {
             view: View::Shared,
             was_private: false,
         })
+    }
+
+    /// Has each device that has a pool see the pool and nothing else, once the SMMU starts.
+    fn bind(&mut self, pools: Pools) {
+        for (pool, number) in pools.iter().zip(0..) {
+            for stream in &pool.streams {
+                self.smmu.bind(*stream, View::Pool(number));
+            }
+        }
+        self.pools = pools;
     }
 
     /// Gives the realm its memory: all of it, or `parts` only.
@@ -138,7 +151,11 @@ impl<M: Machine> Monitor<M> {
         if !private || !self.options.enforce {
             self.stage2.map(Side::Shared, granule);
         }
-        let view = if private { View::Private } else { View::Shared };
+        let view = if private {
+            View::Private
+        } else {
+            shared_view(&self.pools, address)
+        };
         self.smmu.map(view, granule);
     }
 }

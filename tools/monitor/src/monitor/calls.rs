@@ -51,6 +51,7 @@ impl<M: Machine> Monitor<M> {
             options: &self.options,
             stage2: self.stage2,
             smmu: &mut self.smmu,
+            pools: &self.pools,
             smmu_broken: false,
             taken: None,
             mapped: None,

@@ -2,7 +2,7 @@
 
 use super::Monitor;
 use crate::machine::Machine;
-use crate::violation::Violation;
+use crate::violation::{Beside, Violation};
 
 /// The most records taken at one trap; the rest waits for the next.
 const BATCH: usize = 4096;
@@ -20,7 +20,18 @@ impl<M: Machine> Monitor<M> {
                 address: event.address,
                 write: event.write,
                 kind: event.kind,
+                beside: self.beside(event.stream, event.address),
             });
+        }
+    }
+
+    /// What pools have to do with an address that `stream` was kept from.
+    fn beside(&self, stream: u32, address: u64) -> Beside {
+        let address = address & !self.space.shared_bit();
+        match (self.pools.owner(address), self.pools.of(stream)) {
+            (Some(owner), own) if self.pools.at(address) != own => Beside::PoolOf(owner),
+            (None, Some(_)) => Beside::OwnPool,
+            _ => Beside::Nothing,
         }
     }
 

@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::refusal::Refusal;
 use crate::devtree::{self, Guest};
 use crate::layout::{GUEST_RAM, GuestMemory, MACHINE_RAM};
-use crate::options::{self, Options};
+use crate::options::{self, Options, Pools};
 
 /// The guest, as the machine's tree describes it.
 #[derive(Clone, Debug)]
@@ -18,8 +18,13 @@ pub struct Plan<'t> {
     pub options: Options,
     /// Memory of the guest.
     pub memory: GuestMemory,
+    /// Pools that devices are bound to.
+    pub pools: Pools,
     arguments: &'t str,
 }
+
+/// Below it lie the guest's tree and its image.
+const POOLS_BOTTOM: u64 = GUEST_RAM + (8 << 20);
 
 impl<'t> Plan<'t> {
     /// Reads the machine's `tree`.
@@ -34,11 +39,14 @@ impl<'t> Plan<'t> {
             return Err(Refusal::NoSmmu);
         }
         let memory = guest_memory(&machine.memory)?;
+        let pools = Pools::place(&options.pools, POOLS_BOTTOM, memory.top());
+        let pools = pools.ok_or(Refusal::Pools)?;
         Ok(Self {
             tree,
             machine,
             options,
             memory,
+            pools,
             arguments,
         })
     }
@@ -53,6 +61,7 @@ impl<'t> Plan<'t> {
             memory: self.memory,
             arguments: self.arguments,
             hvc: self.options.hvc,
+            pools: &self.pools,
         };
         devtree::rewrite(self.tree, &guest, out).map_err(Refusal::Tree)
     }

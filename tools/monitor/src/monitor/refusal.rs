@@ -24,6 +24,8 @@ pub enum Refusal<'a> {
     Initrd(u64, u64),
     /// The processor has so many address bits, fewer than the realm.
     Width(u32),
+    /// A pool is not in the guest's memory behind its image, or two overlap.
+    Pools,
     /// The machine has no SMMU.
     NoSmmu,
     /// The SMMU does not do what it is told.
@@ -82,6 +84,10 @@ impl fmt::Display for Refusal<'_> {
                     Place(*stream)
                 )
             }
+            Self::Pools => f.write_str(
+                "monitor.pool: a pool lies in the guest's memory, from 0x44800000 on, and two in one place \
+                 are the same",
+            ),
             Self::TooMany => f.write_str("too many devices without ACCESS_PLATFORM"),
             Self::NoDevice(stream) => {
                 write!(

@@ -10,6 +10,7 @@ use hostile::plan::CANARY;
 use hostile::script::{self, Script};
 use hostile::{Liar, Lie, Place};
 
+use super::world::shared_view;
 use super::{Monitor, Next};
 use crate::attack::{self, Attack, Sites};
 use crate::gic::Tables;
@@ -17,7 +18,7 @@ use crate::granules::{Ripas, granules};
 use crate::layout::{GRANULE_BYTES, GUEST_ENTRY, GUEST_RAM};
 use crate::machine::Machine;
 use crate::report::Escaped;
-use crate::smmu::View;
+
 use crate::stage2::Side;
 use crate::violation::Violations;
 
@@ -237,7 +238,7 @@ impl<M: Machine> Monitor<M> {
             self.realm.granules.set(at, Ripas::Ram);
             if let Some(granule) = self.memory.granule(at) {
                 self.stage2.unmap(Side::Shared, granule);
-                self.smmu.unmap(View::Shared, granule);
+                self.smmu.unmap(shared_view(&self.pools, at), granule);
             }
             self.place(at);
         }

@@ -48,12 +48,12 @@ impl<M: Machine> Monitor<M> {
         let Some(tdi) = self.realm.device() else {
             return;
         };
+        let stream = u32::try_from(tdi.id()).unwrap_or(u32::MAX);
         let view = match (tdi.is_held(), tdi.reaches_private()) {
-            (false, _) => View::Shared,
+            (false, _) => self.pools.of(stream).map_or(View::Shared, View::Pool),
             (true, true) => View::Private,
             (true, false) => View::Nothing,
         };
-        let stream = u32::try_from(tdi.id()).unwrap_or(u32::MAX);
         if core::mem::replace(&mut self.view, view) == view {
             return;
         }

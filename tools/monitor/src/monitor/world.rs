@@ -5,7 +5,7 @@ use core::ops::Range;
 use crate::granules::granules;
 use crate::layout::{GuestMemory, Space};
 use crate::machine::Machine;
-use crate::options::{Content, Options};
+use crate::options::{Content, Options, Pools};
 use crate::rsi::World;
 use crate::smmu::{Smmu, View};
 use crate::stage2::{Side, Stage2};
@@ -18,6 +18,7 @@ pub(super) struct Moves<'a, M> {
     pub(super) options: &'a Options,
     pub(super) stage2: Stage2,
     pub(super) smmu: &'a mut Smmu,
+    pub(super) pools: &'a Pools,
     /// Set if the SMMU did not finish.
     pub(super) smmu_broken: bool,
     /// The last run that became private.
@@ -47,17 +48,19 @@ impl<M: Machine> World for Moves<'_, M> {
 
     fn share(&mut self, range: Range<u64>) {
         self.mapped = self.mapped.or_else(|| self.find_mapped(&range));
-        self.close(View::Private, &range);
+        self.close(|_| View::Private, &range);
         self.relocate(&range, Side::Protected, Side::Shared);
-        self.open(View::Shared, &range);
+        let pools = self.pools;
+        self.open(|at| shared_view(pools, at), &range);
     }
 
     fn take_back(&mut self, range: Range<u64>) {
-        self.close(View::Shared, &range);
+        let pools = self.pools;
+        self.close(|at| shared_view(pools, at), &range);
         let start = self.taken.as_ref().map_or(range.start, |taken| taken.start);
         self.taken = Some(start..range.end);
         self.relocate(&range, Side::Shared, Side::Protected);
-        self.open(View::Private, &range);
+        self.open(|_| View::Private, &range);
     }
 }
 
@@ -74,17 +77,21 @@ impl<M: Machine> Moves<'_, M> {
     }
 
     /// Lets devices in, after the old content is gone.
-    fn open(&mut self, view: View, range: &Range<u64>) {
-        for granule in granules(range).filter_map(|at| self.memory.granule(at)) {
-            self.smmu.map(view, granule);
+    fn open(&mut self, view: impl Fn(u64) -> View, range: &Range<u64>) {
+        for at in granules(range) {
+            if let Some(granule) = self.memory.granule(at) {
+                self.smmu.map(view(at), granule);
+            }
         }
         self.machine.barrier();
     }
 
     /// Shuts devices out, before new content comes.
-    fn close(&mut self, view: View, range: &Range<u64>) {
-        for granule in granules(range).filter_map(|at| self.memory.granule(at)) {
-            self.smmu.unmap(view, granule);
+    fn close(&mut self, view: impl Fn(u64) -> View, range: &Range<u64>) {
+        for at in granules(range) {
+            if let Some(granule) = self.memory.granule(at) {
+                self.smmu.unmap(view(at), granule);
+            }
         }
         self.machine.barrier();
         self.smmu_broken |= self.smmu.forget(self.machine).is_err();
@@ -114,6 +121,11 @@ impl<M: Machine> Moves<'_, M> {
         };
         *moved += count;
     }
+}
+
+/// Who sees the page at `address` while it is shared.
+pub(super) fn shared_view(pools: &Pools, address: u64) -> View {
+    pools.at(address).map_or(View::Shared, View::Pool)
 }
 
 fn content(content: Content) -> fn(u64) -> u64 {

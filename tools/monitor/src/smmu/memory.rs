@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use super::tree::{Tree, set};
 use super::{Event, View};
 use crate::layout::Space;
+use crate::options::MOST_POOLS as MOST;
 use crate::stage2::address_of;
 
 /// Streams: every function of bus 0.
@@ -19,7 +20,7 @@ const COMMAND_WORDS: usize = 2;
 const EVENT_WORDS: usize = 4;
 const CONTEXT_WORDS: usize = 8;
 /// One for each [`View`].
-const VIEWS: usize = 3;
+const VIEWS: usize = 3 + MOST;
 
 /// Stream table entry: valid, stage 1 only.
 const STREAM_STAGE_1: u64 = 0xb;
@@ -41,6 +42,8 @@ pub struct Memory {
     /// Shared pages, and private ones.
     pub(super) shared: Tree,
     pub(super) private: Tree,
+    /// Shared pages of each pool.
+    pools: [Tree; MOST],
     /// No page at all.
     nothing: crate::stage2::Table,
 }
@@ -65,7 +68,15 @@ impl Memory {
             contexts: [const { Context([const { AtomicU64::new(0) }; CONTEXT_WORDS]) }; VIEWS],
             shared: Tree::new(),
             private: Tree::new(),
+            pools: [const { Tree::new() }; MOST],
             nothing: crate::stage2::Table::new(),
+        }
+    }
+
+    /// Does something to the tables of pool `number`.
+    pub(super) fn in_pool(&self, number: usize, change: impl FnOnce(&Tree)) {
+        if let Some(pool) = self.pools.get(number) {
+            change(pool);
         }
     }
 
@@ -79,6 +90,10 @@ impl Memory {
             self.private.root(),
             address_of(&self.nothing),
         ];
+        self.pools
+            .iter()
+            .for_each(|pool| pool.link(space, low, high));
+        let roots = roots.into_iter().chain(self.pools.iter().map(Tree::root));
         for ((context, root), number) in self.contexts.iter().zip(roots).zip(1..) {
             let width = u64::from(64 - space.width());
             set(&context.0, 0, CONTEXT | number << CONTEXT_ASID | width);
@@ -94,7 +109,7 @@ impl Memory {
     pub(super) fn show(&self, stream: u32, view: View) {
         let at = usize::try_from(stream).unwrap_or(usize::MAX);
         let entry = self.streams.0.chunks_exact(STREAM_WORDS).nth(at);
-        if let (Some(entry), Some(context)) = (entry, self.contexts.get(view as usize)) {
+        if let (Some(entry), Some(context)) = (entry, self.contexts.get(index_of(view))) {
             set(entry, 1, STREAM_ATTRIBUTES);
             set(entry, 0, address_of(context) | STREAM_STAGE_1);
         }
@@ -120,6 +135,16 @@ impl Memory {
         let event = Event::decode([word(0), word(1), word(2)])?;
         set(&self.events.0, first, 0);
         Some(event)
+    }
+}
+
+/// Which context is for `view`.
+const fn index_of(view: View) -> usize {
+    match view {
+        View::Shared => 0,
+        View::Private => 1,
+        View::Nothing => 2,
+        View::Pool(number) => 3 + number,
     }
 }
 
@@ -160,15 +185,17 @@ mod tests {
         };
         memory.show(16, View::Private);
         memory.show(24, View::Nothing);
+        memory.show(32, View::Pool(1));
         assert_eq!(root(8), memory.shared.root());
         assert_eq!(root(16), memory.private.root());
         assert_eq!(root(24), address_of(&memory.nothing));
+        assert_eq!(root(32), memory.pools[1].root());
         memory.show(16, View::Shared);
         assert_eq!(root(16), memory.shared.root());
         // Translations of one are not taken for those of another.
         let numbers = memory.contexts.each_ref();
         let numbers = numbers.map(|context| context.0[0].load(Ordering::Relaxed) >> CONTEXT_ASID);
-        assert_eq!(numbers, [1, 2, 3]);
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
