@@ -122,6 +122,11 @@ attack: setup ## random attacks on a realm until EVENTS (1000000) lies were told
 	@$(CARGO) build --package attack
 	@$(CARGO) run --quiet --package attack -- --events $(EVENTS) $(ARGS)
 
+.PHONY: attack-planted
+attack-planted: setup ## plants bugs in a copy of the source, and sees that random attacks find each within 100000 lies
+	@$(CARGO) build --package attack --package airlock-cli
+	@$(CARGO) run --quiet --package attack -- --planted $(ARGS)
+
 .PHONY: test-linux
 test-linux: setup ## a Linux that none of us wrote, as a realm on the monitor (downloads Debian packages; LINUX=7.2)
 	@$(CARGO) build --package linux-guest

@@ -8,13 +8,13 @@ use hostile::plan::{self, STEPS, Step};
 
 use crate::{Accepted, Failure, memory};
 
-/// Does all steps on disk `number`.
-pub async fn run(number: u8, disk: &Disk, failure: &mut Failure) {
+/// Does all steps on disk `number`; what it gives is checked, unless it is trusted.
+pub async fn run(number: u8, disk: &Disk, trust: bool, failure: &mut Failure) {
     let mut accepted = Accepted::default();
     for step in 0..STEPS {
         let right = plan::bytes(number, step);
         match one(disk, plan::step(step), &right).await {
-            Ok(came) if came == right => accepted.add(step, &came),
+            Ok(came) if trust || came == right => accepted.add(step, &came),
             Ok(_) => failure.note(format_args!("disk {number}: wrong content")),
             Err(error) => {
                 failure.note(format_args!("disk {number}: {error}"));

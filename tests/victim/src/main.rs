@@ -3,6 +3,7 @@
 //! | boot argument | what it says |
 //! | --- | --- |
 //! | `victim.token=yes` | a token is asked for as well |
+//! | `victim.trust=yes` | what a disk gives is taken for true, and only told |
 //!
 //! Each device gets the steps of `hostile::plan`. A step that fails does not end the others: the more
 //! of the kernel meets a lie, the better. Lines `victim: DEVICE accepted=BITS digest=D` say which
@@ -27,8 +28,9 @@ async fn main(realm: Realm) -> Result<(), Failure> {
     let _secrets = memory::fill();
     let mut failure = Failure::default();
     rmm::run(&realm, &mut failure);
+    let trust = realm.args().get("victim.trust") == Some("yes");
     for (number, disk) in (0..).zip(realm.disks()) {
-        disk::run(number, disk, &mut failure).await;
+        disk::run(number, disk, trust, &mut failure).await;
     }
     network::run(&realm, &mut failure).await;
     for refusal in realm.refusals() {

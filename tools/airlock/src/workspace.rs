@@ -83,6 +83,14 @@ impl Workspace {
         Ok(found)
     }
 
+    /// The workspace around `folder`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find_in(folder: &Path) -> Result<Self> {
+        Self::read(Some(folder))
+    }
+
     /// Airlock's own workspace: this one, or the one that its payloads depend on.
     ///
     /// # Errors

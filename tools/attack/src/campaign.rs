@@ -73,6 +73,29 @@ pub fn run(options: &Options) -> Result<bool> {
     campaign.finish()
 }
 
+/// Attacks `images` until something comes to what must not be, or 100,000 lies were told; gives what is known
+/// then.
+pub fn hunt(options: &Options, images: Images<'_>, folder: &Path) -> Result<State> {
+    const ENOUGH: u64 = 100_000;
+    let options = Options {
+        events: ENOUGH,
+        stop: true,
+        ..options.clone()
+    };
+    std::fs::create_dir_all(folder)?;
+    let campaign = Campaign {
+        images,
+        folder,
+        options: &options,
+        state: Mutex::new(State {
+            next_seed: options.seed,
+            ..State::default()
+        }),
+    };
+    campaign.work()?;
+    Ok(campaign.state().clone())
+}
+
 /// Where a campaign is kept.
 pub fn folder(options: &Options, workspace: &Workspace) -> PathBuf {
     options
@@ -83,16 +106,22 @@ pub fn folder(options: &Options, workspace: &Workspace) -> PathBuf {
 
 /// Copies of the images, which a build meanwhile does not change.
 fn images(options: &Options, workspace: &Workspace, folder: &Path) -> Result<(PathBuf, PathBuf)> {
-    let (victim, monitor) = (folder.join("victim.img"), folder.join("monitor.img"));
+    let victim = folder.join("victim.img");
     match &options.image {
         Some(file) => write_raw(file, &victim)?,
         None => drop(workspace.write_image(&workspace.program("victim")?, folder, false)?),
     }
+    Ok((victim, monitor_image(options, workspace, folder)?))
+}
+
+/// The monitor's.
+pub fn monitor_image(options: &Options, workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+    let monitor = folder.join("monitor.img");
     match &options.monitor_image {
         Some(file) => write_raw(file, &monitor)?,
         None => drop(workspace.write_image(&Workspace::monitor(), folder, false)?),
     }
-    Ok((victim, monitor))
+    Ok(monitor)
 }
 
 /// What a program says, or nothing.

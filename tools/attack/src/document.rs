@@ -1,5 +1,6 @@
 //! The generated part of docs/hostile-host.md.
 
+use crate::planted::{self, Found};
 use crate::state::State;
 use crate::{Options, campaign, table};
 use airlock_cli::workspace::Workspace;
@@ -13,19 +14,22 @@ const END: &str = "<!-- end of what is generated -->";
 /// Puts the tables of the last campaign into the document.
 pub fn write(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
-    let state = State::read(&campaign::folder(options, &workspace).join("state.json"))?;
+    let folder = campaign::folder(options, &workspace);
+    let state = State::read(&folder.join("state.json"))?;
+    let found = std::fs::read(folder.join(planted::RESULT)).unwrap_or_default();
+    let found: Vec<Found> = serde_json::from_slice(&found).unwrap_or_default();
     let path = Path::new(DOCUMENT);
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read {DOCUMENT}; run this at the root"))?;
-    let text = replaced(&text, &generated(&state))
+    let text = replaced(&text, &generated(&state, &found))
         .with_context(|| format!("{DOCUMENT} has not both marks"))?;
     std::fs::write(path, text).with_context(|| format!("cannot write {DOCUMENT}"))
 }
 
-fn generated(state: &State) -> String {
+fn generated(state: &State, found: &[Found]) -> String {
     format!(
-        "Commit {}, {}: {} lies in {} rounds. {} lines of the guest's code (32 bytes each) were seen at a trap or a \
-         tick, and {} different endings.\n\n{}\n{}",
+        "### The campaign\n\nCommit {}, {}: {} lies in {} rounds. {} lines of the guest's code (32 bytes each) were seen at a trap or a \
+         tick, and {} different endings.\n\n{}\n### Planted bugs\n\n{}\n### Each kind of lie\n\n{}",
         state.commit,
         state.date,
         state.events,
@@ -33,6 +37,7 @@ fn generated(state: &State) -> String {
         state.sites.len(),
         state.endings.len(),
         table::outcomes(state),
+        planted::table(found),
         table::places(state)
     )
 }

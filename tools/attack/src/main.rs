@@ -4,6 +4,7 @@
 mod campaign;
 mod document;
 mod html;
+mod planted;
 mod session;
 mod state;
 mod table;
@@ -45,6 +46,10 @@ pub struct Options {
     /// Ends at the first outcome that must not be.
     #[arg(long)]
     pub stop: bool,
+    /// Puts the bugs of tools/attack/planted into a copy of the source, one at a time, and sees that a campaign of
+    /// 100000 lies finds each.
+    #[arg(long)]
+    pub planted: bool,
     /// Writes the generated part of docs/hostile-host.md from what is there, and attacks nobody.
     #[arg(long)]
     pub document: bool,
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done: Result<bool> = if options.document {
         document::write(&options).map(|()| true)
+    } else if options.planted {
+        planted::run(&options)
     } else {
         campaign::run(&options)
     };

@@ -18,6 +18,8 @@ pub enum World {
     Realm,
     /// A realm that asks for tokens as well.
     Attested,
+    /// A realm that takes what the kernel gives it for true, from devices that lie about all but the data.
+    Trusting,
     /// An ordinary machine, as far as the guest knows: no RSI, one half.
     Plain,
 }
@@ -27,6 +29,7 @@ impl World {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Realm | Self::Attested => "realm",
+            Self::Trusting => "trusting",
             Self::Plain => "plain",
         }
     }
@@ -35,6 +38,7 @@ impl World {
     pub const fn of(number: u64) -> Self {
         match number % 4 {
             1 => Self::Attested,
+            2 => Self::Trusting,
             3 => Self::Plain,
             _ => Self::Realm,
         }
@@ -44,6 +48,7 @@ impl World {
         match self {
             Self::Realm => &[],
             Self::Attested => &["--append", "victim.token=yes"],
+            Self::Trusting => &["--append", "victim.trust=yes", "--monitor", "data=honest"],
             Self::Plain => &["--monitor", "rsi=none", "--monitor", "stage2=open"],
         }
     }

@@ -62,7 +62,10 @@ impl Disk {
     ) -> Result<u32, Unreachable> {
         let request = gather(memory, &chain.readable, LONGEST)?;
         let room = chain.room().saturating_sub(1).min(LONGEST);
-        let (status, data) = self.answer(&request, room);
+        let (status, data) = match liar.misbehave(voice.place(Point::Failure)) {
+            Some(_) => (FAILED, Vec::new()),
+            None => self.answer(&request, room),
+        };
         let data = spoil(data, liar, voice);
         let mut written = scatter(memory, &chain.writable, &data)?;
         let status = liar.say(voice.place(Point::Result), status.into(), 8);

@@ -4,6 +4,9 @@ use core::fmt;
 
 use crate::plan;
 
+/// Disks of a machine, at most.
+const MOST_DISKS: u8 = 8;
+
 /// How a run ended. The last four must never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
@@ -105,15 +108,16 @@ impl Judge {
         self.verdict != Verdict::Nothing
     }
 
-    /// The outcome by what was printed alone. `rmm_lied`: the RMM did not do what it said, and a
+    /// The outcome by what was printed alone. `rmm_lied`: the RMM did not do what it said, and an end is all
+    /// that can be asked for. `aborted`: the host did not answer where it said that there is a device, and a
     /// fault in words is all that can be asked for.
     #[must_use]
-    pub fn outcome(&self, rmm_lied: bool) -> Outcome {
+    pub fn outcome(&self, rmm_lied: bool, aborted: bool) -> Outcome {
         match self.verdict {
             _ if self.corrupt => Outcome::Corruption,
             Verdict::Ok => Outcome::Ok,
             Verdict::Failed => Outcome::Error,
-            Verdict::Fault if rmm_lied => Outcome::Stop,
+            Verdict::Fault if rmm_lied || aborted => Outcome::Stop,
             Verdict::Nothing if rmm_lied => Outcome::Stop,
             Verdict::Panic | Verdict::Fault | Verdict::Nothing => Outcome::Violation,
         }
@@ -126,14 +130,12 @@ fn is_honest(said: &str) -> Option<bool> {
     let (accepted, digest) = rest.split_once(" digest=")?;
     let accepted = u64::from_str_radix(accepted, 16).ok()?;
     let digest = u64::from_str_radix(digest, 16).ok()?;
-    let right = match device.strip_prefix("disk") {
-        Some(number) => {
-            let number = number.parse().ok()?;
-            plan::digest(accepted, |step| plan::bytes(number, step))
-        }
-        None => plan::digest(accepted, plan::datagram),
-    };
-    Some(right.0 == digest)
+    if !device.starts_with("disk") {
+        return Some(plan::digest(accepted, plan::datagram).0 == digest);
+    }
+    // Which of the disks it is depends on how many were refused before it.
+    let holds = |disk| plan::digest(accepted, |step| plan::bytes(disk, step)).0 == digest;
+    Some((0..MOST_DISKS).any(holds))
 }
 
 #[cfg(test)]
@@ -146,7 +148,7 @@ mod tests {
     fn judge(lines: &[&str]) -> Outcome {
         let mut judge = Judge::default();
         lines.iter().for_each(|line| judge.line(line));
-        judge.outcome(false)
+        judge.outcome(false, false)
     }
 
     #[test]

@@ -106,8 +106,10 @@ named! {
         Result = "result",
         /// One bit of the data.
         Content = "content",
-        /// The device writes less than it says.
+        /// The device writes less than it was asked for, and says so.
         Short = "short",
+        /// The device does not do a request, and says so.
+        Failure = "failure",
         /// A request is never completed.
         Withhold = "withhold",
         /// A request is completed twice.

@@ -9,6 +9,8 @@ use crate::random::Random;
 /// What no shared page may ever hold eight times in a row: the payload's memory is full of it, and
 /// nothing that it sends, or is sent, is.
 pub const CANARY: u8 = 0xc9;
+/// The disk that does not exist.
+const NOBODY: u8 = 0x80;
 /// Steps on each disk.
 pub const STEPS: u32 = 24;
 /// Datagrams to the peer.
@@ -52,8 +54,8 @@ pub fn step(number: u32) -> Step {
 pub fn bytes(disk: u8, number: u32) -> Vec<u8> {
     let step = step(number);
     let mut bytes = alloc::vec![0; step.sectors * SECTOR];
-    // What is written is the content of a disk that does not exist.
-    let holder = if step.write { disk ^ 0x80 } else { disk };
+    // What is written is the content of a disk that does not exist, whichever disk it is written to.
+    let holder = if step.write { NOBODY } else { disk };
     content::fill(holder, step.sector, &mut bytes);
     bytes
 }

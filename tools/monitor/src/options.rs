@@ -127,6 +127,8 @@ pub struct Attack {
     pub storm: u32,
     /// Seconds of the guest's time that a round may take.
     pub budget: u32,
+    /// Whether nobody lies about what a disk holds and what is in shared pages.
+    pub honest_data: bool,
 }
 
 /// Everything that can be chosen.
@@ -208,6 +210,7 @@ impl Default for Options {
                 tick: 0,
                 storm: 0,
                 budget: 120,
+                honest_data: false,
             },
         }
     }
@@ -312,6 +315,9 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         "profile" => options.token.profile = profile(value)?,
         "attack" => drop(value.parse::<Script>().ok()?),
         "rounds" => options.attack.rounds = value.parse().ok().filter(|&n| n > 0)?,
+        "data" => {
+            options.attack.honest_data = pick(value, &[("honest", true), ("any", false)])?;
+        }
         "lies" => options.attack.lies = value.parse().ok()?,
         "tick" => options.attack.tick = value.parse().ok()?,
         "storm" => options.attack.storm = value.parse().ok()?,

@@ -18,7 +18,7 @@ fn judged(outcome: &Outcome) -> judge::Outcome {
     for line in outcome.console.lines() {
         judge.line(line);
     }
-    judge.outcome(false)
+    judge.outcome(false, false)
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::machine::Machine;
 use crate::report::Escaped;
 
 use crate::stage2::Side;
-use crate::violation::Violations;
+use crate::violation::{Violation, Violations};
 
 /// Seconds that the guest has to switch itself off after its verdict.
 const FAREWELL: u64 = 3;
@@ -116,7 +116,8 @@ impl<M: Machine> Monitor<M> {
     }
 
     fn begin_round(&mut self) {
-        let liar = Liar::new(self.rounds.current(), self.options.attack.lies);
+        let liar = Liar::new(self.rounds.current(), self.options.attack.lies)
+            .with_honest_data(self.options.attack.honest_data);
         self.attack = Attack::new(self.options.models, liar);
         self.violations = Violations::new();
         self.rounds.began = self.machine.time().0;
@@ -191,7 +192,11 @@ impl<M: Machine> Monitor<M> {
     }
 
     fn outcome(&self, ended: Option<Outcome>) -> Outcome {
-        let said = self.attack.judge.outcome(self.attack.rmm_lied());
+        // Only the host knows where devices are; one that says so and does not answer stops the guest.
+        let told = self.attack.liar.told() != 0;
+        let mut broken = self.violations.iter();
+        let aborted = told && broken.all(|(one, _)| matches!(one, Violation::NoDevice { .. }));
+        let said = self.attack.judge.outcome(self.attack.rmm_lied(), aborted);
         if self.attack.leaked.is_some() {
             return Outcome::Leak;
         }
@@ -201,7 +206,7 @@ impl<M: Machine> Monitor<M> {
         if let Some(ended) = ended {
             return ended;
         }
-        if self.violations.total() != 0 && !self.attack.rmm_lied() {
+        if self.violations.total() != 0 && !aborted && !self.attack.rmm_lied() {
             return Outcome::Violation;
         }
         said
@@ -278,7 +283,7 @@ impl<M: Machine> Monitor<M> {
         let words = bytes.as_chunks::<8>().0;
         if words.contains(&[CANARY; 8]) {
             self.attack.leaked.get_or_insert(address);
-            self.violation(crate::violation::Violation::Leak { address });
+            self.violation(Violation::Leak { address });
         }
     }
 

@@ -1,0 +1,197 @@
+//! Bugs that are put into a copy of the source, to see that a campaign finds them.
+
+use crate::session::Images;
+use crate::state::State;
+use crate::{Options, campaign};
+use airlock_cli::workspace::Workspace;
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The list, in the source.
+const LIST: &str = "tools/attack/planted/bugs.toml";
+/// What came of it, in the folder of the campaign.
+pub const RESULT: &str = "planted.json";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    bug: Vec<Bug>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bug {
+    name: String,
+    about: String,
+    file: String,
+    from: String,
+    to: String,
+    outcome: String,
+}
+
+/// What a campaign made of a bug.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Found {
+    pub name: String,
+    pub about: String,
+    /// The outcome that gave it away; nothing if none did.
+    pub outcome: String,
+    /// Lies told until then.
+    pub events: u64,
+    /// The fewest lies that do it.
+    pub lies: String,
+}
+
+/// Plants one bug after the other; says whether each was found.
+pub fn run(options: &Options) -> Result<bool> {
+    let workspace = Workspace::find()?;
+    let folder = campaign::folder(options, &workspace);
+    let (tree, work) = (folder.join("planted/tree"), folder.join("planted"));
+    std::fs::create_dir_all(&tree)?;
+    copy(&tree)?;
+    let list = std::fs::read_to_string(LIST)
+        .with_context(|| format!("cannot read {LIST}; run this at the root"))?;
+    let list: List = toml::from_str(&list).context(LIST)?;
+    let monitor = campaign::monitor_image(options, &workspace, &folder)?;
+    let mut all = Vec::new();
+    for bug in &list.bug {
+        println!("attack: plants {}: {}", bug.name, bug.about);
+        let image = build(&tree, bug)?;
+        let images = Images {
+            victim: &image,
+            monitor: &monitor,
+        };
+        let state = campaign::hunt(options, images, &work.join(&bug.name))?;
+        let found = judge(bug, &state);
+        println!(
+            "attack: {}: {} after {} lies: {}",
+            found.name, found.outcome, found.events, found.lies
+        );
+        all.push(found);
+    }
+    std::fs::write(folder.join(RESULT), serde_json::to_string_pretty(&all)?)?;
+    println!("{}", table(&all));
+    let each = list
+        .bug
+        .iter()
+        .zip(&all)
+        .all(|(bug, found)| bug.outcome == found.outcome);
+    Ok(each)
+}
+
+fn judge(bug: &Bug, state: &State) -> Found {
+    let first = state.bad.iter().find(|bad| bad.outcome == bug.outcome);
+    let first = first.or_else(|| state.bad.first());
+    Found {
+        name: bug.name.clone(),
+        about: bug.about.clone(),
+        outcome: first.map_or(String::new(), |bad| bad.outcome.clone()),
+        events: state.events,
+        lies: first.map_or(String::new(), |bad| bad.lies.clone()),
+    }
+}
+
+/// Puts what is committed into `tree`.
+fn copy(tree: &Path) -> Result<()> {
+    let mut archive = Command::new("git")
+        .args(["archive", "HEAD"])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stream = archive.stdout.take().context("git says nothing")?;
+    let unpacked = Command::new("tar")
+        .arg("-xC")
+        .arg(tree)
+        .stdin(stream)
+        .status()?;
+    ensure!(
+        archive.wait()?.success() && unpacked.success(),
+        "cannot copy the source to {}",
+        tree.display()
+    );
+    Ok(())
+}
+
+/// Builds the victim with the bug in it, and takes the bug out of the source again.
+fn build(tree: &Path, bug: &Bug) -> Result<std::path::PathBuf> {
+    let file = tree.join(&bug.file);
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("{}: {}", bug.name, bug.file))?;
+    std::fs::write(&file, planted(&text, bug)?)?;
+    let workspace = Workspace::find_in(tree)?;
+    let image = workspace.write_image(&workspace.program("victim")?, &workspace.out(), false);
+    std::fs::write(&file, text)?;
+    let kept = workspace.out().join(format!("{}.img", bug.name));
+    std::fs::rename(image?, &kept)?;
+    Ok(kept)
+}
+
+fn planted(text: &str, bug: &Bug) -> Result<String> {
+    let places = text.matches(&bug.from).count();
+    ensure!(
+        places == 1,
+        "{}: what it replaces stands {places} times in {}; bring {LIST} up to date",
+        bug.name,
+        bug.file
+    );
+    Ok(text.replace(&bug.from, &bug.to))
+}
+
+/// What was found, as a table.
+pub fn table(all: &[Found]) -> String {
+    let mut text = String::from(
+        "| planted bug | found as | lies told until then | what does it |\n| --- | --- | ---: | --- |\n",
+    );
+    for found in all {
+        let outcome = if found.outcome.is_empty() {
+            "**not found**"
+        } else {
+            &found.outcome
+        };
+        let lies = match found.lies.chars().count() {
+            0 => String::from("nothing: an honest host"),
+            1..200 => format!("`{}`", found.lies),
+            _ => format!("{} lies", found.lies.matches('@').count()),
+        };
+        // A string takes whatever is written to it.
+        let _ = writeln!(
+            text,
+            "| {}: {} | {outcome} | {} | {lies} |",
+            found.name, found.about, found.events
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_of_the_list_has_its_place_in_the_source() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let list = std::fs::read_to_string(root.join(LIST)).unwrap();
+        let list: List = toml::from_str(&list).unwrap();
+        for bug in &list.bug {
+            let text = std::fs::read_to_string(root.join(&bug.file)).unwrap();
+            let with = planted(&text, bug).unwrap();
+            assert_ne!(with, text, "{}", bug.name);
+        }
+    }
+
+    #[test]
+    fn a_bug_without_its_place_is_told() {
+        let bug = Bug {
+            name: String::from("x"),
+            about: String::new(),
+            file: String::from("a.rs"),
+            from: String::from("one"),
+            to: String::from("two"),
+            outcome: String::from("hang"),
+        };
+        assert!(planted("one one", &bug).is_err() && planted("", &bug).is_err());
+        assert_eq!(planted("a one b", &bug).unwrap(), "a two b");
+    }
+}
