@@ -8,7 +8,7 @@
 pub mod flood;
 pub mod gateway;
 mod images;
-mod turns;
+pub mod turns;
 
 pub use airlock_cli::report::{Report, total};
 pub use airlock_cli::run::Outcome;

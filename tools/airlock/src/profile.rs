@@ -47,6 +47,15 @@ const MONITOR: &str = "split=0x40000000-0x44000000";
 /// # Errors
 /// It does not build or boot, or QEMU has no plugins.
 pub fn profile(options: &ProfileOptions) -> Result<Verdict> {
+    qemu::catch_interrupts()?;
+    profile_once(options)
+}
+
+/// As [`profile`], without catching interrupts: for callers that already do.
+///
+/// # Errors
+/// As there.
+pub fn profile_once(options: &ProfileOptions) -> Result<Verdict> {
     let workspace = Workspace::find()?;
     let out = workspace.out();
     let mut run_options = options.run.clone();
@@ -71,7 +80,7 @@ pub fn profile(options: &ProfileOptions) -> Result<Verdict> {
     };
     let words = ["-plugin".to_owned(), plugin.option(&what, &counts)];
     run_options.qemu_arg.extend(words);
-    let verdict = run::run(&run_options)?.verdict;
+    let verdict = run::run_once(&run_options)?.verdict;
     let text = std::fs::read_to_string(&counts)
         .context("the plugin wrote no counts: QEMU did not end in good order")?;
     let symbols = Symbols::load(&file, machine::load_address(run_options.mode))?;

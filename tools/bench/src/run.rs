@@ -6,7 +6,6 @@ use std::time::Duration;
 use airlock_cli::cli::Mode;
 use airlock_cli::console::Transcript;
 use airlock_cli::qemu::{self, End};
-use airlock_cli::report::Report;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::guest::{Guest, Parts, Setting};
@@ -44,8 +43,6 @@ pub struct Outcome {
     pub record: Record,
     /// What the guest said.
     pub console: Transcript,
-    /// What the monitor counted, in a realm.
-    pub report: Option<Report>,
 }
 
 /// Runs `guest` once.
@@ -83,9 +80,9 @@ pub fn run(
         ),
     }
     ended_well(guest, &console)?;
+    guarded(guest, &console)?;
     Ok(Outcome {
         record: read(&out)?,
-        report: console.report(),
         console,
     })
 }
@@ -135,6 +132,20 @@ fn ended_well(guest: Guest, console: &Transcript) -> Result<()> {
     }
 }
 
+/// A realm that breaks a rule is no realm, and its figures are none.
+fn guarded(guest: Guest, console: &Transcript) -> Result<()> {
+    if guest.mode() == Mode::Realm {
+        let report = console.report().context("the monitor gave no report")?;
+        ensure!(
+            report.violations.is_empty(),
+            "{} broke rules: {}",
+            guest.name(),
+            report.violations.join("; ")
+        );
+    }
+    Ok(())
+}
+
 /// `swiotlb=force` bounces nothing where a device does not ask the platform for addresses. A comparison
 /// with such a run would be none.
 fn bounced_as_told(guest: Guest, console: &Transcript) -> Result<()> {
@@ -157,6 +168,16 @@ mod tests {
         let mut transcript = Transcript::default();
         lines.iter().for_each(|line| transcript.push(line));
         transcript
+    }
+
+    #[test]
+    fn figures_of_a_realm_that_broke_a_rule_are_refused() {
+        let good = said(&[r#"report: {"violations":[]}"#]);
+        let bad = said(&[r#"report: {"violations":["a device read a private page"]}"#]);
+        assert!(guarded(Guest::AirlockRealm, &good).is_ok());
+        assert!(guarded(Guest::AirlockRealm, &bad).is_err());
+        assert!(guarded(Guest::LinuxRealm, &said(&[])).is_err());
+        assert!(guarded(Guest::Airlock, &said(&[])).is_ok());
     }
 
     #[test]

@@ -15,5 +15,6 @@ mod monitor_lies;
 mod pools;
 mod poor_networks;
 mod processors;
+mod profile;
 mod rogue;
 mod secrets;
