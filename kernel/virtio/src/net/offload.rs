@@ -11,9 +11,9 @@ pub enum Offload {
     /// Every frame goes and comes as it is on the wire.
     None,
     /// The card fills in checksums and cuts long TCP frames that we send.
-    #[default]
     Tx,
     /// Besides, it may hand us long TCP frames and open checksums.
+    #[default]
     All,
 }
 
