@@ -7,6 +7,7 @@ use arch::counter::Counter;
 use clock::Instant;
 use net::Stack;
 use plan::Irq;
+use virtio::{Depth, Offload};
 
 use crate::devices::Start;
 use crate::ground::Ground;
@@ -40,7 +41,13 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
     let mapper = ground.devices();
     let mut bus = bus::find(&ground.machine, &mapper, &ground.shared_clock());
-    let interrupts = Interrupts::open(&ground.machine, &mapper, clock, irq(&ground)?).map(Rc::new);
+    let interrupts = Interrupts::open(
+        &ground.machine,
+        &mapper,
+        clock,
+        argument(&ground, "irq", (Irq::EXPECTED, Irq::parse))?,
+    )
+    .map(Rc::new);
     let interrupts = interrupts.as_ref();
     let ids = bus.found.iter().map(|found| u32::from(found.id) + 1).max();
     let its = interrupts
@@ -56,6 +63,8 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let environment = ground.environment();
     let started = Start {
         environment,
+        offload: argument(&ground, "net.offload", (Offload::EXPECTED, Offload::parse))?,
+        depth: argument(&ground, "disk.depth", (Depth::EXPECTED, Depth::parse))?,
         random: &random,
         interrupts: interrupts.map(|interrupts| &**interrupts),
         clock: &clock,
@@ -82,12 +91,13 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     Ok((Realm::new(parts), platform))
 }
 
-/// The ways to interrupt that the boot arguments allow.
-fn irq(ground: &Ground) -> Result<Irq, Error> {
-    let wrong = Error::Argument {
-        key: "irq",
-        expected: Irq::EXPECTED,
-    };
-    let irq = ground.arguments.get("irq");
-    irq.map_or(Ok(Irq::default()), |text| Irq::parse(text).ok_or(wrong))
+/// The value of a boot argument; the default without it.
+fn argument<T: Default>(
+    ground: &Ground,
+    key: &'static str,
+    (expected, parse): (&'static str, fn(&str) -> Option<T>),
+) -> Result<T, Error> {
+    let wrong = Error::Argument { key, expected };
+    let text = ground.arguments.get(key);
+    text.map_or_else(|| Ok(T::default()), |text| parse(text).ok_or(wrong))
 }

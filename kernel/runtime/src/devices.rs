@@ -11,7 +11,7 @@ use clock::Clock;
 use net::{Config, Stack};
 use plan::Arguments;
 use trust::PrivateDevice;
-use virtio::{Block, Direct, Environment, Kind, Net, Rng, Transport};
+use virtio::{Block, Depth, Direct, Environment, Kind, Net, Offload, Rng, Transport};
 
 use crate::Error;
 use crate::bus::Found;
@@ -115,6 +115,10 @@ impl Running {
 pub struct Start<'a> {
     /// What drivers have to know.
     pub environment: Environment,
+    /// What work on frames is left to the card.
+    pub offload: Offload,
+    /// How many requests of a disk can be in flight.
+    pub depth: Depth,
     /// What random bytes of the host are mixed into.
     pub random: &'a Generator,
     /// How devices are waited for.
@@ -182,12 +186,14 @@ impl Start<'_> {
         let name = found.name;
         match kind {
             Kind::Net => {
-                let device = Card::new(Net::start(transport, &pool, environment)?);
+                let device = Net::start_with(transport, &pool, environment, self.offload)?;
+                let device = Card::new(device);
                 let pool = Some(pool);
                 running.card = Some(Named { name, pool, device });
             }
             Kind::Block => {
-                let device = Disk::shared(Block::start(transport, &pool, environment)?);
+                let device = Block::start_with(transport, &pool, environment, self.depth)?;
+                let device = Disk::shared(device);
                 let pool = Some(pool);
                 running.disks.push(Named { name, pool, device });
             }

@@ -39,8 +39,27 @@ use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
 use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path, Transport};
 
 const REQUEST_QUEUE: u16 = 0;
-/// Requests at once, where nobody asks for another number.
-const REQUESTS: u16 = 32;
+/// How many requests can be in flight at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth(u16);
+
+impl Depth {
+    /// What [`Self::parse`] takes.
+    pub const EXPECTED: &str = "a number from 1 to 256";
+
+    /// Reads the value of a boot argument; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let depth = text.parse().ok()?;
+        (1..=256).contains(&depth).then_some(Self(depth))
+    }
+}
+
+impl Default for Depth {
+    fn default() -> Self {
+        Self(32)
+    }
+}
+
 /// Most bytes of data in a request.
 pub const MAX_REQUEST: usize = 1 << 20;
 /// Capacity beyond which byte offsets would not fit 64 bits.
@@ -73,12 +92,12 @@ impl<P: Path> Block<P> {
     /// Bytes that a device leases.
     pub fn needs(spacing: Spacing) -> Needs {
         let rings = spacing.bytes(1, ring_bytes(), RING_ALIGN);
-        let slots = [request::heads(REQUESTS), chunks::WANT];
+        let slots = [request::heads(Depth::default().0), chunks::WANT];
         Needs::of(rings, &slots, spacing)
     }
 
-    /// Resets the device, agrees on features, and latches its configuration. 32 requests can be in
-    /// flight at once.
+    /// Resets the device, agrees on features, and latches its configuration. The default of
+    /// [`Depth`] can be in flight at once.
     ///
     /// # Errors
     ///
@@ -88,11 +107,11 @@ impl<P: Path> Block<P> {
         pool: &Pool<P::World>,
         environment: Environment,
     ) -> Result<Self, Error> {
-        Self::start_with(transport, pool, environment, REQUESTS)
+        Self::start_with(transport, pool, environment, Depth::default())
     }
 
-    /// The same, with up to `depth` requests in flight at once, 1 at least, as far as the queue and
-    /// the pool have room for them.
+    /// The same, with up to `depth` requests in flight at once, as far as the queue and the pool have
+    /// room for them.
     ///
     /// # Errors
     ///
@@ -101,7 +120,7 @@ impl<P: Path> Block<P> {
         transport: Transport,
         pool: &Pool<P::World>,
         environment: Environment,
-        depth: u16,
+        Depth(depth): Depth,
     ) -> Result<Self, Error> {
         if transport.kind() != Kind::Block {
             return Err(Error::WrongKind);
@@ -385,5 +404,19 @@ fn public(error: Error) -> block::Error {
     match error {
         Error::TimedOut => block::Error::TimedOut,
         _ => block::Error::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_depth_is_a_number_from_1_to_256() {
+        assert_eq!(Depth::parse("1"), Some(Depth(1)));
+        assert_eq!(Depth::parse("256"), Some(Depth(256)));
+        for wrong in ["", "0", "257", "-1", "65537", "a lot"] {
+            assert_eq!(Depth::parse(wrong), None);
+        }
     }
 }

@@ -25,7 +25,7 @@ mod rng;
 mod structures;
 mod transport;
 
-pub use blk::{BlkCounters, Block, MAX_REQUEST, Returned};
+pub use blk::{BlkCounters, Block, Depth, MAX_REQUEST, Returned};
 pub use error::{Error, Part};
 pub use features::{Environment, Features};
 pub use interrupt::Interrupt;

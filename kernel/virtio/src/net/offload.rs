@@ -99,6 +99,18 @@ mod tests {
     }
 
     #[test]
+    fn exactly_the_documented_words_are_taken() {
+        assert_eq!(Offload::parse("none"), Some(Offload::None));
+        assert_eq!(Offload::parse("tx"), Some(Offload::Tx));
+        assert_eq!(Offload::parse("all"), Some(Offload::All));
+        assert!(
+            ["", "All", "rx", "none "]
+                .iter()
+                .all(|text| Offload::parse(text).is_none())
+        );
+    }
+
+    #[test]
     fn what_is_refused_is_not_asked_for() {
         let all = Features::from_words(u32::MAX, 0);
         let received = GUEST_TSO | Features::NET_GUEST_CSUM;
