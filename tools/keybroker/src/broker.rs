@@ -135,7 +135,13 @@ impl Broker {
             "Evidence submitted for challenge {id}:\n{}",
             show_token(&token)
         );
-        let appraisal = appraise(&token, &self.policy(key, &open));
+        let [_, _, third, _] = token.realm_claims.rems;
+        let devices = key.policy.device_values(third.len());
+        let policy = Policy {
+            devices: devices.as_deref(),
+            ..self.policy(key, &open)
+        };
+        let appraisal = appraise(&token, &policy);
         self.tell(id, key, &appraisal);
         match appraisal.refusal() {
             Some(_) => Err(Refusal::Appraisal(appraisal)),

@@ -13,6 +13,7 @@ mod binding;
 mod broker;
 mod challenge;
 pub mod command;
+mod devices;
 mod encoding;
 mod endorsements;
 mod http;

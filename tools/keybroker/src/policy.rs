@@ -5,6 +5,7 @@ use serde::Deserialize;
 use token::LifecycleState;
 use token::verify::Policy;
 
+use crate::devices;
 use crate::encoding::from_hex;
 
 /// The conditions of one key.
@@ -14,22 +15,34 @@ pub struct KeyPolicy {
     pub lifecycles: Vec<LifecycleState>,
     /// What REM 1 to 4 must be, where it matters.
     pub rems: [Option<Vec<u8>>; 4],
+    /// The measurements of devices that a realm may trust: `sha256:` and hexadecimal digits. None of
+    /// them: it may trust no device.
+    pub devices: Vec<String>,
     /// What the personalization value must be, if it matters.
     pub personalization: Option<[u8; 64]>,
 }
 
 impl Default for KeyPolicy {
-    /// A secured platform, and nothing else.
+    /// A secured platform, no trusted device, and nothing else.
     fn default() -> Self {
         Self {
             lifecycles: vec![LifecycleState::Secured],
             rems: [None, None, None, None],
+            devices: Vec::new(),
             personalization: None,
         }
     }
 }
 
 impl KeyPolicy {
+    /// What REM 3 of `length` bytes may be; `None` where the policy says that by itself.
+    pub fn device_values(&self, length: usize) -> Option<Vec<Vec<u8>>> {
+        let [_, _, third, _] = &self.rems;
+        third
+            .is_none()
+            .then(|| devices::values(&self.devices, length))
+    }
+
     /// The policy that a verifier applies; what does not belong to a key is not asked.
     pub fn verifier(&self) -> Policy<'_> {
         Policy {
@@ -50,6 +63,7 @@ pub(crate) struct PolicyFile {
     rem2: Option<String>,
     rem3: Option<String>,
     rem4: Option<String>,
+    devices: Option<Vec<String>>,
     rpv: Option<String>,
 }
 
@@ -66,6 +80,7 @@ impl PolicyFile {
         Ok(KeyPolicy {
             lifecycles: lifecycles.unwrap_or(default.lifecycles),
             rems,
+            devices: devices::measurements(self.devices.unwrap_or_default())?,
             personalization: self.rpv.as_deref().map(personalization).transpose()?,
         })
     }

@@ -104,9 +104,11 @@ impl Refusal {
 /// demands gives one that is not in policy. The demonstration words the two differently.
 fn is_policy(appraisal: &Appraisal) -> bool {
     appraisal.refusal().is_some_and(|reason| match reason {
-        Reason::Lifecycle { .. } | Reason::Rim | Reason::Rem { .. } | Reason::Personalization => {
-            true
-        }
+        Reason::Lifecycle { .. }
+        | Reason::Rim
+        | Reason::Rem { .. }
+        | Reason::Devices
+        | Reason::Personalization => true,
         Reason::PlatformNotEndorsed
         | Reason::PlatformSignature
         | Reason::BindingAlgorithm

@@ -34,6 +34,10 @@ pub fn appraise(token: &Token<'_>, policy: &Policy<'_>) -> Appraisal {
         let equal = expected.map(|expected| expected == found);
         appraisal.ask(Check::Rem(index), equal, Reason::Rem { index });
     }
+    let [_, _, third, _] = claims.rems;
+    let known = policy.devices;
+    let known = known.map(|values| values.iter().any(|value| value == third));
+    appraisal.ask(Check::Devices, known, Reason::Devices);
     let personalization = policy.personalization;
     let equal = personalization.map(|expected| expected == claims.personalization);
     appraisal.ask(Check::Personalization, equal, Reason::Personalization);

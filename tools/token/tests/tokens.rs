@@ -103,7 +103,7 @@ fn every_envelope_and_profile_is_accepted() {
         let bytes = make(make_it);
         let appraisal = judge(&bytes);
         assert_eq!(appraisal.refusal(), None);
-        assert_eq!(appraisal.verdicts().count(), 11);
+        assert_eq!(appraisal.verdicts().count(), 12);
         assert!(
             appraisal
                 .verdicts()

@@ -18,3 +18,4 @@ mod processors;
 mod profile;
 mod rogue;
 mod secrets;
+mod trusted;

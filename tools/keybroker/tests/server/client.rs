@@ -30,6 +30,11 @@ secret = "a third"
 [key.policy]
 lifecycle = ["non-cca-debug"]
 [[key]]
+name = "private-disk"
+secret = "a fourth"
+[key.policy]
+devices = ["sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
+[[key]]
 name = "long"
 secret = "a secret that does not fit into OAEP with SHA-256 and 1024 bits, which leave 62 bytes"
 "#;

@@ -21,6 +21,7 @@ pub struct Realm {
     pub lifecycle: Lifecycle,
     pub rim: [u8; 32],
     pub rem1: [u8; 32],
+    pub rem3: [u8; 32],
     /// Whether the platform vouches for the key that signs.
     pub bound: bool,
     /// Whether the platform token is signed by the test platform.
@@ -34,6 +35,7 @@ pub const GOOD: Realm = Realm {
     lifecycle: test_platform::SECURED,
     rim: RIM,
     rem1: REM1,
+    rem3: [0; 32],
     bound: true,
     endorsed: true,
 };
@@ -56,7 +58,7 @@ impl Realm {
             hash_algorithm: "sha-256",
             public_key: &public_key,
             rim: &self.rim,
-            rems: [&self.rem1, &zero, &zero, &zero],
+            rems: [&self.rem1, &zero, &self.rem3, &zero],
             public_key_hash_algorithm: sign::BINDING_ALGORITHM,
             mec_policy: None,
             instance_id: None,

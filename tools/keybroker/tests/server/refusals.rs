@@ -36,6 +36,13 @@ fn each_flaw_of_a_realm_has_its_own_reason() {
             "REM 1 is not what the policy demands",
         ),
         (
+            Realm {
+                rem3: [0x33; 32],
+                ..GOOD
+            },
+            "trusts a device which the policy does not know",
+        ),
+        (
             Realm { lifecycle, ..GOOD },
             "lifecycle 0x5000 (recoverable-debug) is not allowed",
         ),

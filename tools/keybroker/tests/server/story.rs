@@ -1,6 +1,7 @@
 //! The story as it should go.
 
 use keybroker::MOCK_CHALLENGE;
+use sha2::{Digest as _, Sha256};
 use token::{Form, RealmProfile};
 
 use crate::client::{SECRET, ask, attest, post, server, server_with, submit};
@@ -17,6 +18,23 @@ fn a_good_realm_gets_its_key_with_either_wrapping() {
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(wrapping.open(alg, &answer.bytes("data")), SECRET);
     }
+}
+
+#[test]
+fn a_realm_may_trust_a_device_that_the_policy_knows_and_no_other() {
+    let server = server();
+    let wrapping = Wrapping::new(1024);
+    let trusting = |digit: char| {
+        let device = String::from(digit).repeat(64);
+        let event = Sha256::digest(format!("trusted device sha256:{device}"));
+        let rem3 = Sha256::digest([&[0; 32][..], &event].concat()).into();
+        Realm { rem3, ..GOOD }
+    };
+    let asked = |name, realm: &Realm| attest(server.address(), name, realm, &wrapping).status;
+    assert_eq!(asked("private-disk", &trusting('a')), 200);
+    assert_eq!(asked("private-disk", &GOOD), 200, "it need not be trusted");
+    assert_eq!(asked("private-disk", &trusting('b')), 403);
+    assert_eq!(asked("skywalker", &trusting('a')), 403);
 }
 
 #[test]

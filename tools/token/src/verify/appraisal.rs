@@ -21,6 +21,8 @@ pub enum Check {
     Rim,
     /// An extensible measurement, 1 to 4, is as demanded.
     Rem(u8),
+    /// REM 3 shows no device but those that may be trusted.
+    Devices,
     /// The personalization value is as demanded.
     Personalization,
 }
@@ -54,6 +56,8 @@ pub enum Reason {
         /// Which: 1 to 4.
         index: u8,
     },
+    /// REM 3 shows that the realm trusts a device which the policy does not know.
+    Devices,
     /// The personalization value differs from the policy.
     Personalization,
 }
@@ -69,7 +73,7 @@ pub enum Verdict {
     NotAsked,
 }
 
-const CHECKS: usize = 11;
+const CHECKS: usize = 12;
 
 /// The outcome: a verdict for each check, in order. Displays every reason to refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,6 +146,7 @@ impl fmt::Display for Check {
             Self::Challenge => f.write_str("challenge"),
             Self::Rim => f.write_str("RIM"),
             Self::Rem(index) => write!(f, "REM {index}"),
+            Self::Devices => f.write_str("trusted devices"),
             Self::Personalization => f.write_str("personalization value"),
         }
     }
@@ -164,6 +169,9 @@ impl fmt::Display for Reason {
             Self::Challenge => f.write_str("the token answers another challenge"),
             Self::Rim => f.write_str("the RIM is not a reference value"),
             Self::Rem { index } => write!(f, "REM {index} is not what the policy demands"),
+            Self::Devices => f.write_str(
+                "REM 3 shows that the realm trusts a device which the policy does not know",
+            ),
             Self::Personalization => {
                 f.write_str("the personalization value is not what the policy demands")
             }

@@ -18,6 +18,8 @@ pub struct Policy<'a> {
     pub rims: Option<&'a [Vec<u8>]>,
     /// What the extensible measurements 1 to 4 must be.
     pub rems: [Option<&'a [u8]>; 4],
+    /// The values that REM 3 may have, by the devices that the realm may trust.
+    pub devices: Option<&'a [Vec<u8>]>,
     /// What the personalization value must be.
     pub personalization: Option<&'a [u8; 64]>,
 }
@@ -30,6 +32,7 @@ impl Policy<'_> {
         challenge: None,
         rims: None,
         rems: [None; 4],
+        devices: None,
         personalization: None,
     };
 }
