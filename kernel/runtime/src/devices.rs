@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use arch::counter::Counter;
-use bounce::{Pool, Private, Region, Spacing};
+use bounce::{Pool, Private, Spacing};
 use clock::Clock;
 use net::{Config, Stack};
 use plan::Arguments;
@@ -55,7 +55,7 @@ pub struct Running {
     /// Sources of random bytes. They are kept because their slots must not go before they do.
     entropy: Vec<Rng>,
     /// Memory of devices that are trusted.
-    private: Vec<Region<Private>>,
+    private: Vec<Pool<Private>>,
     /// Who watches those devices.
     pub trusted: Option<Trusted>,
 }
@@ -66,9 +66,9 @@ impl Running {
         let disks = self.disks.iter().filter_map(|disk| disk.pool.as_ref());
         let card = self.card.iter().filter_map(|card| card.pool.as_ref());
         let shared = card.chain(disks).map(|pool| pool.counters().bytes_in);
-        // What a trusted device moves is not copied; its requests say that it did something.
-        let trusted = self.disks.iter().filter(|disk| disk.pool.is_none());
-        let trusted = trusted.map(|disk| disk.device.counters().requests);
+        // A trusted device moves data without a copy; the status of each request is one.
+        let private = self.private.iter();
+        let trusted = private.map(|pool| pool.counters().bytes_in);
         shared.chain(trusted).fold(0, u64::wrapping_add)
     }
 
@@ -79,7 +79,8 @@ impl Running {
 
     /// Name and counters of each pool of private memory.
     pub fn private_counters(&self) -> Vec<(Rc<str>, bounce::Counters)> {
-        self.private.iter().flat_map(Region::counters).collect()
+        let pools = self.private.iter();
+        pools.map(|pool| (pool.device(), pool.counters())).collect()
     }
 
     /// Tells of each device that was stopped, once.
@@ -215,16 +216,16 @@ impl Running {
         let trusted = self.trusted.as_ref().ok_or(Distrust::NoRealm)?;
         let device = found.trusted.ok_or(Distrust::NoRealm)?;
         let (name, transport) = (found.name, found.transport);
-        let (disk, region) = match drive(&name, transport, &device, trusted, environment) {
+        let (disk, pool) = match drive(&name, transport, &device, trusted, environment) {
             Ok(driven) => driven,
             Err(error) => {
                 trusted.give_up(device);
                 return Err(error);
             }
         };
-        log::info!("{name}: {} KiB of private memory", region.len() >> 10);
+        log::info!("{name}: {} KiB of private memory", pool.size() >> 10);
         trusted.watch(device, disk.clone());
-        self.private.push(region);
+        self.private.push(pool);
         self.disks.push(Named {
             name,
             pool: None,
@@ -241,14 +242,14 @@ fn drive(
     device: &PrivateDevice,
     trusted: &Trusted,
     environment: Environment,
-) -> Result<(Disk, Region<Private>), Distrust> {
+) -> Result<(Disk, Pool<Private>), Distrust> {
     let driver = Block::<Direct>::needs(Spacing::Packed).wanted;
     let bytes = (driver + BUFFERS).next_multiple_of(4096);
     let region = private::region(bytes, trusted.clock()).map_err(|_| Distrust::NoMemory)?;
     let pool = device.pool(&region, name, region.len());
     let pool = pool.map_err(|_| Distrust::NoMemory)?;
     let disk = Block::<Direct>::start(transport, &pool, environment)?;
-    Ok((Disk::trusted(disk), region))
+    Ok((Disk::trusted(disk), pool))
 }
 
 /// Mixes random bytes of the host in.

@@ -61,7 +61,7 @@ impl Platform {
             .running
             .trusted
             .as_ref()
-            .map(|trusted| trusted.look(now));
+            .and_then(|trusted| trusted.look(now));
         self.running.tell_failures();
         for region in &self.regions {
             trace::print_batch(region.trace(), self.entry);

@@ -259,19 +259,24 @@ impl Trusted {
 
     /// Looks from time to time whether each device still is what was accepted. One that is not ends:
     /// it reaches nothing any more, its memory is cleared, and its user gets errors.
-    pub fn look(&self, now: Instant) -> Instant {
+    ///
+    /// Says when to look again; `None` if there is nothing to look at.
+    pub fn look(&self, now: Instant) -> Option<Instant> {
+        let mut devices = self.devices.borrow_mut();
+        if devices.is_empty() {
+            return None;
+        }
         if now < self.next.get() {
-            return self.next.get();
+            return Some(self.next.get());
         }
         self.next.set(now.after(WATCH));
-        let mut devices = self.devices.borrow_mut();
         for (device, disk) in core::mem::take(&mut *devices) {
             match self.way.with(|line| device.check(line)) {
                 Ok(()) => devices.push((device, disk)),
                 Err(error) => self.end(device, &disk, error),
             }
         }
-        self.next.get()
+        Some(self.next.get())
     }
 
     fn end(&self, device: PrivateDevice, disk: &Disk, error: trust::Error) {

@@ -76,6 +76,7 @@ impl<W: World> Device<W> {
     /// cleared; its registers may be gone, and are not touched any more.
     pub(crate) fn abandon(&self) {
         self.gone.set(true);
+        self.transport.interrupt().abandon();
         if self.failure.get().is_none() {
             self.failure.set(Some(Error::Withdrawn));
         }

@@ -16,6 +16,8 @@ pub struct Interrupt {
     isr: Structure,
     messages: Messages,
     config_changed: Cell<bool>,
+    /// Whether the registers may be gone.
+    gone: Cell<bool>,
 }
 
 impl Interrupt {
@@ -24,6 +26,7 @@ impl Interrupt {
             isr,
             messages,
             config_changed: Cell::new(false),
+            gone: Cell::new(false),
         }
     }
 
@@ -56,6 +59,9 @@ impl Interrupt {
 
     /// Lowers the interrupt line, by one read; says whether the device had raised it.
     pub fn acknowledge(&self) -> bool {
+        if self.gone.get() {
+            return false;
+        }
         let cause = self.isr.read8(0);
         if cause & CONFIG_CHANGED != 0 {
             self.config_changed.set(true);
@@ -68,6 +74,11 @@ impl Interrupt {
         if vector == 0 {
             self.config_changed.set(true);
         }
+    }
+
+    /// Notes that the registers may be gone: nobody reads them any more.
+    pub(crate) fn abandon(&self) {
+        self.gone.set(true);
     }
 
     /// Whether the device announced a change of its configuration or status since the last call.

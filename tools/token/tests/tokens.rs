@@ -65,11 +65,13 @@ fn endorsed() -> Vec<PlatformKey> {
 
 fn judge(bytes: &[u8]) -> Appraisal {
     let (keys, rims) = (endorsed(), [RIM.to_vec()]);
+    let devices = [REM.to_vec()];
     let policy = Policy {
         platform_keys: &keys,
         challenge: Some(&CHALLENGE),
         rims: Some(&rims),
         rems: [Some(&REM); 4],
+        devices: Some(&devices),
         personalization: Some(&[0; 64]),
         ..Policy::STRICT
     };
@@ -243,6 +245,11 @@ fn each_demand_that_is_not_met_has_its_own_reason() {
         ..usual
     };
     assert_eq!(refusal(&other, &bytes), Some(Reason::Rem { index: 3 }));
+    let other = Policy {
+        devices: Some(&[]),
+        ..usual
+    };
+    assert_eq!(refusal(&other, &bytes), Some(Reason::Devices));
     let other = Policy {
         personalization: Some(&[1; 64]),
         ..usual
