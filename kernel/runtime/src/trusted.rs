@@ -34,6 +34,8 @@ const WATCH: Duration = Duration::from_secs(1);
 pub enum Distrust {
     /// This is not a realm: there is nobody to ask.
     NoRealm,
+    /// The image was built without the feature `trust`.
+    NotBuilt,
     /// It, its host, or the RMM did not do what they must.
     Trust(trust::Error),
     /// It could not be brought to rest, or started anew.
@@ -57,6 +59,9 @@ impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRealm => f.write_str("this is not a realm, so nobody vouches for a device"),
+            Self::NotBuilt => {
+                f.write_str("this image cannot tell; build its payload with the feature `trust`")
+            }
             Self::Trust(error) => error.fmt(f),
             Self::Device(error) => error.fmt(f),
             Self::NoInbox => f.write_str(
@@ -301,6 +306,10 @@ fn admit(
 ) -> Result<Found, Distrust> {
     let mut witness = ground.attestation.as_ref().ok_or(Distrust::NoRealm)?;
     let way = way?;
+    // What verifies certificates and signatures is half of a small image.
+    if !cfg!(feature = "trust") {
+        return Err(Distrust::NotBuilt);
+    }
     if found.transport.kind() != Kind::Block {
         return Err(Distrust::Kind);
     }
