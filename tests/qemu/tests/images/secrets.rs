@@ -21,7 +21,7 @@ const PIECE: usize = 16;
 const ALIGNMENT: usize = 8;
 
 /// Boots, and gives the whole memory of the machine as it was left.
-pub(crate) fn memory_after(boot: &Boot, file: &Path) -> (Verdict, Vec<u8>) {
+fn memory_after(boot: &Boot, file: &Path) -> (Verdict, Vec<u8>) {
     let ram = format!(
         "memory-backend-file,id=ram,size=64M,share=on,mem-path={}",
         file.display()
