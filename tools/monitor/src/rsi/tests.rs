@@ -361,6 +361,7 @@ fn verdict(token: &[u8], challenge: [u8; 64], lifecycles: &[LifecycleState]) -> 
         challenge: Some(&challenge),
         rims: Some(&rims),
         rems: [None, Some(&[0; 32]), None, None],
+        devices: None,
         personalization: Some(&[0; 64]),
     };
     appraise(&::token::Token::decode(token).unwrap(), &policy).refusal()
