@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use crate::list::Mutant;
@@ -35,8 +35,8 @@ struct Arguments {
     /// Writes the table there, as Markdown.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
-    /// Where build results go; a folder of its own without it.
-    #[arg(long, value_name = "DIR", env = "MUTANTS_TARGET_DIR")]
+    /// Where build results go; target/mutants/target without it.
+    #[arg(long, value_name = "DIR")]
     target_dir: Option<PathBuf>,
 }
 
@@ -112,13 +112,17 @@ fn no_place(mutant: &Mutant) -> Fate {
 fn try_all(source: &Path, mutants: &[&Mutant], arguments: &Arguments) -> Result<Vec<Fate>> {
     let folder = source.join("target/mutants");
     std::fs::create_dir_all(&folder)?;
+    let target = arguments.target_dir.clone();
+    let target = target.unwrap_or_else(|| folder.join("target"));
+    // cargo knows a crate by its place in its workspace, so it would take one copy's for the other's.
+    ensure!(
+        target != source.join("target"),
+        "the build results of bugs must not lie with those of the source: name another --target-dir"
+    );
     let mut bench = Bench {
         scratch: Scratch::refresh(source, folder.join("tree"))?,
         record: Record::open(folder.join("record.json")),
-        target: arguments
-            .target_dir
-            .clone()
-            .unwrap_or_else(|| folder.join("target")),
+        target,
     };
     let mut fates = Vec::new();
     for (number, mutant) in (1..).zip(mutants) {
