@@ -130,7 +130,7 @@ fn agree(shadow: &Shadow, model: &Model) {
         all.extend(chain);
     }
     all.sort_unstable();
-    let whole: Vec<u16> = (0..shadow.descriptors.len() as u16).collect();
+    let whole: Vec<u16> = (0..).take(shadow.descriptors.len()).collect();
     assert_eq!(all, whole, "each descriptor is in one place");
     assert_eq!(requests.len(), model.len());
     assert_eq!(usize::from(shadow.in_flight()), model.len());
