@@ -1,7 +1,8 @@
 //! An image that breaks promises of its own, to see that the runtime says which.
 //!
 //! The boot argument `break=` says what: `stack`, `panic`, `constants`, `data`, `nothing`,
-//! `instruction`. Some break nothing: `sleep`; `copies`, which checks the functions that copy memory as
+//! `instruction`; `cpu-panic` and `cpu-fault` on another processor. Some break nothing: `cpu-busy`, which
+//! ends while another processor does not; `sleep`; `copies`, which checks the functions that copy memory as
 //! they are on the target; and `key`, `key-panic`, `key-fault`, which make a key and end in three ways, and
 //! `key-freed`, which makes one, gives it back, and takes its own power away before anything is cleared.
 // UNSAFETY: breaking rules is the point.
@@ -9,7 +10,10 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
 mod copying;
+mod elsewhere;
 mod secret;
 
 use core::time::Duration;
@@ -31,6 +35,9 @@ async fn main(realm: Realm) -> Result<(), &'static str> {
             "the stack has no end"
         }),
         Some("panic") => panic!("as asked"),
+        Some(what) if what.starts_with("cpu-") => {
+            elsewhere::run(&realm, what.trim_start_matches("cpu-")).await
+        }
         Some("constants") => write_constant(),
         Some("data") => run_data(),
         Some("nothing") => read_nothing(),

@@ -59,6 +59,20 @@ fn an_undefined_instruction_is_told_as_one() {
 }
 
 #[test]
+fn what_breaks_on_another_processor_ends_the_machine_and_is_told() {
+    let two = |what| broken(what).with(&["--cpus", "2"]);
+    two("cpu-panic").fails_with("as asked, elsewhere");
+    two("cpu-fault").fails_with("undefined instruction");
+}
+
+#[test]
+fn a_payload_can_end_while_another_processor_takes_the_lock_all_the_time() {
+    for cpus in ["2", "4"] {
+        let _outcome = broken("cpu-busy").with(&["--cpus", cpus]).run_ok();
+    }
+}
+
+#[test]
 fn a_fault_ends_a_realm_whose_tree_names_the_wrong_call() {
     let outcome = Boot::realm("broken")
         .monitor(&["psci=hvc"])
