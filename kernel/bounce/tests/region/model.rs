@@ -36,7 +36,7 @@ impl Hand {
         let room = (first..=UNITS - units).any(fits);
         assert_eq!(leased.is_ok(), room, "{units} units at {align}");
         let Ok(slot) = leased else { return };
-        let at = (slot.address(0).unwrap().get() - TOLD) as usize / UNIT;
+        let at = usize::try_from(slot.address(0).unwrap().get() - TOLD).unwrap() / UNIT;
         assert!(at >= first && fits(at), "{units} units at {at}");
         self.0.push((slot, at, units));
     }
