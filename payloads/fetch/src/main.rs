@@ -22,7 +22,7 @@ mod url;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use airlock::{Disk, Network, Realm, parse_size, println};
+use airlock::{Disk, Network, NetworkError, Realm, TcpBuffers, TcpSocket, parse_size, println};
 use http::{Request, Response};
 
 use crate::crowd::Crowd;
@@ -107,11 +107,21 @@ async fn configure(realm: &Realm, network: &Network) -> Result<Option<core::net:
     Ok(lease.router)
 }
 
-async fn get(network: &Network, url: &Url<'_>) -> Result<Response<airlock::TcpSocket>, Error> {
+/// Connects with a window that leaves memory for the rest in a machine of 5 MiB. The request is short.
+async fn connect(network: &Network, server: SocketAddr) -> Result<TcpSocket, NetworkError> {
+    let mut socket = network.tcp_socket(TcpBuffers {
+        receive: 64 * 1024,
+        send: 2 * 1024,
+    })?;
+    socket.connect(server).await?;
+    Ok(socket)
+}
+
+async fn get(network: &Network, url: &Url<'_>) -> Result<Response<TcpSocket>, Error> {
     let addresses = network.resolve(url.host, NAME_PATIENCE).await?;
     let address = addresses.first().ok_or(Error::BadUrl)?;
     let server = SocketAddr::new(address, url.port);
-    let connected = network.connect(server).await;
+    let connected = connect(network, server).await;
     let socket = connected.map_err(|error| Error::Connect { server, error })?;
     let request = Request::get(url.authority, url.path);
     let response = http::send(socket, &request).await?;
