@@ -6,12 +6,12 @@
     reason = "a step that fails should fail its test"
 )]
 
-use std::{net::SocketAddr, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
 
 use embassy_futures::join::{join, join_array};
 use embedded_io_async::{Read, Write};
 use net::{Config, Network, TcpBuffers, TcpSocket};
-use testkit::wire::{HubPort, Luck, World};
+use testkit::wire::{HubPort, Luck, Responder, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const KIB: usize = 1 << 10;
@@ -87,7 +87,9 @@ impl Case {
         };
         let mut config = Config::parse(&ip).unwrap();
         config.slaac = false;
-        let port = offload.of(world.hub.port(last).with_mtu(self.mtu));
+        // The second host has a link of its own, with packets of the usual size.
+        let mtu = if last == 1 { self.mtu } else { 1500 };
+        let port = offload.of(world.hub.port(last).with_mtu(mtu));
         world.stack_on(port, &config).network()
     }
 
@@ -99,15 +101,18 @@ impl Case {
     /// Sends as many bytes in both directions at once over each of `N` connections, from a host with
     /// the offload to one without and back.
     fn exchange<const N: usize>(&self) {
-        let world = World::default();
+        self.exchange_in::<N>(&World::default());
+    }
+
+    fn exchange_in<const N: usize>(&self, world: &World) {
         world.hub.set_luck(self.luck);
-        let client = self.host(&world, 1, self.offload);
+        let client = self.host(world, 1, self.offload);
         // To receive frames that were left open, somebody has to leave them so.
         let other = match self.offload {
             Offload::All => Offload::All,
             _ => Offload::None,
         };
-        let server = self.host(&world, 2, other);
+        let server = self.host(world, 2, other);
         let connections = std::array::from_fn(|which| self.connection(&client, &server, which));
         let _: [(); N] = world.run(3600 * SECOND, join_array(connections));
     }
@@ -179,6 +184,40 @@ fn some_mebibytes_arrive_with_every_offload_and_size_of_window() {
                 ..Case::default()
             };
             case.exchange::<1>();
+        }
+    }
+}
+
+/// Keeps the maximum segment sizes that SYNs announce.
+struct Announced(Rc<RefCell<Vec<u16>>>);
+
+impl Responder for Announced {
+    fn answer(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+        let tcp = if frame.get(12) == Some(&8) { 34 } else { 54 };
+        let option = frame.get(tcp + 20..tcp + 24);
+        if let (Some(2 | 0x12), Some(&[2, 4, high, low])) = (frame.get(tcp + 13), option) {
+            self.0.borrow_mut().push(u16::from_be_bytes([high, low]));
+        }
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_syn_announces_what_the_link_carries() {
+    for offload in OFFLOADS {
+        for (v6, mtu, sizes) in [(false, 1280, [1240, 1460]), (true, 1400, [1340, 1440])] {
+            let world = World::default();
+            let seen = Rc::default();
+            world.add_responder(9, Announced(Rc::clone(&seen)));
+            let case = Case {
+                offload,
+                v6,
+                mtu,
+                size: 1,
+                ..Case::default()
+            };
+            case.exchange_in::<1>(&world);
+            assert_eq!(*seen.borrow(), sizes, "{case:?}");
         }
     }
 }
