@@ -15,7 +15,7 @@ pub use airlock_cli::run::Outcome;
 pub use airlock_cli::verdict::Verdict;
 pub use images::{all_images, image, monitor_image, rogue_image};
 
-use airlock_cli::cli::{Arguments, Command};
+use airlock_cli::cli::{Arguments, Command, RunOptions};
 use airlock_cli::run::run_once;
 use clap::Parser;
 
@@ -76,18 +76,30 @@ impl Boot {
             .fold(self, |boot, option| boot.with(&["--monitor", option]))
     }
 
+    /// Boots it while everything that a host controls lies as the arguments say, and judges it. `Verdict::Ok`: it
+    /// came to nothing that must not be.
+    ///
+    /// # Panics
+    /// As [`Self::run`].
+    #[must_use]
+    pub fn attacked(&self) -> Outcome {
+        self.boot(airlock_cli::attack::run_once)
+    }
+
     /// Boots it and waits for the end, at most for the time limit of the arguments.
     ///
     /// # Panics
     /// The arguments are wrong, or something is missing: both end the test.
     #[must_use]
     pub fn run(&self) -> Outcome {
+        self.boot(run_once)
+    }
+
+    fn boot(&self, run: fn(&RunOptions) -> anyhow::Result<Outcome>) -> Outcome {
         let _turn = turns::take();
         println!("$ {}", self.words.join(" "));
         match Arguments::try_parse_from(&self.words).map(|arguments| arguments.command) {
-            Ok(Command::Run(options)) => {
-                run_once(&options).unwrap_or_else(|error| panic!("{error:#}"))
-            }
+            Ok(Command::Run(options)) => run(&options).unwrap_or_else(|error| panic!("{error:#}")),
             Ok(_) => panic!("only `run` boots"),
             Err(error) => panic!("{error}"),
         }

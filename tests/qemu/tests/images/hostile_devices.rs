@@ -1,6 +1,7 @@
 //! Devices that the monitor is itself, honest and not.
 
-use qemu_tests::{Boot, Outcome};
+use airlock_cli::attack::{Round, rounds};
+use qemu_tests::{Boot, Outcome, Verdict};
 
 use hostile::judge::{self, Judge};
 
@@ -34,4 +35,88 @@ fn honest_devices_of_the_monitor_serve_the_kernel_to_the_last_byte() {
         .find("victim: card")
         .expect("so is the card");
     assert!(card.contains("accepted=fff "), "{card}");
+}
+
+/// The victim while everything lies as `script` says.
+fn attacked(script: &str, more: &[&str]) -> Outcome {
+    let boot = Boot::realm("victim").with(&["--attack", script, "--timeout", "120s"]);
+    let outcome = boot.with(more).attacked();
+    assert_eq!(outcome.verdict, Verdict::Ok, "{}", outcome.verdict);
+    outcome
+}
+
+fn last(outcome: &Outcome) -> Round {
+    rounds(&outcome.console).pop().expect("the round is told")
+}
+
+/// What the victim accepted of `device`, as it says it.
+fn accepted<'o>(outcome: &'o Outcome, device: &str) -> &'o str {
+    let start = format!("victim: {device} accepted=");
+    let line = outcome
+        .console
+        .find(&start)
+        .expect("each device is told of");
+    line.trim_start_matches(&start)
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_disk_that_lies_is_stopped_and_the_others_go_on() {
+    let outcome = attacked("disk.used-id@2=0xffffffff", &[]);
+    let round = last(&outcome);
+    assert!(
+        round.why.contains("disk 0: the disk broke the rules"),
+        "{round}"
+    );
+    assert_eq!(
+        (accepted(&outcome, "disk0"), accepted(&outcome, "disk1")),
+        ("3", "ffffff")
+    );
+    assert_eq!(accepted(&outcome, "card"), "fff");
+}
+
+#[test]
+fn a_request_that_is_never_completed_costs_its_deadline_and_nothing_else() {
+    let outcome = attacked("disk1.withhold@4=0", &[]);
+    let round = last(&outcome);
+    assert!(
+        round.why.contains("did not answer within its deadline"),
+        "{round}"
+    );
+    assert_eq!(
+        (accepted(&outcome, "disk0"), accepted(&outcome, "disk2")),
+        ("ffffff", "ffffff")
+    );
+}
+
+#[test]
+fn a_request_that_was_not_done_is_an_error_and_the_next_one_is_none() {
+    let outcome = attacked(
+        "disk.failure@2=0,disk.short@5=0x200",
+        &["--append", "victim.trust=yes"],
+    );
+    assert_eq!(last(&outcome).events, 2);
+    let steps = u64::from_str_radix(accepted(&outcome, "disk0"), 16).expect("bits");
+    assert_eq!((steps.count_ones(), steps & 7), (22, 3), "{steps:x}");
+}
+
+#[test]
+fn a_round_of_random_lies_can_be_told_again_word_by_word() {
+    let round = last(&attacked("random", &["--seed", "12"]));
+    assert!(round.events > 10, "{round}");
+    let again = last(&attacked(&round.lies, &["--events", "100000"]));
+    assert_eq!((again.why, again.lies), (round.why, round.lies));
+}
+
+#[test]
+fn fifteen_rounds_of_random_lies_come_to_nothing_that_must_not_be() {
+    let more = ["--seed", "20261121", "--monitor", "rounds=15"];
+    let outcome = attacked("random", &more);
+    let all = rounds(&outcome.console);
+    assert_eq!(all.len(), 15);
+    let bad: Vec<_> = all.iter().filter(|round| round.is_bad()).collect();
+    assert!(bad.is_empty(), "{bad:?}");
+    assert!(all.iter().map(|round| round.events).sum::<u64>() > 1500);
 }
