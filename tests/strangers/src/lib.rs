@@ -5,6 +5,13 @@
 //! Where they do otherwise than we do, a test says so and why.
 //!
 //! (The crate `fdt` was meant to read the trees. Its licence, MPL-2.0, asks for more than a notice.)
+#![cfg_attr(
+    test,
+    expect(
+        clippy::cast_possible_truncation,
+        reason = "a test that goes wrong should say so, loudly"
+    )
+)]
 
 #[cfg(test)]
 mod bus;
