@@ -134,6 +134,8 @@ fn highest(
 
 #[cfg(test)]
 mod tests {
+    use core::slice;
+
     use super::*;
 
     const RAM: Range<u64> = 0x4000_0000..0x4400_0000;
@@ -194,11 +196,12 @@ mod tests {
 
     #[test]
     fn a_pool_without_a_place_gets_the_highest_that_is_free() {
+        let middle = 0x4100_0000..0x4180_0000;
         let wishes = [
             anywhere(0x3000, 0x1000, &[]),
             at(0x43ff_e000, 0x1000),
             anywhere(0x1000, 0x20_0000, &[]),
-            anywhere(0x1000, 0x1000, &[0x4100_0000..0x4180_0000]),
+            anywhere(0x1000, 0x1000, slice::from_ref(&middle)),
         ];
         assert_eq!(
             place(&wishes),
@@ -213,7 +216,8 @@ mod tests {
 
     #[test]
     fn pools_without_a_place_do_not_meet() {
-        let one = anywhere(0x1000, 0x1000, &[0x4200_0000..0x4200_2000]);
+        let room = 0x4200_0000..0x4200_2000;
+        let one = anywhere(0x1000, 0x1000, slice::from_ref(&room));
         let found = place(&[one.clone(), one.clone(), one]);
         let none = Err(PoolFault::NoPlace { size: 0x1000 });
         assert_eq!(
@@ -230,7 +234,7 @@ mod tests {
     fn a_pool_that_fits_nowhere_is_refused() {
         for wish in [
             anywhere(0x800_0000, 0x1000, &[]),
-            anywhere(u64::MAX & !0xfff, 0x1000, &[]),
+            anywhere(!0xfff, 0x1000, &[]),
             anywhere(0x1000, 1 << 63, &[]),
             anywhere(0x1000, 0x1000, &[IMAGE]),
         ] {

@@ -22,8 +22,8 @@ impl<M: Machine> Monitor<M> {
         for _ in 0..self.options.attack.storm {
             let turn = self.stormed;
             self.stormed = turn.wrapping_add(1);
-            let pin = (turn / 2 % u64::from(PINS)) as u32;
-            if turn % 2 == 0 {
+            let pin = u32::try_from(turn / 2 % u64::from(PINS)).unwrap_or(0);
+            if turn.is_multiple_of(2) {
                 attack::raise(&self.machine, attack::interrupt(pin));
             } else {
                 self.invent_message(turn / 2);
@@ -40,7 +40,8 @@ impl<M: Machine> Monitor<M> {
         );
         let table = ItsBase(base.unwrap_or(0)).address() & !self.space.shared_bit();
         let [one, other] = DEVICES;
-        let device = if turn / EVENTS % 2 == 0 { one } else { other };
+        let first = (turn / EVENTS).is_multiple_of(2);
+        let device = if first { one } else { other };
         // QEMU's entries have 8 bytes.
         let [entry, ..] = self.words(table + 8 * device);
         if entry != 0 {
