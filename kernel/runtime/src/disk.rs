@@ -90,9 +90,10 @@ impl Disk {
         either!(self, disk => disk.poll())
     }
 
-    /// Ends a disk that is trusted no more. Its registers are not touched: they may be gone.
-    pub(crate) fn abandon(&self) {
-        either!(self, disk => disk.abandon());
+    /// Ends a disk that is trusted no more. Its registers are not touched: they may be gone. Memory that
+    /// it was lent is used again only if it `reaches_nothing`.
+    pub(crate) fn abandon(&self, reaches_nothing: bool) {
+        either!(self, disk => disk.abandon(reaches_nothing));
     }
 }
 

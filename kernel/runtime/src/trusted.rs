@@ -287,7 +287,13 @@ impl Trusted {
     fn end(&self, device: PrivateDevice, disk: &Disk, error: trust::Error) {
         let failed = self.way.with(|line| device.fail(error, line));
         log::error!("{}: trusted no more: {}", failed.id(), failed.error());
-        disk.abandon();
+        if !failed.dma_is_off() {
+            log::error!(
+                "{}: may still write the memory that it was lent, which is kept",
+                failed.id()
+            );
+        }
+        disk.abandon(failed.dma_is_off());
     }
 }
 

@@ -240,10 +240,11 @@ impl<P: Path> Block<P> {
         Ok(P::buffer(self.device.pool(), len)?)
     }
 
-    /// Ends a device that is trusted no more, without touching its registers: they may be gone. It
-    /// reaches nothing by now, so what it was lent is cleared. Every request ends with an error.
-    pub fn abandon(&self) {
-        self.with(|_| self.device.abandon());
+    /// Ends a device that is trusted no more, without touching its registers: they may be gone. Every
+    /// request ends with an error. What it was lent is cleared and comes back if it `reaches_nothing` by
+    /// now; otherwise that memory is never used again.
+    pub fn abandon(&self, reaches_nothing: bool) {
+        self.with(|_| self.device.abandon(reaches_nothing));
     }
 
     /// The interrupt of the device, to be acknowledged when it is raised.

@@ -72,20 +72,23 @@ impl<W: World> Device<W> {
         }
     }
 
-    /// Ends a device that is trusted no more. It reaches nothing by now, so what it was lent is
-    /// cleared; its registers may be gone, and are not touched any more.
-    pub(crate) fn abandon(&self) {
+    /// Ends a device that is trusted no more. Its registers may be gone, and are not touched any more.
+    ///
+    /// If it `reaches_nothing`, what it was lent is cleared and comes back. Otherwise it may still write
+    /// there, and the memory stays leased for ever.
+    pub(crate) fn abandon(&self, reaches_nothing: bool) {
         self.gone.set(true);
         self.transport.interrupt().abandon();
-        if self.failure.get().is_none() {
-            self.failure.set(Some(Error::Withdrawn));
-        }
-        self.stopped.set(true);
-        for slot in self.lent.borrow().iter() {
-            slot.clear();
-        }
-        for mut buffer in self.held.borrow_mut().iter_mut().filter_map(Option::take) {
-            buffer.bytes_mut().fill(0);
+        // Whatever ended it before: nothing starts it anew from here.
+        self.failure.set(Some(Error::Withdrawn));
+        self.stopped.set(reaches_nothing);
+        if reaches_nothing {
+            for slot in self.lent.borrow().iter() {
+                slot.clear();
+            }
+            for mut buffer in self.held.borrow_mut().iter_mut().filter_map(Option::take) {
+                buffer.bytes_mut().fill(0);
+            }
         }
         self.pool.clear_free();
     }
@@ -129,7 +132,11 @@ impl<W: World> Device<W> {
 
 impl<W: World> Drop for Device<W> {
     fn drop(&mut self) {
-        if !self.gone.get() && self.transport.reset().is_err() {
+        let has_stopped = match self.gone.get() {
+            true => self.stopped.get(),
+            false => self.transport.reset().is_ok(),
+        };
+        if !has_stopped {
             core::mem::forget(self.lent.take());
             core::mem::forget(self.held.take());
         }

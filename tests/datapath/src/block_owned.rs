@@ -116,6 +116,63 @@ fn a_call_that_is_given_up_leaves_its_buffer_with_the_device_until_it_is_done() 
     assert_eq!(t.pool.counters().leased, before, "now it is");
 }
 
+#[test]
+fn a_call_that_is_given_up_when_the_device_is_done_leaves_its_buffer_with_nobody() {
+    let t = trusted(64);
+    let before = t.pool.counters().leased;
+    let buffer = t.disk.buffer(4096).unwrap();
+    {
+        let mut read = pin!(t.disk.read_owned(0, buffer));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(read.as_mut().poll(&mut context).is_pending());
+        t.device.run();
+        t.disk.poll();
+    }
+    assert_eq!(t.pool.counters().leased, before);
+}
+
+/// Where nobody confirms that a device reaches nothing, its memory must not become anything else.
+#[test]
+fn a_device_that_is_trusted_no_more_gives_its_memory_back_only_if_it_reaches_nothing() {
+    for reaches_nothing in [true, false] {
+        let t = trusted(64);
+        t.device.pause(true);
+        let mut buffer = t.disk.buffer(512).unwrap();
+        buffer.bytes_mut().fill(0x3c);
+        let leased = t.pool.counters().leased;
+        let mut polls = 0;
+        let returned = block_on(t.disk.write_owned(0, buffer), || {
+            polls += 1;
+            t.disk.abandon(reaches_nothing);
+        });
+        assert_eq!(returned.result, Err(Error::Broken));
+        assert!(returned.buffer.is_none() && polls == 1);
+        let kept = t.pool.counters().leased;
+        assert_eq!(
+            kept,
+            if reaches_nothing {
+                leased - 512
+            } else {
+                leased
+            }
+        );
+        drop(t.disk);
+        let kept = if reaches_nothing { 0 } else { leased };
+        assert_eq!(t.pool.counters().leased, kept);
+    }
+}
+
+#[test]
+fn a_device_that_failed_and_is_then_trusted_no_more_is_not_started_anew() {
+    let t = trusted(64);
+    t.device.needs_reset();
+    assert!(t.disk.interrupt().acknowledge());
+    t.disk.poll();
+    assert_eq!(t.disk.failure(), Some(virtio::Error::NeedsReset));
+    t.disk.abandon(true);
+    assert_eq!(t.disk.restart(), Err(virtio::Error::Withdrawn));
+}
+
 /// A device that fails and does not even reset may write into the buffer for ever.
 #[test]
 fn a_buffer_comes_back_from_a_failed_device_only_when_it_stopped() {

@@ -136,8 +136,12 @@ impl<P: Path> Drop for Owned<'_, P> {
     fn drop(&mut self) {
         self.block.with(|state| {
             state.requests.waiting().leave(self.ticket.take());
-            if let Some(index) = self.request {
-                state.requests.abandon(index);
+            let Some(index) = self.request else {
+                return;
+            };
+            // One that nobody asked about since it ended: without this its buffer would stay lent.
+            if state.requests.abandon(index) && !self.block.device.may_linger() {
+                drop(state.requests.let_go(index));
             }
         });
     }

@@ -255,14 +255,19 @@ impl<W: World> Requests<W> {
         }
     }
 
-    /// Gives up on request `index`: it is free once the device is done with it.
-    pub(crate) fn abandon(&mut self, index: u16) {
+    /// Gives up on request `index`: it is free once the device is done with it. Says whether it was
+    /// over, so that nothing else comes for what it [`Self::hold`]s.
+    pub(crate) fn abandon(&mut self, index: u16) -> bool {
         let request = self.requests.get_mut(usize::from(index));
         match request.map(|r| &mut r.phase) {
             Some(Phase::InFlight { owner, .. }) => *owner = None,
-            Some(Phase::Done(_)) => self.release(index),
+            Some(Phase::Done(_)) => {
+                self.release(index);
+                return true;
+            }
             Some(Phase::Free) | None => {}
         }
+        false
     }
 
     /// Puts request `index`, whose data begins at `at` of its call, before `next` of the same call.
