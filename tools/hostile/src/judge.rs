@@ -109,8 +109,8 @@ impl Judge {
     }
 
     /// The outcome by what was printed alone. `rmm_lied`: the RMM did not do what it said, and an end is all
-    /// that can be asked for. `aborted`: the host did not answer where it said that there is a device, and a
-    /// fault in words is all that can be asked for.
+    /// that can be asked for. `aborted`: the host lied about where devices are and did not answer there, and
+    /// a fault in words is all that can be asked for.
     #[must_use]
     pub fn outcome(&self, rmm_lied: bool, aborted: bool) -> Outcome {
         match self.verdict {

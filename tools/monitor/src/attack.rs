@@ -11,7 +11,7 @@ use alloc::string::String;
 
 use hostile::bus::{Bus, Count};
 use hostile::judge::Judge;
-use hostile::{Liar, Part};
+use hostile::{Liar, Part, Place, Point};
 
 pub use self::reach::Reach;
 pub use self::scribble::{Change, Scribbler};
@@ -68,6 +68,14 @@ impl Attack {
         self.liar.told_by(Part::Rmm) + self.liar.told_by(Part::Psci) != 0
     }
 
+    /// Whether the host lied about where devices are: how many redistributors there are, or which places of the
+    /// bus are taken. What the guest touches then may not be there.
+    #[must_use]
+    pub fn lied_where(&self) -> bool {
+        let mut tally = self.liar.tally();
+        tally.any(|(place, tally)| tally.lies != 0 && is_where(place))
+    }
+
     /// Takes a byte that the guest prints.
     pub fn print(&mut self, byte: u8) {
         match byte {
@@ -83,4 +91,10 @@ impl Attack {
             _ => {}
         }
     }
+}
+
+/// Whether what is said at `place` tells where devices are.
+fn is_where(place: Place) -> bool {
+    let Place { part, point, .. } = place;
+    part == Part::Bus || (part, point) == (Part::Interrupts, Point::Register)
 }

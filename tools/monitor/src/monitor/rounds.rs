@@ -193,9 +193,10 @@ impl<M: Machine> Monitor<M> {
 
     fn outcome(&self, ended: Option<Outcome>) -> Outcome {
         // Only the host knows where devices are; one that says so and does not answer stops the guest.
-        let told = self.attack.liar.told() != 0;
         let mut broken = self.violations.iter();
-        let aborted = told && broken.all(|(one, _)| matches!(one, Violation::NoDevice { .. }));
+        let aborted = self.violations.total() != 0
+            && self.attack.lied_where()
+            && broken.all(|(one, _)| matches!(one, Violation::NoDevice { .. }));
         let said = self.attack.judge.outcome(self.attack.rmm_lied(), aborted);
         if self.attack.leaked.is_some() {
             return Outcome::Leak;

@@ -9,6 +9,8 @@ const SYSTEM_OFF: u64 = 0x8400_0008;
 const PAGE: u64 = GUEST_ENTRY + 0x10_0000;
 /// Where the guest puts the BAR of the first device.
 const BAR: u64 = 0x1000_0000;
+/// An address of the guest at which there is neither memory nor a device.
+const NOWHERE: u64 = 0x0b00_0000;
 
 fn print(monitor: &mut Monitor<Fake>, line: &str) {
     for byte in line.bytes().chain([b'\n']) {
@@ -184,4 +186,32 @@ fn the_guest_keeps_away_from_the_interrupt_of_the_monitor() {
     );
     attack::raise(&monitor.machine, 26);
     assert_eq!(monitor.machine.stored(0x080b_0200), [0; 0]);
+}
+
+/// The outcome of a guest that faults where no device is, after `script` has lied to a load of `address`.
+fn outcome_of_a_fault(script: &str, address: u64) -> String {
+    let mut monitor = boot(&format!("monitor.models=0,1,0 monitor.attack={script} --"));
+    store(&mut monitor, CONFIG + 0x8010, BAR);
+    store(&mut monitor, CONFIG + 0x8004, 6);
+    access(&mut monitor, LOAD, address | SHARED);
+    access(&mut monitor, LOAD, NOWHERE | SHARED);
+    print(&mut monitor, "payload: failed: fault: x");
+    let _ = call(&mut monitor, &[SYSTEM_OFF]);
+    let lines = monitor.machine.lines.borrow();
+    let told = lines.iter().find(|line| line.contains("\"outcome\":"));
+    let outcome = told.and_then(|line| line.split("\"outcome\":\"").nth(1));
+    let name = outcome.and_then(|rest| rest.split('"').next());
+    String::from(name.expect("the round is told"))
+}
+
+#[test]
+fn a_fault_where_no_device_is_is_an_end_only_after_a_lie_about_where_devices_are() {
+    for (script, address) in [
+        ("interrupts.register@0=0x7", 0x080a_0008),
+        ("bus.identity@0=0x10421af4", CONFIG + 0x1_0000),
+    ] {
+        assert_eq!(outcome_of_a_fault(script, address), "stop", "{script}");
+    }
+    let lie = "disk.features@0=0x0";
+    assert_eq!(outcome_of_a_fault(lie, BAR + 4), "violation");
 }
