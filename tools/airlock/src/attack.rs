@@ -65,10 +65,10 @@ pub fn run(options: &RunOptions) -> Result<Outcome> {
     run_once(options)
 }
 
-/// As [`run`], for a caller that has its own way with signals, such as a test.
+/// As [`run()`], for a caller that has its own way with signals, such as a test.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run()`].
 pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     ensure!(
         options.mode == Mode::Realm,

@@ -113,7 +113,7 @@ pub struct RunOptions {
     /// maker, and has the realm trust it: adds the boot argument `trust=`, unless --append has one.
     #[arg(long, value_name = "PLACE")]
     pub trust_device: Option<String>,
-    /// Binds a PCI function to a restricted pool, FUNCTION=SIZE[@ADDRESS], such as 0000:00:02.0=2M: in the
+    /// Binds a PCI function to a restricted pool, `FUNCTION=SIZE[@ADDRESS]`, such as 0000:00:02.0=2M: in the
     /// device tree and in the SMMU; can be given more than once (--mode realm).
     #[arg(long, value_name = "FUNCTION=SIZE", value_parser = restricted_dma)]
     pub restricted_dma: Vec<String>,
@@ -237,7 +237,7 @@ fn restricted_dma(text: &str) -> Result<String, String> {
     match parts {
         Some(_) if !text.contains(char::is_whitespace) => Ok(text.to_owned()),
         _ => Err(format!(
-            "`{text}` is not FUNCTION=SIZE[@ADDRESS], such as 0000:00:02.0=2M@0x46000000"
+            "`{text}` is not `FUNCTION=SIZE[@ADDRESS]`, such as 0000:00:02.0=2M@0x46000000"
         )),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The image has no frame pointers and no unwind tables; its ELF file has the tables. The image prints
 //! those words of its stack that are addresses of code, with their places, and nothing else of it.
-//! That is just enough to unwind by the tables ([`unwind`]).
+//! That is just enough to unwind by the tables (`unwind`).
 
 mod stack;
 mod unwind;
