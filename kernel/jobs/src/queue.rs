@@ -76,8 +76,9 @@ impl Queue {
 
 impl Task {
     fn poll(self: Arc<Self>) {
-        // Before it is polled: a wake from now on is for the next time.
-        self.queued.store(false, Ordering::Release);
+        // Before it is polled: a wake from now on is for the next time. What was done before the last
+        // one is seen by this poll.
+        self.queued.swap(false, Ordering::Acquire);
         let work = critical_section::with(|cs| self.work.borrow(cs).take());
         // One that has ended may be woken still.
         let Some(mut work) = work else {
