@@ -5,7 +5,7 @@ use workload::phase::Phase;
 
 use crate::figures::Figures;
 use crate::guest::Guest;
-use crate::measured::{Measured, Sizes};
+use crate::measured::{Measured, RECEIVE_CURVE, SEND_CURVE, Sizes};
 use crate::stats::{Interval, range};
 
 /// Which way a figure should go.
@@ -379,12 +379,12 @@ impl Rows<'_> {
             (
                 "P11.packets.send",
                 "worst of all packet sizes, send, 1500 = 1",
-                crate::measure::SEND_CURVE,
+                SEND_CURVE,
             ),
             (
                 "P11.packets.receive",
                 "worst of all packet sizes, receive, 1500 = 1",
-                crate::measure::RECEIVE_CURVE,
+                RECEIVE_CURVE,
             ),
         ] {
             self.add(

@@ -12,7 +12,7 @@ use workload::phase::Phase;
 use crate::effort::Effort;
 use crate::figures::{Figures, amounts, as_float, figures};
 use crate::guest::{Guest, Parts, Setting};
-use crate::measured::{Boot, Curve, Measured};
+use crate::measured::{Boot, Curve, Measured, RECEIVE_CURVE, SEND_CURVE};
 use crate::run::{Depth, Outcome, run};
 use crate::{inside, window};
 
@@ -26,10 +26,6 @@ const MANY: &str = "send-32,receive-32";
 const REALM_ROUNDS: usize = 5;
 /// Memory of a guest, in bytes.
 const MEMORY: u64 = 512 << 20;
-/// Titles of the curves of packet sizes.
-pub const SEND_CURVE: &str = "TCP send by packet size";
-/// See [`SEND_CURVE`].
-pub const RECEIVE_CURVE: &str = "TCP receive by packet size";
 
 /// Somebody who measures.
 pub struct Session<'a> {

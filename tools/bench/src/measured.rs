@@ -10,6 +10,11 @@ use crate::guest::Guest;
 use crate::host::Host;
 use crate::stats::{Interval, bootstrap, range};
 
+/// Titles of the curves of packet sizes.
+pub const SEND_CURVE: &str = "TCP send by packet size";
+/// See [`SEND_CURVE`].
+pub const RECEIVE_CURVE: &str = "TCP receive by packet size";
+
 /// What boot took, to the first packet on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Boot {

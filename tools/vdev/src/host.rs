@@ -9,7 +9,7 @@ use crate::Device;
 use crate::device::Firmware;
 use crate::lies::Lie;
 use crate::report::Range;
-use crate::tdi::{CERTIFICATES, MEASUREMENTS, REPORT, State, Tdi, VCA};
+use crate::tdi::{CERTIFICATES, MEASUREMENTS, Operation, REPORT, State, Tdi, VCA};
 
 /// Registers of a host call.
 pub const REGISTERS: usize = 31;
@@ -44,14 +44,6 @@ const HANDLE: u64 = 0x7d;
 /// How often a slow host is asked to go on.
 const STEPS: u32 = 2;
 const GIB: u64 = 1 << 30;
-
-/// What takes time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Measure,
-    Report,
-    SetState(u64),
-}
 
 /// What the host needs of the machine.
 pub trait HostServices {

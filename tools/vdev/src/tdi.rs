@@ -29,6 +29,14 @@ pub(crate) const CERTIFICATES: usize = 1;
 pub(crate) const MEASUREMENTS: usize = 2;
 pub(crate) const REPORT: usize = 3;
 
+/// What takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Measure,
+    Report,
+    SetState(u64),
+}
+
 /// A device that may be trusted, between an RMM and a host.
 pub struct Tdi {
     pub(crate) id: u64,
@@ -47,7 +55,7 @@ pub struct Tdi {
     /// How often the RMM told about the device since it was locked.
     pub(crate) told: u32,
     /// What the host is at, and how often it was asked to go on.
-    pub(crate) pending: Option<(crate::host::Operation, u32)>,
+    pub(crate) pending: Option<(Operation, u32)>,
     pub(crate) was_busy: bool,
     device: Device,
     random: u64,
