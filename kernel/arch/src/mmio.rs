@@ -77,8 +77,10 @@ macro_rules! access {
                 return <$word>::MAX;
             };
             count(&READS);
-            // SAFETY: `register` lies inside a run of device memory (`new`), and this pointer is
-            // the only one while it exists: devices are the first CPU's, and the console is locked.
+            // SAFETY: `register` lies inside a run of device memory (`new`). The pointer is there for one
+            // access, and is the only one: devices are the first CPU's, and the console is that of the
+            // CPU whose turn it is. One that lost its turn, because the host did not run it, makes at most
+            // one more access: an instruction, to a register that is no object of the program.
             let mut pointer = unsafe { UniqueMmioPointer::new(register) };
             // SAFETY: `new` was promised that any register of the run may be read.
             <$word>::from_le(unsafe { pointer.read_unsafe() })

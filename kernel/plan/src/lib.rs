@@ -21,6 +21,7 @@ mod patience;
 mod pools;
 mod size;
 mod storm;
+mod turn;
 
 pub use arguments::{Arguments, MAX_LENGTH};
 pub use bounce::Bounce;
@@ -36,3 +37,4 @@ pub use patience::Patience;
 pub use pools::{PoolFault, PoolWish, Taken, place_pools};
 pub use size::{SizeError, parse_size};
 pub use storm::Storm;
+pub use turn::{Hold, Turn};

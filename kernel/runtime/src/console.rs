@@ -4,13 +4,13 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use arch::Mmio;
 use arch::counter::Counter;
+use arch::{Mmio, cpu};
 use clock::Clock;
 use critical_section::Mutex;
 use devtree::Uart;
 use pci::Registers;
-use plan::ConsoleBudget;
+use plan::{ConsoleBudget, Hold, Turn};
 
 /// Bytes that both kinds of port take at once when their buffer is empty. Asking before each byte
 /// would be an exit more for each.
@@ -46,6 +46,12 @@ struct Port {
 
 /// The port to print on. There is one, and panics and faults need it too.
 static PORT: Mutex<Cell<Option<Port>>> = Mutex::new(Cell::new(None));
+
+/// Which processor prints.
+static TURN: Turn = Turn::new();
+/// How long one may print while another waits: a line takes 100 ms at most, unless the host stops who
+/// prints it.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Bytes that the host did not take.
 static DROPPED: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
@@ -134,10 +140,7 @@ impl Port {
             self.await_room();
         }
         if self.stuck {
-            critical_section::with(|cs| {
-                let dropped = DROPPED.borrow(cs);
-                dropped.set(dropped.get().saturating_add(1));
-            });
+            drop_bytes(1);
         } else {
             self.room -= 1;
             self.send(byte);
@@ -160,15 +163,25 @@ impl Port {
     }
 }
 
-/// What `write!` writes to. Text before [`open`] goes nowhere.
-pub struct Console;
+/// Counts bytes that nobody is going to see.
+fn drop_bytes(count: usize) {
+    critical_section::with(|cs| {
+        let dropped = DROPPED.borrow(cs);
+        dropped.set(dropped.get().saturating_add(count as u64));
+    });
+}
 
-impl fmt::Write for Console {
+/// What `write!` writes to, for as long as it is the processor's turn.
+struct Console<'a>(Port, &'a Hold);
+
+impl fmt::Write for Console<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let Some(mut port) = critical_section::with(|cs| PORT.borrow(cs).get()) else {
-            return Ok(());
-        };
-        for byte in text.bytes() {
+        let Self(port, hold) = self;
+        for (at, byte) in text.bytes().enumerate() {
+            if !TURN.is_held(hold) {
+                drop_bytes(text.len() - at);
+                return Ok(());
+            }
             if byte == b'\n' {
                 port.put(b'\r');
             }
@@ -177,7 +190,7 @@ impl fmt::Write for Console {
                 port.budget.begin_line(port.clock.now());
             }
         }
-        critical_section::with(|cs| PORT.borrow(cs).set(Some(port)));
+        critical_section::with(|cs| PORT.borrow(cs).set(Some(*port)));
         Ok(())
     }
 }
@@ -190,9 +203,17 @@ macro_rules! println {
     };
 }
 
-/// Prints one line.
+/// Prints one line; whole, whichever processors print at the same time. Before [`open`] it goes nowhere.
 pub fn print_line(text: fmt::Arguments<'_>) {
     use fmt::Write as _;
-    // The console cannot fail: it drops.
-    let _ = writeln!(Console, "{text}");
+    let port = || critical_section::with(|cs| PORT.borrow(cs).get());
+    let Some(clock) = port().map(|port| port.clock) else {
+        return;
+    };
+    let hold = TURN.take(cpu::affinity(), &clock, PATIENCE);
+    if let Some(port) = port() {
+        // The console cannot fail: it drops.
+        let _ = writeln!(Console(port, &hold), "{text}");
+    }
+    TURN.release(hold);
 }

@@ -2,7 +2,7 @@
 //!
 //! The boot argument `break=` says what: `stack`, `panic`, `constants`, `data`, `nothing`,
 //! `instruction`; `cpu-panic` and `cpu-fault` on another processor. Some break nothing: `cpu-busy`, which
-//! ends while another processor does not; `sleep`; `copies`, which checks the functions that copy memory as
+//! ends while another processor does not; `cpu-talk`, in which all print; `sleep`; `copies`, which checks the functions that copy memory as
 //! they are on the target; and `key`, `key-panic`, `key-fault`, which make a key and end in three ways, and
 //! `key-freed`, which makes one, gives it back, and takes its own power away before anything is cleared.
 // UNSAFETY: breaking rules is the point.

@@ -1,5 +1,7 @@
 //! More processors: they compute while the first one has the network.
 
+use std::collections::HashSet;
+
 use qemu_tests::{Boot, Outcome};
 
 /// Digests that processors told, with the number of each.
@@ -39,4 +41,19 @@ fn a_plain_machine_and_one_processor_do_the_same() {
     assert_eq!(alone.len(), 1);
     assert_eq!(alone[0].1, pair[0].1);
     assert_eq!((alone[0].0.as_str(), pair[0].0.as_str()), ("0", "1"));
+}
+
+#[test]
+fn lines_that_processors_print_at_the_same_time_stay_whole() {
+    let words = ["--cpus", "4", "--net", "none", "--append", "break=cpu-talk"];
+    let outcome = Boot::machine("broken").with(&words).run_ok();
+    let lines = outcome.console.lines().iter();
+    let whole: HashSet<_> = lines.filter(|line| line.starts_with("talk: ")).collect();
+    for speaker in 0..4 {
+        for line in 0..500 {
+            let text = format!("talk: {speaker} says {line} of 500, to the end");
+            assert!(whole.contains(&text), "{text}");
+        }
+    }
+    assert_eq!(whole.len(), 4 * 500);
 }
