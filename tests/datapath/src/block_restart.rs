@@ -72,6 +72,29 @@ fn a_request_that_waits_for_long_is_announced_once_more() {
     assert!(rig.clock.now().as_nanos() < 7_000_000_000);
 }
 
+/// A host that withholds every doorbell, and would have each request wait for seconds.
+#[test]
+fn a_disk_that_needs_its_second_doorbell_is_waited_for_once() {
+    const REQUESTS: u64 = 24;
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Qemu, FakeBlock::new(8));
+    for _ in 0..REQUESTS {
+        device.lie(|l| l.deaf = 1);
+        let read = block_on(disk.read(0, &mut [0; 512]), || {
+            disk.poll();
+            // Once more, as after the interrupt of a device that heard it.
+            if let Some(next) = disk.poll() {
+                rig.clock.advance(next.since(rig.clock.now()));
+            }
+        });
+        assert_eq!((read, disk.failure()), (Ok(()), None));
+    }
+    let waited = rig.clock.now().as_nanos() / 1_000_000;
+    assert!(waited < 7100 + 100 * REQUESTS, "{waited} ms");
+    assert!(device.doorbells() <= 2 * REQUESTS);
+}
+
 #[test]
 fn a_device_that_stays_deaf_hears_two_doorbells_and_ends() {
     let WithDisk {

@@ -19,8 +19,10 @@ use crate::queue::Queue;
 
 /// How long a request may take, as far as we looked on.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How long before its deadline the doorbell is rung once more: one may have been lost.
-const LAST_CALL: Duration = Duration::from_secs(5);
+/// After how long the doorbell is rung once more: one may have been lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for a device that has needed that before.
+const NO_PATIENCE: Duration = Duration::from_millis(100);
 /// How long completions may wait for others.
 const MOMENT: Duration = Duration::from_micros(500);
 /// Requests in flight from which on they are taken in batches.
@@ -38,8 +40,9 @@ pub(crate) struct State<W: World> {
     /// When the clock was looked at last, and when completions were taken last.
     now: Instant,
     taken: Instant,
-    /// The deadline up to which the doorbell was rung once more.
+    /// The deadline up to which the doorbell was rung once more, and how long that takes.
     called: Option<Duration>,
+    patience: Duration,
 }
 
 impl<W: World> State<W> {
@@ -55,6 +58,7 @@ impl<W: World> State<W> {
             now,
             taken: now,
             called: None,
+            patience: PATIENCE,
         }
     }
 
@@ -80,11 +84,27 @@ impl<W: World> State<W> {
 
     /// Takes what the device completed: at most as much as is in flight.
     fn take_completions(&mut self) -> Result<(), Error> {
+        let first = self.requests.first_deadline();
         while let Some(done) = self.queue.take_now()? {
             self.requests.complete(done, &mut self.woken)?;
         }
         self.taken = self.now;
+        let is_over = first != self.requests.first_deadline();
+        if is_over && first.is_some_and(|first| self.is_called(first)) {
+            // Nobody waits for seconds again, and again, for a device that does not hear at once.
+            self.patience = NO_PATIENCE;
+        }
         Ok(())
+    }
+
+    /// Whether the doorbell was rung once more for what has the deadline `deadline`.
+    fn is_called(&self, deadline: Duration) -> bool {
+        self.called.is_some_and(|called| deadline <= called)
+    }
+
+    /// When the doorbell is rung once more for what has the deadline `deadline`, in seen time.
+    fn call(&self, deadline: Duration) -> Duration {
+        deadline.saturating_sub(DEADLINE.saturating_sub(self.patience))
     }
 
     /// Completions that are worth a look.
@@ -100,9 +120,13 @@ impl<W: World> State<W> {
         self.now.since(self.taken) < MOMENT
     }
 
-    /// The deadline of a request that is made now, in seen time.
+    /// The deadline of a request that is made now, in seen time. It is none of those for which the
+    /// doorbell was rung once more, not even a moment ago.
     pub(crate) fn deadline(&self) -> Duration {
-        self.seen.saturating_add(DEADLINE)
+        const LATER: Duration = Duration::from_nanos(1);
+        let deadline = self.seen.saturating_add(DEADLINE);
+        let called = self.called.map(|called| called.saturating_add(LATER));
+        called.map_or(deadline, |called| called.max(deadline))
     }
 
     fn check_deadlines(&mut self) -> Result<(), Error> {
@@ -112,8 +136,7 @@ impl<W: World> State<W> {
         if deadline <= self.seen {
             return Err(Error::TimedOut);
         }
-        let is_late = deadline - self.seen <= LAST_CALL;
-        if is_late && self.called.is_none_or(|called| called < deadline) {
+        if self.call(deadline) <= self.seen && !self.is_called(deadline) {
             // Once for everything that is in flight by now.
             self.called = Some(self.deadline());
             self.queue.ring();
@@ -149,11 +172,10 @@ impl<W: World> State<W> {
     /// When to look at the time again.
     fn next_deadline(&self) -> Option<Instant> {
         let deadline = self.requests.first_deadline()?;
-        let called = self.called.is_some_and(|called| called >= deadline);
-        let next = if called {
+        let next = if self.is_called(deadline) {
             deadline
         } else {
-            deadline.saturating_sub(LAST_CALL)
+            self.call(deadline)
         };
         Some(self.attention.next_look(next))
     }
