@@ -2,9 +2,9 @@
 //!
 //! The program runs on stack pointer 0, so exceptions run on stack pointer 1, which is another
 //! stack: an overflow of the first can be told. Each CPU has one of its own, and its top in
-//! `TPIDR_EL0`. Nothing returns from an exception, but for one
-//! case: an `smc` or `hvc` of ours that is undefined here gives -1, as from somebody who does not
-//! know the function.
+//! `TPIDR_EL0`. Nothing returns from an exception, but for two
+//! cases: an `smc` or `hvc` of ours that is undefined here gives -1, as from somebody who does not
+//! know the function; and an interrupt that was to wake another processor than the first is ended.
 // UNSAFETY: exception entry has no stack frame and no calling convention.
 #![expect(unsafe_code, reason = "exception entry has no calling convention")]
 
@@ -70,12 +70,18 @@ global_asm!(
     "   mov     x0, #-1",
     "   eret",
     ".endm",
+    // An interrupt of the program is unmasked where it may stop the processor (`stop`).
+    ".macro airlock_interrupt_vector",
+    ".balign 0x80",
+    "   msr     tpidr_el1, x0",
+    "   b       airlock_interrupted",
+    ".endm",
     ".section .text.vectors, \"ax\"",
     ".balign 0x800",
     ".global airlock_vectors",
     "airlock_vectors:",
     "   airlock_synchronous_vector 0",
-    "   airlock_fault_vector 1",
+    "   airlock_interrupt_vector",
     "   airlock_fault_vector 2",
     "   airlock_fault_vector 3",
     // From the handler of a fault: powering off tries both calls.

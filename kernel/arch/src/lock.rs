@@ -40,8 +40,8 @@ struct OneForAll;
 critical_section::set_impl!(OneForAll);
 
 // SAFETY: the trait asks that nothing else runs in a critical section between `acquire` and `release`.
-// On the same processor nothing does: interrupts are masked from its first instruction on, and
-// exceptions never return, so nothing runs beside the program. Other processors are kept out by
+// On the same processor nothing does: interrupts are masked, or end without a change that the program
+// sees (`stop`), and other exceptions never return, so nothing runs beside the program. Other processors are kept out by
 // `OWNER`, which only one can change from `NOBODY`; acquire and release order what is done inside.
 unsafe impl critical_section::Impl for OneForAll {
     unsafe fn acquire() -> critical_section::RawRestoreState {

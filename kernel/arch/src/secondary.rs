@@ -11,14 +11,11 @@ use core::ops::Range;
 use aarch64_cpu::registers::{MAIR_EL1, SCTLR_EL1, TCR_EL1, TTBR0_EL1};
 use tock_registers::interfaces::Readable;
 
-use crate::{entry, exception, lock};
+use crate::{entry, exception, lock, stacks};
 
 unsafe extern "C" {
     fn airlock_secondary(processor: u64) -> !;
 }
-
-/// Bytes of what [`Start::new`] is given that faults use.
-const EXCEPTION_STACK: u64 = 16 << 10;
 
 /// What a processor has to know before it can see memory as the others do. It reads this with its MMU
 /// and caches off, so it is written back to memory before.
@@ -34,15 +31,14 @@ pub struct Start {
 }
 
 impl Start {
-    /// What processor number `processor` starts with: the map of this one, and `stack`, of which faults
-    /// have the upper 16 KiB.
+    /// What processor number `processor` starts with: the map of this one, and the stacks in `room`.
     ///
     /// # Safety
     ///
-    /// `stack` is memory that nothing else uses, now or later, aligned to 16 at its end.
-    pub unsafe fn new(stack: &Range<u64>, processor: usize) -> Self {
+    /// The stacks of `room` are mapped memory that nothing else uses, now or later.
+    pub unsafe fn new(room: &Range<u64>, processor: usize) -> Self {
         Self {
-            stack: stack.end,
+            stack: room.end,
             processor: processor as u64,
             attributes: MAIR_EL1.get(),
             translation: TCR_EL1.get(),
@@ -101,12 +97,12 @@ extern "C" fn enter() -> ! {
         "isb",
         "msr    sctlr_el1, x7",
         "isb",
-        // The exception stack is above the other one.
+        // The exception stack is above the other one, with a guard page between them.
         "msr    tpidr_el0, x2",
         "msr    spsel, #1",
         "mov    sp, x2",
         "msr    spsel, #0",
-        "sub    sp, x2, {exception_stack}",
+        "sub    sp, x2, {between}",
         "msr    daifclr, {daif_serror}",
         "mov    x0, x3",
         "mov    x29, xzr",
@@ -115,7 +111,7 @@ extern "C" fn enter() -> ! {
         vectors = sym exception::VECTORS,
         fpen = const entry::FPEN,
         daif_serror = const entry::DAIF_SERROR,
-        exception_stack = const EXCEPTION_STACK,
+        between = const stacks::BETWEEN,
         secondary = sym airlock_secondary,
     )
 }

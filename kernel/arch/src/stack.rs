@@ -7,8 +7,9 @@
 #![expect(unsafe_code, reason = "reads the stack as words")]
 
 use core::arch::asm;
+use core::ops::Range;
 
-use crate::image;
+use crate::{image, stacks};
 
 /// Words that are looked at, at most.
 const DEEPEST: u64 = 4096;
@@ -38,11 +39,22 @@ pub fn code_offset(address: u64) -> Option<u64> {
     code.contains(&address).then(|| address - code.start)
 }
 
+/// Whether `address` is in a page below a stack, so that touching it means that the stack overflowed.
+pub fn is_guard(address: u64) -> bool {
+    image::is_guard(address) || stacks::is_guard(address)
+}
+
+/// The stack that programs run on and `sp` belongs to: of the first processor, or of another.
+fn stack_of(sp: u64) -> Range<u64> {
+    let other = stacks::room_of(sp).map(|room| stacks::in_room(&room));
+    other.map_or_else(image::stack, |[stack, _]| stack)
+}
+
 /// The words from `sp` up to the top of the stack that are addresses of code. None, where `sp` points
 /// neither into the stack nor, as when it overflowed, into the page below: then it is what broke.
 pub fn code_words(sp: u64) -> impl Iterator<Item = Word> {
-    let stack = image::stack();
-    let known = (stack.contains(&sp) || image::is_guard(sp)) && sp.is_multiple_of(WORD);
+    let stack = stack_of(sp);
+    let known = (stack.contains(&sp) || is_guard(sp)) && sp.is_multiple_of(WORD);
     let start = sp.max(stack.start);
     let words = if known {
         (stack.end.saturating_sub(start)) / WORD

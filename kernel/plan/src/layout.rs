@@ -74,6 +74,19 @@ impl Layout {
     }
 }
 
+/// Takes `size` bytes, a multiple of a granule, off the upper end of the largest of `runs`; `None`, and
+/// nothing is taken, if that one is no larger.
+pub fn carve(runs: &mut [Range<u64>], size: u64) -> Option<Range<u64>> {
+    let largest = runs.iter_mut().max_by_key(|run| len(run))?;
+    let start = largest.end.checked_sub(size)?;
+    if start <= largest.start {
+        return None;
+    }
+    let carved = start..largest.end;
+    largest.end = start;
+    Some(carved)
+}
+
 /// The whole granules of `memory` that are in none of `taken`: sorted, disjoint, at most 32.
 pub fn free_runs(memory: &[Range<u64>], taken: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut inner: Vec<_> = memory
@@ -214,6 +227,15 @@ mod tests {
                 0x43e0_0000..0x43ff_f000
             ]
         );
+    }
+
+    #[test]
+    fn what_is_carved_is_the_end_of_the_largest_run_and_never_all_of_it() {
+        let mut runs = [0x1000..0x3000, 0x8000..0xf000];
+        assert_eq!(carve(&mut runs, 0x7000), None);
+        assert_eq!(carve(&mut runs, 0x6000), Some(0x9000..0xf000));
+        assert_eq!(runs, [0x1000..0x3000, 0x8000..0x9000]);
+        assert_eq!(carve(&mut [], 0x1000), None);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use divide::{Demand, divide};
 pub use doubt::{Doubt, Remedy};
 pub use fault::{Cause, Fault, Half};
 pub use irq::Irq;
-pub use layout::{BLOCK, Layout, LayoutError, fitting, free_runs};
+pub use layout::{BLOCK, Layout, LayoutError, carve, fitting, free_runs};
 pub use log_filter::{LogFilter, LogFilterError};
 pub use patience::Patience;
 pub use pools::{PoolFault, PoolWish, Taken, place_pools};

@@ -1,5 +1,5 @@
 //! The other processors: how they start, what they run, when they sleep.
-// UNSAFETY: gives memory away as the stack of another processor.
+// UNSAFETY: gives memory away as the stacks of another processor.
 #![expect(
     unsafe_code,
     reason = "a processor is started on memory that nothing else uses"
@@ -15,9 +15,8 @@ use core::time::Duration;
 
 use arch::counter::Counter;
 use arch::secondary::Start;
-use arch::{cpu, gic};
+use arch::{cpu, gic, stacks, stop};
 use clock::Clock;
-use critical_section::Mutex;
 use jobs::Queue;
 use rsi::psci;
 
@@ -27,12 +26,7 @@ use crate::interrupts::Interrupts;
 use crate::{power, wake};
 
 /// Most processors that are used, the first included.
-const MOST: usize = 8;
-/// Bytes of a processor's stack.
-const STACK: usize = 128 << 10;
-/// What the lowest words of a stack hold for as long as it does not overflow.
-const CANARY: u64 = 0x5afe_57ac_0b07_70a1;
-const CANARY_WORDS: usize = 64;
+pub const MOST: usize = 8;
 /// How long the host may take to start a processor that it promised.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest sleep: the host may lose a bell, which then costs this.
@@ -53,8 +47,6 @@ static QUEUES: [Queue; MOST] = [
 ];
 /// Affinity of each processor that was started.
 static AFFINITIES: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
-/// The lowest words of its stack.
-static CANARIES: [Mutex<Cell<&[AtomicU64]>>; MOST] = [const { Mutex::new(Cell::new(&[])) }; MOST];
 /// Whether it is here.
 static HERE: [AtomicBool; MOST] = [const { AtomicBool::new(false) }; MOST];
 
@@ -65,6 +57,8 @@ pub enum CpuError {
     TooMany,
     /// Without interrupts nobody can wake it.
     NoInterrupts,
+    /// RAM had no room for its stacks.
+    NoRoom,
     /// Its part of the interrupt controller does not work.
     Controller(gic::Error),
     /// The host, or the RMM, did not start it.
@@ -78,6 +72,7 @@ impl fmt::Display for CpuError {
         match self {
             Self::TooMany => f.write_str("more than eight are not used"),
             Self::NoInterrupts => f.write_str("no interrupts, so nothing would wake it"),
+            Self::NoRoom => f.write_str("RAM has no room for its stacks"),
             Self::Controller(error) => error.fmt(f),
             Self::Refused(error) => error.fmt(f),
             Self::Silent => f.write_str("was said to start, and did not within two seconds"),
@@ -162,23 +157,20 @@ fn start(
     clock: Counter,
 ) -> Result<(), CpuError> {
     let interrupts = interrupts.ok_or(CpuError::NoInterrupts)?;
-    let known = AFFINITIES.get(number).zip(CANARIES.get(number));
-    let ((known, kept), here) = known.zip(HERE.get(number)).ok_or(CpuError::TooMany)?;
+    let (known, here) = AFFINITIES
+        .get(number)
+        .zip(HERE.get(number))
+        .ok_or(CpuError::TooMany)?;
+    let room = stacks::room(number).ok_or(CpuError::NoRoom)?;
     wake::expect_others();
     interrupts
         .prepare(cpu::affinity())
         .map_err(CpuError::Controller)?;
     interrupts.prepare(affinity).map_err(CpuError::Controller)?;
     known.store(affinity, Ordering::Release);
-    // For good, even if the host refuses: it could change its mind.
-    let words = (0..STACK / 8).map(|_| AtomicU64::new(CANARY));
-    let memory: &'static [AtomicU64] = Box::leak(words.collect());
-    let (canary, stack) = memory.split_at(CANARY_WORDS.min(memory.len()));
-    critical_section::with(|cs| kept.borrow(cs).set(canary));
-    let run = stack.as_ptr_range();
-    let run = run.start.addr() as u64..run.end.addr() as u64 & !0xf;
-    // SAFETY: the memory was leaked, and nobody keeps a reference to this part of it.
-    let start = unsafe { Start::new(&run, number) };
+    // SAFETY: `Ram::open` mapped the stacks of each room and gave them to nobody, and a number is that of one
+    // processor, even if the host refuses to start it: it could change its mind.
+    let start = unsafe { Start::new(&room, number) };
     let (entry, context) = Box::leak(Box::new(start)).publish();
     psci::cpu_on(&power::call(), affinity, entry, context).map_err(CpuError::Refused)?;
     let mut arrived = || here.load(Ordering::Acquire);
@@ -200,6 +192,19 @@ fn ring(number: usize) {
     if let Some(affinity) = affinity.filter(|affinity| *affinity != cpu::affinity()) {
         gic::ring(affinity);
     }
+}
+
+/// Rings every processor that is here but this one; says how many.
+pub fn ring_all() -> usize {
+    let (first, mine) = (wake::first(), cpu::affinity());
+    let others = AFFINITIES.iter().zip(&HERE);
+    let others = others.filter(|(_, here)| here.load(Ordering::Acquire));
+    let others = others.map(|(known, _)| known.load(Ordering::Acquire));
+    let others = first.into_iter().chain(others);
+    others
+        .filter(|affinity| *affinity != mine)
+        .inspect(|affinity| gic::ring(*affinity))
+        .count()
 }
 
 /// Which processor this runs on: its affinity, as the device tree names it.
@@ -228,19 +233,9 @@ pub fn enter(number: u64) -> ! {
     if let Some(here) = HERE.get(number) {
         here.store(true, Ordering::Release);
     }
-    let canary = CANARIES
-        .get(number)
-        .map(|kept| critical_section::with(|cs| kept.borrow(cs).get()));
-    let canary = canary.unwrap_or_default();
     loop {
-        let found = queue.run();
-        let whole = canary
-            .iter()
-            .all(|word| word.load(Ordering::Relaxed) == CANARY);
-        assert!(
-            whole,
-            "the stack of processor {number} overflowed: {STACK} bytes"
-        );
+        power::stop_if_asked();
+        let found = stop::stoppable(|| queue.run());
         if !found && queue.is_idle() {
             sleep(clock);
         }

@@ -54,7 +54,7 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
         // SAFETY: only the first CPU polls it, in this loop, and no task does.
         unsafe { executor.poll() };
         cpus::run_first();
-        power::end_if_asked();
+        power::stop_if_asked();
         if let Some(verdict) = verdict.borrow_mut().take() {
             platform.finish();
             match verdict {

@@ -64,7 +64,7 @@ struct Description {
 
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let guard = image::is_guard(self.fault.address);
+        let guard = stack::is_guard(self.fault.address);
         self.fault.describe(f, self.space, guard)
     }
 }

@@ -3,12 +3,11 @@
 #![expect(unsafe_code, reason = "takes the heap away from everybody")]
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
-use crate::{console, heap, wake};
+use crate::{console, cpus, heap};
 use arch::counter::Counter;
-use arch::{Hvc, Smc, cpu};
+use arch::{Hvc, Smc, cpu, stop};
 use clock::Clock;
 use critical_section::Mutex;
 use devtree::PsciMethod;
@@ -48,9 +47,7 @@ static FIRST: Mutex<Cell<Call>> = Mutex::new(Cell::new(Call::Smc));
 /// Affinity of the processor that ends the machine.
 static ENDER: Mutex<Cell<Option<u64>>> = Mutex::new(Cell::new(None));
 
-/// Another processor asks the first to end the machine.
-static ASKED: AtomicBool = AtomicBool::new(false);
-/// How long it waits for that.
+/// How long it waits for the others to stop.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Uses `call` from now on.
@@ -66,6 +63,7 @@ pub fn call() -> Call {
 /// Lets this processor end the machine, and no other. If another one does already, this one stops: what it
 /// runs on is being cleared.
 pub fn claim_end() {
+    stop::mask();
     let me = cpu::affinity();
     let other = critical_section::with(|cs| {
         let ender = ENDER.borrow(cs);
@@ -74,7 +72,7 @@ pub fn claim_end() {
         before.is_some_and(|ender| ender != me)
     });
     if other {
-        cpu::halt();
+        stop::here();
     }
 }
 
@@ -83,36 +81,29 @@ pub fn claim_end() {
 /// An RMM clears the memory of a realm that is gone, and nobody else can look before. This is for
 /// the time in between, for a machine that cannot be turned off, and for one that is no realm.
 ///
-/// Another processor than the first asks that one to do it, because its own stack is in the heap. If the
-/// first does not come to that, the machine is turned off as it is.
+/// Other processors are stopped before, wherever they are. The first can only be asked, when it comes round:
+/// one that does not within a second, or that the host does not run, has its memory cleared all the same, and
+/// ends where it meets that.
 pub fn off() -> ! {
     claim_end();
-    if wake::is_first() {
-        clear();
-    }
-    ASKED.store(true, Ordering::Release);
-    wake::wake();
+    stop::ask();
+    let others = cpus::ring_all();
     if let Some(clock) = Counter::new() {
-        clock.wait(PATIENCE, &mut || false);
+        clock.wait(PATIENCE, &mut || stop::count() >= others);
     }
-    cut()
-}
-
-/// Ends the machine if another processor asked for it. The first calls this when it comes round.
-pub fn end_if_asked() {
-    if ASKED.load(Ordering::Acquire) {
-        clear();
-    }
-}
-
-fn clear() -> ! {
-    // SAFETY: from here on this processor takes nothing that another could be changing; the others stop
-    // where they meet what was cleared.
+    // SAFETY: from here on this processor takes nothing that another could be changing.
     unsafe { arch::seize_locks() };
-    critical_section::with(|cs| ENDER.borrow(cs).set(Some(cpu::affinity())));
     // SAFETY: what follows uses neither the heap nor the stack as it was, and does not return.
     unsafe { heap::clear() };
-    arch::clear_stacks(cut)
+    // SAFETY: the program ends here, and the others have stopped, or meet cleared memory when they go on.
+    unsafe { arch::clear_stacks(cut) }
+}
+
+/// Stops this processor if another one ends the machine. The first calls this when it comes round.
+pub fn stop_if_asked() {
+    if stop::is_asked() {
+        stop::here();
+    }
 }
 
 /// Turns the machine off. An undefined call returns -1, so both ways can be tried; where neither

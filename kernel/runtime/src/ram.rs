@@ -7,7 +7,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use arch::{Content, Smc, image};
+use arch::{Content, Smc, image, stacks};
 use bounce::Window;
 use clock::{Clock, Instant};
 use devtree::{AddressRange, Machine, NodeName, PoolPlace, RestrictedPool};
@@ -17,7 +17,7 @@ use rsi::{Rsi, SetFlags};
 
 use crate::memory::{Map, pages};
 use crate::refusal::Reason;
-use crate::{Error, heap};
+use crate::{Error, cpus, heap};
 
 /// Most bytes that are set aside for the bounce region where nobody asks for a size.
 const MOST_RESERVE: u64 = 16 << 20;
@@ -41,8 +41,8 @@ pub struct Ram {
 }
 
 impl Ram {
-    /// Claims the free RAM, maps it, and gives all of it to the heap, but for restricted pools and a
-    /// reserve of `wanted` bytes. RAM that our page tables do not hold is neither claimed nor used.
+    /// Claims the free RAM, maps it, and gives all of it to the heap, but for restricted pools, the stacks of
+    /// other processors and a reserve of `wanted` bytes. RAM that our page tables do not hold is neither claimed nor used.
     ///
     /// # Errors
     ///
@@ -63,7 +63,8 @@ impl Ram {
         let pools = pools(machine, &memory, &taken);
         let free = plan::free_runs(&memory, &in_use(machine, &taken, &pools));
         let free = fitting(&map, &free);
-        let layout = Layout::new(&free, wanted, MOST_RESERVE)?;
+        let mut layout = Layout::new(&free, wanted, MOST_RESERVE)?;
+        let rooms = plan::carve(&mut layout.private, rooms_of(machine)).unwrap_or(0..0);
         let deadline = owner.clock.deadline(CLAIM);
         for run in layout.private.iter().chain([&layout.reserve]) {
             owner.claim(run, deadline)?;
@@ -74,6 +75,7 @@ impl Ram {
             // now, and neither the image, nor the tree, nor a pool, nor anything reserved lies in it.
             unsafe { heap::add(run.clone()) };
         }
+        open_rooms(&map, &rooms, owner, deadline)?;
         map.borrow_mut()
             .map_in_parts(layout.reserve.clone(), Content::Data)?;
         Ok(Self {
@@ -203,6 +205,33 @@ impl Owner<'_> {
         }
         Ok(())
     }
+}
+
+/// Bytes for the stacks of all processors but the first.
+fn rooms_of(machine: &Machine) -> u64 {
+    let others = machine.processors.len().saturating_sub(1);
+    stacks::ROOM * others.min(cpus::MOST - 1) as u64
+}
+
+/// Claims the rooms for stacks, and maps all of them but the guard pages.
+fn open_rooms(
+    map: &Map,
+    rooms: &Range<u64>,
+    owner: &Owner<'_>,
+    deadline: Instant,
+) -> Result<(), Error> {
+    if rooms.is_empty() {
+        return Ok(());
+    }
+    owner.claim(rooms, deadline)?;
+    stacks::set(rooms);
+    for stack in (1..)
+        .map_while(stacks::room)
+        .flat_map(|room| stacks::in_room(&room))
+    {
+        map.borrow_mut().map(stack, Content::Data)?;
+    }
+    Ok(())
 }
 
 /// Where each pool of the tree is.

@@ -25,6 +25,11 @@ pub fn wake() {
     }
 }
 
+/// Affinity of the processor that the loop runs on, if there are others.
+pub fn first() -> Option<u64> {
+    Some(FIRST.load(Ordering::Acquire)).filter(|first| *first != NONE)
+}
+
 /// Whether this processor is the one that the loop runs on.
 pub fn is_first() -> bool {
     let first = FIRST.load(Ordering::Acquire);

@@ -7,13 +7,16 @@ use airlock::{Realm, println};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::secret;
+
 /// Lines that each processor prints.
 const LINES: usize = 500;
 /// Processors that have come to where all begin to print.
 static HERE: AtomicUsize = AtomicUsize::new(0);
 
-/// Breaks `what` there: `panic`, `fault`, or nothing: `busy`, while that processor never comes to an end;
-/// `talk`, while all of them print.
+/// Breaks `what` there: `panic`, `fault`, `stack`, or nothing: `busy`, while that processor never comes to an
+/// end; `secret`, while it writes a secret for ever; `key-panic`, while it panics with a key, and the first
+/// never comes round; `talk`, while all of them print.
 pub async fn run(realm: &Realm, what: &str) -> Result<(), &'static str> {
     let cpus = realm.cpus();
     if cpus.count() < 2 {
@@ -25,6 +28,17 @@ pub async fn run(realm: &Realm, what: &str) -> Result<(), &'static str> {
         "busy" => {
             drop(cpus.spawn(async { use_heap_for_ever() }));
             realm.sleep(Duration::from_millis(20)).await;
+        }
+        "stack" => drop(cpus.spawn(async { crate::overflow(1) }).await),
+        "secret" => {
+            drop(cpus.spawn(async { secret::write_for_ever() }));
+            realm.sleep(Duration::from_millis(20)).await;
+        }
+        "key-panic" => {
+            let key = secret::make()?;
+            drop(cpus.spawn(async move { panic!("as asked, with {key}") }));
+            // This one never comes round.
+            use_heap_for_ever();
         }
         "talk" => {
             let count = cpus.count();

@@ -1,8 +1,10 @@
 //! An image that breaks promises of its own, to see that the runtime says which.
 //!
 //! The boot argument `break=` says what: `stack`, `panic`, `constants`, `data`, `nothing`,
-//! `instruction`; `cpu-panic` and `cpu-fault` on another processor. Some break nothing: `cpu-busy`, which
-//! ends while another processor does not; `cpu-talk`, in which all print; `sleep`; `copies`, which checks the functions that copy memory as
+//! `instruction`; `cpu-panic`, `cpu-fault`, `cpu-stack` and `cpu-key-panic` on another
+//! processor. Some break nothing: `cpu-busy`, which
+//! ends while another processor does not; `cpu-talk`, in which all print; `cpu-secret`,
+//! in which another writes a secret until the end; `sleep`; `copies`, which checks the functions that copy memory as
 //! they are on the target; and `key`, `key-panic`, `key-fault`, which make a key and end in three ways, and
 //! `key-freed`, which makes one, gives it back, and takes its own power away before anything is cleared.
 // UNSAFETY: breaking rules is the point.

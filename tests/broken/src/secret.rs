@@ -1,5 +1,6 @@
 //! A key that must not be found when all is over. Its seed is known, so that the test can look for it.
 
+use alloc::vec;
 use core::fmt;
 
 use rand_chacha::ChaCha20Rng;
@@ -19,6 +20,19 @@ impl Key {
     /// Uses the key, so that it lives until here.
     pub fn is_there(&self) -> bool {
         self.0.size() * 8 == BITS
+    }
+}
+
+/// Writes numbers that the test knows to memory, again and again. They are computed each time, so that memory
+/// has them for as long as this runs, whoever clears it.
+pub fn write_for_ever() {
+    let mut memory = vec![0_u64; 512];
+    loop {
+        for (number, word) in (1_u64..).zip(&mut memory) {
+            let factor = core::hint::black_box(0x9e37_79b9_7f4a_7c15_u64);
+            *word = number.wrapping_mul(factor);
+        }
+        core::hint::black_box(&memory);
     }
 }
 

@@ -63,6 +63,7 @@ fn what_breaks_on_another_processor_ends_the_machine_and_is_told() {
     let two = |what| broken(what).with(&["--cpus", "2"]);
     two("cpu-panic").fails_with("as asked, elsewhere");
     two("cpu-fault").fails_with("undefined instruction");
+    two("cpu-stack").fails_with("the stack overflowed");
 }
 
 #[test]

@@ -77,11 +77,13 @@ fn leaves_nothing(what: &str, except: &Range<usize>, ends: impl Fn(&Verdict) -> 
     let folder = tempfile::tempdir().unwrap();
     let arguments = format!("break={what}");
     let words = ["--append", &arguments, "--net", "none", "--timeout", "40s"];
-    let boot = Boot::machine("broken").with(&words);
+    let cpus = if what.starts_with("cpu-") { "2" } else { "1" };
+    let boot = Boot::machine("broken").with(&words).with(&["--cpus", cpus]);
     let (verdict, memory) = memory_after(&boot, &folder.path().join("memory"));
     assert!(ends(&verdict), "{verdict}");
     assert_eq!(memory.len(), 64 << 20);
-    let (secrets, _) = key();
+    let (mut secrets, _) = key();
+    secrets.push(written());
     let mut left = pieces_of(&secrets, &memory);
     left.retain(|at| !except.contains(at));
     assert!(
@@ -102,6 +104,23 @@ fn nothing_of_a_private_key_is_left_in_memory_at_the_end() {
 fn nothing_of_a_private_key_is_left_in_memory_after_a_panic() {
     let panics = |verdict: &Verdict| matches!(verdict, Verdict::PayloadFailed(why) if why.contains("as asked"));
     leaves_nothing("key-panic", &NOWHERE, panics);
+}
+
+/// What `tests/broken` writes again and again.
+fn written() -> Vec<u8> {
+    let numbers = (1_u64..=512).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    numbers.flat_map(u64::to_le_bytes).collect()
+}
+
+#[test]
+fn nothing_is_left_in_memory_of_what_another_processor_writes_until_the_end() {
+    leaves_nothing("cpu-secret", &NOWHERE, |verdict| *verdict == Verdict::Ok);
+}
+
+#[test]
+fn another_processor_that_panics_clears_its_key_though_the_first_never_comes_round() {
+    let panics = |verdict: &Verdict| matches!(verdict, Verdict::PayloadFailed(why) if why.contains("as asked"));
+    leaves_nothing("cpu-key-panic", &NOWHERE, panics);
 }
 
 #[test]
