@@ -68,13 +68,23 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoRedistributor => "no redistributor for this CPU",
+            Self::DistributorBusy => "the distributor did not finish a write in time",
+            Self::RedistributorAsleep => "the redistributor did not wake up in time",
+            Self::NoSuchInterrupt { .. } => "it has no such interrupt",
+        }
+    }
+}
+
 impl core::fmt::Display for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::NoRedistributor => f.write_str("no redistributor for this CPU"),
-            Self::DistributorBusy => f.write_str("the distributor did not finish a write in time"),
-            Self::RedistributorAsleep => f.write_str("the redistributor did not wake up in time"),
             Self::NoSuchInterrupt { id } => write!(f, "there is no interrupt {id}"),
+            error => f.write_str(error.text()),
         }
     }
 }

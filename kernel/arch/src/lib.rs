@@ -31,6 +31,6 @@ pub use call::{Hvc, Smc};
 pub use devices::Devices;
 pub use farewell::clear_stacks;
 pub use lock::seize as seize_locks;
-pub use mmio::{Accesses, Mmio};
-pub use paging::{AddressSpace, Content, Error as PagingError, most_tables};
+pub use mmio::{Mmio, accesses};
+pub use paging::{AddressSpace, Content, most_tables};
 pub use pmu::Instructions;

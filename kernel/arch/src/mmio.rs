@@ -5,28 +5,17 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use pci::Registers;
+use pci::{Accesses, Registers};
 use safe_mmio::UniqueMmioPointer;
 
 static READS: AtomicU64 = AtomicU64::new(0);
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
-/// Accesses to device registers so far. In a realm each is an exit to the host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accesses {
-    /// Loads.
-    pub reads: u64,
-    /// Stores.
-    pub writes: u64,
-}
-
-impl Accesses {
-    /// The count so far.
-    pub fn so_far() -> Self {
-        Self {
-            reads: READS.load(Ordering::Relaxed),
-            writes: WRITES.load(Ordering::Relaxed),
-        }
+/// Accesses to device registers so far.
+pub fn accesses() -> Accesses {
+    Accesses {
+        reads: READS.load(Ordering::Relaxed),
+        writes: WRITES.load(Ordering::Relaxed),
     }
 }
 

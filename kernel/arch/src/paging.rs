@@ -19,6 +19,7 @@ use aarch64_paging::Mapping;
 use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
 use aarch64_paging::mair::{Mair, MairAttribute, NormalMemory};
 use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, VaRange};
+use ipa::PagingError as Error;
 use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
 
 use self::pool::Pool;
@@ -66,38 +67,6 @@ impl Content {
             Self::Device => El1Attributes::ATTRIBUTE_INDEX_0 | never_executed,
         };
         specific | El1Attributes::VALID | El1Attributes::ACCESSED
-    }
-}
-
-/// Why the map was not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// The addresses are not representable, or beyond what the CPU can address.
-    OutOfReach {
-        /// First address asked for.
-        address: u64,
-    },
-    /// The image has no more tables.
-    NoTables {
-        /// First address asked for.
-        address: u64,
-    },
-    /// Something else is mapped there already, in another way.
-    InUse {
-        /// First address asked for.
-        address: u64,
-    },
-}
-
-impl core::fmt::Display for Error {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::OutOfReach { address } => {
-                write!(f, "{address:#x} is beyond what this CPU can address")
-            }
-            Self::NoTables { address } => write!(f, "no page tables left to map {address:#x}"),
-            Self::InUse { address } => write!(f, "{address:#x} is mapped in another way already"),
-        }
     }
 }
 

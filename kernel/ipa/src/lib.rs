@@ -9,9 +9,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod paging;
 mod range;
 mod space;
 
+pub use paging::PagingError;
 pub use range::{GranuleRange, RangeError};
 pub use space::{IpaSpace, WidthError};
 

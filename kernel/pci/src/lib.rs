@@ -24,5 +24,5 @@ pub use error::Error;
 pub use function::{Capability, Function, Pin};
 pub use msi_x::{Message, MsiX, MsiXTable};
 pub use placement::{HostWindow, Placement};
-pub use registers::{MapError, Mapper, Registers};
+pub use registers::{Accesses, MapError, Mapper, Registers};
 pub use scan::{Header, Identity, MAX_BUSES, MAX_FUNCTIONS, Scan, scan};

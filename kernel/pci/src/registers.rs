@@ -27,6 +27,15 @@ pub trait Registers {
     fn write32(&self, at: u64, value: u32);
 }
 
+/// How often device registers were accessed. In a realm each access is an exit to the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accesses {
+    /// Loads.
+    pub reads: u64,
+    /// Stores.
+    pub writes: u64,
+}
+
 /// The run could not be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapError {

@@ -1,45 +1,19 @@
-//! What the realm can say about itself: tokens, measurements, and the event log.
+//! The page that tokens of the RMM come through, and when the boot arguments are measured.
 // UNSAFETY: the RMM writes tokens to a page of ours.
 #![expect(unsafe_code, reason = "the RMM writes tokens to a page of ours")]
 
 use alloc::boxed::Box;
-use alloc::format;
-use core::cell::RefCell;
 use core::ptr::NonNull;
 
-use arch::Smc;
-use attest::{
-    Attester, Challenge, Digest, EventLog, Granule, MeasureError, Measurements, Token, TokenError,
-};
-use ipa::{IpaSpace, ProtectedIpa};
+use attest::Granule;
+use ipa::{IpaSpace, PagingError, ProtectedIpa};
 use plan::Arguments;
-use rand_core::CryptoRng;
-use rsi::VdevId;
-use trust::{Measurement, Witness};
+use realm::{Attestation, Error};
 
 use crate::rmm::Rmm;
-use crate::{Error, Realm};
 
 /// Bytes of a granule.
 const GRANULE_SIZE: usize = 4096;
-
-/// The RMM, the page that its tokens come through, and the event log.
-pub(crate) struct Attestation(RefCell<Parts>);
-
-struct Parts {
-    attester: Attester<Smc>,
-    page: TokenPage,
-}
-
-impl Attestation {
-    /// Measures the boot arguments into REM 1.
-    fn begin(rmm: &Rmm, space: IpaSpace, arguments: &Arguments) -> Result<Self, Error> {
-        let mut attester = Attester::new(rmm.rsi, rmm.config.hash_algorithm);
-        attester.measure_arguments(arguments.text())?;
-        let page = TokenPage::new(space)?;
-        Ok(Self(RefCell::new(Parts { attester, page })))
-    }
-}
 
 /// The boot arguments, which in a realm REM 1 has by now. This is the only place of the runtime that
 /// reads them, so nothing can act on one before.
@@ -53,77 +27,12 @@ pub(crate) fn measured(
     space: IpaSpace,
 ) -> Result<(Arguments, Option<Attestation>), Error> {
     let arguments = Arguments::parse(text);
-    let attestation = rmm.map(|rmm| Attestation::begin(rmm, space, &arguments));
-    Ok((arguments, attestation.transpose()?))
-}
-
-/// The measurement that trusted devices extend.
-const DEVICE_REM: u8 = 3;
-
-impl Witness for &Attestation {
-    fn record(&mut self, device: VdevId, measurement: &Measurement) -> Result<(), trust::Error> {
-        let text = format!("trusted device {measurement}");
-        let note = format!("{device} is trusted");
-        let attester = &mut self.0.borrow_mut().attester;
-        let measured = attester.measure(DEVICE_REM, text.as_bytes(), &note);
-        measured.map(|_| ()).map_err(|error| {
-            log::error!("{device}: {error}");
-            trust::Error::NotMeasured
-        })
-    }
-}
-
-impl Realm {
-    /// Has the RMM make a token over `challenge`.
-    ///
-    /// # Errors
-    ///
-    /// [`TokenError`]; `NotSupported` where this is not a realm.
-    pub fn attest(&self, challenge: &Challenge) -> Result<Token, TokenError> {
-        let attestation = self.attestation().ok_or(TokenError::NotSupported)?;
-        let Parts { attester, page } = &mut *attestation.0.borrow_mut();
-        attester.attest(challenge, page, self.clock())
-    }
-
-    /// Extends realm extensible measurement `rem` (1 to 4) by the digest of `bytes`, and notes that
-    /// in the event log. The runtime has extended REM 1 by the boot arguments, and extends REM 3 for
-    /// each device that is trusted; REM 2 is the payload's own.
-    ///
-    /// # Errors
-    ///
-    /// [`MeasureError`]; `NotSupported` where this is not a realm.
-    pub fn measure(&self, rem: u8, bytes: &[u8]) -> Result<Digest, MeasureError> {
-        let attestation = self.attestation().ok_or(MeasureError::NotSupported)?;
-        let attester = &mut attestation.0.borrow_mut().attester;
-        attester.measure(rem, bytes, "payload")
-    }
-
-    /// Reads the initial measurement (RIM) and the four that can be extended.
-    ///
-    /// # Errors
-    ///
-    /// [`MeasureError`]; `NotSupported` where this is not a realm.
-    pub fn measurements(&self) -> Result<Measurements, MeasureError> {
-        let attestation = self.attestation().ok_or(MeasureError::NotSupported)?;
-        attestation.0.borrow().attester.measurements()
-    }
-
-    /// What was measured since boot, for a verifier that wants to know what is behind the numbers.
-    /// Empty where this is not a realm.
-    pub fn event_log(&self) -> EventLog {
-        let log = |attestation: &Attestation| attestation.0.borrow().attester.log().clone();
-        self.attestation().map(log).unwrap_or_default()
-    }
-
-    /// A generator of random numbers that the host has no say in, for making keys. It is cleared
-    /// when it is dropped.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoEntropy`] where the CPU has none; then make no key.
-    pub fn generator(&self) -> Result<impl CryptoRng + 'static, Error> {
-        self.fork()
-    }
+    let begin = |rmm: &Rmm| {
+        let (page, algorithm) = (TokenPage::new(space)?, rmm.config.hash_algorithm);
+        Attestation::begin(rmm.rsi, algorithm, page, &arguments)
+    };
+    let attestation = rmm.map(begin).transpose()?;
+    Ok((arguments, attestation))
 }
 
 /// The page that tokens come through. It is leaked: there is one for the life of the realm.
@@ -141,7 +50,7 @@ impl TokenPage {
     pub(crate) fn new(space: IpaSpace) -> Result<Self, Error> {
         let page = NonNull::from(Box::leak(Box::new(Page([0; GRANULE_SIZE]))));
         let address = page.expose_provenance().get() as u64;
-        let unreachable = arch::PagingError::OutOfReach { address };
+        let unreachable = PagingError::OutOfReach { address };
         Ok(Self {
             bytes: page.cast(),
             address: space.protected(address).ok_or(Error::Map(unreachable))?,

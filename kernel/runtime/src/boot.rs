@@ -1,22 +1,21 @@
 //! Boot: each step needs a value that only the step before it can make.
 
 use alloc::rc::Rc;
-use core::cell::OnceCell;
 
 use arch::counter::Counter;
 use clock::Instant;
 use net::Stack;
 use plan::Irq;
+use realm::{Error, Parts, Realm};
 use virtio::{Depth, Offload};
 
 use crate::devices::Start;
 use crate::ground::Ground;
 use crate::interrupts::Interrupts;
+use crate::machine::Booted;
 use crate::platform::Platform;
-use crate::random::Generator;
-use crate::realm::{Parts, Realm};
 use crate::trusted::ToTrust;
-use crate::{Error, bus, devices, diagnosis, executor, heap, power, println, sharing};
+use crate::{bus, devices, diagnosis, executor, heap, power, println, random, sharing};
 
 /// Takes over from the first instructions.
 pub fn start(device_tree: u64, ticks: u64) -> ! {
@@ -36,7 +35,7 @@ pub fn start(device_tree: u64, ticks: u64) -> ! {
 fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Error> {
     let ground = Ground::find(at, clock, entry)?;
     let ram = ground.open_ram()?;
-    let random = Generator::new();
+    let random = random::generator();
     let facts = ground.facts(&random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
     let mapper = ground.devices();
@@ -72,23 +71,26 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let running = started.all(sharing.shares, (bus.found, trusted), refused);
     let stack = devices::start_network(&running, &ground.arguments, &random, clock)?;
     log::debug!("heap: {:?}", heap::usage());
+    let disks = running.disks();
+    let machine = Rc::new(Booted {
+        regions: sharing.regions,
+        running,
+        interrupts: interrupts.cloned(),
+        processors: ground.machine.processors.iter().copied().collect(),
+        clock,
+    });
     let parts = Parts {
         facts,
         arguments: ground.arguments,
-        clock,
+        clock: Rc::new(clock),
         entry,
         random,
-        regions: sharing.regions,
-        disks: running.disks(),
-        running: Rc::new(running),
+        disks,
         network: stack.as_ref().map(Stack::network),
-        interrupts: interrupts.cloned(),
-        processors: ground.machine.processors.iter().copied().collect(),
-        cpus: OnceCell::new(),
         attestation: ground.attestation,
+        machine: Rc::<Booted>::clone(&machine),
     };
-    let platform = Platform::new(&parts, stack);
-    Ok((Realm::new(parts), platform))
+    Ok((Realm::new(parts), Platform::new(machine, entry, stack)))
 }
 
 /// The value of a boot argument; the default without it.

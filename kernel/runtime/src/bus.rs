@@ -10,10 +10,9 @@ use arch::{Devices, Mmio};
 use clock::Clock;
 use devtree::{AddressRange, Machine, PciHost, WindowKind};
 use pci::{Ecam, Function, HostWindow, Identity, MAX_BUSES, Mapper, Placement};
+use realm::{Reason, Refusal};
 use trust::PrivateDevice;
 use virtio::{Kind, Transport};
-
-use crate::refusal::{Reason, Refusal};
 
 /// Bytes of configuration space that a bus has.
 const BUS_SIZE: u64 = 1 << 20;

@@ -6,10 +6,7 @@
 )]
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::Cell;
-use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -18,9 +15,8 @@ use arch::secondary::Start;
 use arch::{cpu, gic, stacks, stop};
 use clock::Clock;
 use jobs::Queue;
+use realm::{CpuError, Cpus};
 use rsi::psci;
-
-pub use jobs::Job;
 
 use crate::interrupts::Interrupts;
 use crate::{power, wake};
@@ -50,98 +46,21 @@ static AFFINITIES: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
 /// Whether it is here.
 static HERE: [AtomicBool; MOST] = [const { AtomicBool::new(false) }; MOST];
 
-/// Why a processor is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CpuError {
-    /// There are more than eight.
-    TooMany,
-    /// Without interrupts nobody can wake it.
-    NoInterrupts,
-    /// RAM had no room for its stacks.
-    NoRoom,
-    /// Its part of the interrupt controller does not work.
-    Controller(gic::Error),
-    /// The host, or the RMM, did not start it.
-    Refused(psci::Error),
-    /// It was said to start, and did not within two seconds.
-    Silent,
-}
-
-impl fmt::Display for CpuError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooMany => f.write_str("more than eight are not used"),
-            Self::NoInterrupts => f.write_str("no interrupts, so nothing would wake it"),
-            Self::NoRoom => f.write_str("RAM has no room for its stacks"),
-            Self::Controller(error) => error.fmt(f),
-            Self::Refused(error) => error.fmt(f),
-            Self::Silent => f.write_str("was said to start, and did not within two seconds"),
-        }
-    }
-}
-
-impl core::error::Error for CpuError {}
-
-/// The processors that work can be given to. Clones are the same processors.
-#[derive(Clone)]
-pub struct Cpus {
-    /// Numbers of those besides the first, in the order in which they came.
-    others: Rc<[usize]>,
-    refused: Rc<[(u64, CpuError)]>,
-    next: Rc<Cell<usize>>,
-}
-
-impl Cpus {
-    /// Starts every processor of `affinities` but this one.
-    pub(crate) fn start(
-        affinities: &[u64],
-        interrupts: Option<&Interrupts>,
-        clock: Counter,
-    ) -> Self {
-        let first = cpu::affinity();
-        let (mut others, mut refused) = (Vec::new(), Vec::new());
-        let wanted = affinities.iter().filter(|affinity| **affinity != first);
-        for (number, affinity) in (1..).zip(wanted) {
-            match start(number, *affinity, interrupts, clock) {
-                Ok(()) => others.push(number),
-                Err(error) => {
-                    log::warn!("processor {affinity:#x}: not used: {error}");
-                    refused.push((*affinity, error));
-                }
+/// Starts every processor of `affinities` but this one.
+pub fn start_all(affinities: &[u64], interrupts: Option<&Interrupts>, clock: Counter) -> Cpus {
+    let first = cpu::affinity();
+    let (mut others, mut refused) = (Vec::new(), Vec::new());
+    let wanted = affinities.iter().filter(|affinity| **affinity != first);
+    for (number, affinity) in (1..).zip(wanted) {
+        match start(number, *affinity, interrupts, clock) {
+            Ok(()) => others.push(queue(number)),
+            Err(error) => {
+                log::warn!("processor {affinity:#x}: not used: {error}");
+                refused.push((*affinity, error));
             }
         }
-        Self {
-            others: others.into(),
-            refused: refused.into(),
-            next: Rc::new(Cell::new(0)),
-        }
     }
-
-    /// Processors, the first included.
-    pub fn count(&self) -> usize {
-        1 + self.others.len()
-    }
-
-    /// Those that are not used, by affinity, and why.
-    pub fn refused(&self) -> &[(u64, CpuError)] {
-        &self.refused
-    }
-
-    /// Gives work to a processor, to each in turn; the first has work only if there is no other, and
-    /// then devices wait while it computes: yield between pieces.
-    ///
-    /// Work may wait for timers and other jobs. Devices and sockets stay with the first processor: what
-    /// refers to them is not `Send`.
-    pub fn spawn<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Job<T> {
-        let turn = self.next.get();
-        self.next.set(turn.wrapping_add(1));
-        let other = turn.checked_rem(self.others.len());
-        let number = other.and_then(|place| self.others.get(place)).copied();
-        queue(number.unwrap_or(0)).spawn(work)
-    }
+    Cpus::new(queue(0), others, refused)
 }
 
 fn queue(number: usize) -> &'static Queue {
@@ -163,10 +82,10 @@ fn start(
         .ok_or(CpuError::TooMany)?;
     let room = stacks::room(number).ok_or(CpuError::NoRoom)?;
     wake::expect_others();
-    interrupts
-        .prepare(cpu::affinity())
-        .map_err(CpuError::Controller)?;
-    interrupts.prepare(affinity).map_err(CpuError::Controller)?;
+    for one in [cpu::affinity(), affinity] {
+        let prepared = interrupts.prepare(one);
+        prepared.map_err(|error| CpuError::Controller(error.text()))?;
+    }
     known.store(affinity, Ordering::Release);
     // SAFETY: `Ram::open` mapped the stacks of each room and gave them to nobody, and a number is that of one
     // processor, even if the host refuses to start it: it could change its mind.

@@ -10,20 +10,16 @@ use bounce::{Pool, Private, Spacing};
 use clock::Clock;
 use net::{Config, Stack};
 use plan::Arguments;
+use realm::{Disk, Distrust, Driven as _, Error, Generator, Reason, Refusal, Work};
 use trust::PrivateDevice;
 use virtio::{Block, Depth, Direct, Environment, Kind, Net, Offload, Rng, Transport};
 
-use crate::Error;
 use crate::bus::Found;
 use crate::card::Card;
-use crate::counters::Work;
-use crate::disk::Disk;
 use crate::interrupts::Interrupts;
 use crate::private;
-use crate::random::Generator;
-use crate::refusal::{Reason, Refusal};
 use crate::sharing::Share;
-use crate::trusted::{Distrust, Trusted};
+use crate::trusted::Trusted;
 
 /// Random bytes that are asked of the host, to be mixed in.
 const MIXED_IN: usize = 32;
@@ -193,8 +189,8 @@ impl Start<'_> {
                 running.card = Some(Named { name, pool, device });
             }
             Kind::Block => {
-                let device = Block::start_with(transport, &pool, environment, self.depth)?;
-                let device = Disk::shared(device);
+                let device: Block = Block::start_with(transport, &pool, environment, self.depth)?;
+                let device = Disk::from(device);
                 let pool = Some(pool);
                 running.disks.push(Named { name, pool, device });
             }
@@ -249,7 +245,7 @@ fn drive(
     let pool = device.pool(&region, name, region.len());
     let pool = pool.map_err(|_| Distrust::NoMemory)?;
     let disk = Block::<Direct>::start(transport, &pool, environment)?;
-    Ok((Disk::trusted(disk), pool))
+    Ok((Disk::from(disk), pool))
 }
 
 /// Mixes random bytes of the host in.

@@ -5,8 +5,7 @@ use alloc::format;
 use alloc::string::String;
 
 use plan::Diagnosis;
-
-use crate::Error;
+use realm::Error;
 
 /// The steps of boot that depend on the RMM, in their order. What stops elsewhere tells nothing about
 /// them: there may be no RMM.

@@ -12,16 +12,15 @@ use devtree::{Console, Machine, Tree};
 use ipa::IpaSpace;
 use pci::Mapper;
 use plan::{Arguments, Bounce};
+use realm::{Attestation, Error, Facts, Generator, Mode};
 use virtio::Environment;
 
-use crate::attestation::{self, Attestation};
+use crate::attestation;
 use crate::memory::Memory;
 use crate::power::{self, Call};
 use crate::ram::{Owner, Ram};
-use crate::random::Generator;
-use crate::realm::{Facts, Mode};
 use crate::rmm::{self, Rmm};
-use crate::{Error, console, fault, logger};
+use crate::{console, fault, logger};
 
 /// What boot stands on.
 pub struct Ground {
@@ -88,7 +87,7 @@ impl Ground {
     fn check_reach(&self) -> Result<(), Error> {
         let address = self.space.shared_bit();
         if self.rmm.is_some() && address.saturating_mul(2) > self.memory.map().borrow().limit() {
-            return Err(Error::Map(arch::PagingError::OutOfReach { address }));
+            return Err(Error::Map(ipa::PagingError::OutOfReach { address }));
         }
         Ok(())
     }

@@ -7,7 +7,6 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
-use core::fmt;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -20,6 +19,7 @@ use devtree::Machine;
 use ipa::IpaSpace;
 use pci::Mapper;
 use plan::{Doubt, Irq, Remedy, Storm};
+use realm::{Means, Taken};
 use virtio::Interrupt;
 
 use crate::messages::{self, Messages};
@@ -28,47 +28,6 @@ use crate::messages::{self, Messages};
 const BATCH: usize = 32;
 /// How long the first alarm, and the first message, may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// What was taken so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
-    /// Interrupts of devices.
-    pub devices: u64,
-    /// Those of them that came as messages.
-    pub messages: u64,
-    /// Alarms of the timer.
-    pub alarms: u64,
-    /// Bells that other processors rang.
-    pub bells: u64,
-    /// Interrupts that nobody expects.
-    pub unexpected: u64,
-    /// Times that a source was masked because of a storm.
-    pub storms: u64,
-}
-
-/// How many devices interrupt by what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Means {
-    /// By messages: MSI-X, through an ITS.
-    pub messages: usize,
-    /// By their wire: INTx.
-    pub wires: usize,
-    /// Not at all.
-    pub polled: usize,
-}
-
-impl fmt::Display for Means {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            messages,
-            wires,
-            polled,
-        } = self;
-        write!(
-            f,
-            "devices by MSI-X {messages}, INTx {wires}, polled {polled}"
-        )
-    }
-}
 
 /// A device that may interrupt.
 struct Attached {

@@ -1,11 +1,6 @@
-//! Boot order, executor, heap, console, panic, and what a payload sees.
+//! Boot order, executor, heap, console, interrupts, panic: what makes a realm of a machine.
 //!
-//! A payload is a binary crate with one function:
-//!
-//! ```ignore
-//! #[airlock::main]
-//! async fn main(realm: airlock::Realm) -> Result<(), airlock::Error> { Ok(()) }
-//! ```
+//! Payloads name the crate `airlock`, which links this one into images.
 #![no_std]
 
 extern crate alloc;
@@ -17,18 +12,16 @@ mod boot;
 mod bus;
 mod card;
 mod console;
-mod counters;
 mod cpus;
 mod devices;
 mod diagnosis;
-mod disk;
-mod error;
 mod executor;
 mod fault;
 mod ground;
 mod heap;
 mod interrupts;
 mod logger;
+mod machine;
 mod memory;
 mod messages;
 mod payload;
@@ -37,8 +30,6 @@ mod power;
 mod private;
 mod ram;
 mod random;
-mod realm;
-mod refusal;
 mod rmm;
 mod sharing;
 mod time;
@@ -46,22 +37,9 @@ mod trace;
 mod trusted;
 mod wake;
 
-pub use airlock_macros::main;
 pub use arch::Instructions;
-pub use block::{BlockDevice, Error as DiskError, SECTOR_SIZE};
-pub use bounce::Buffer;
-pub use counters::{Counters, DeviceCounters, Work};
-pub use cpus::{CpuError, Cpus, Job, processor, uptime};
-pub use disk::Disk;
-pub use error::Error;
-pub use interrupts::{Means, Taken};
-pub use net::{Error as NetworkError, Lease, Network, Reach, TcpBuffers, TcpSocket, UdpSocket};
-pub use plan::{Arguments, Diagnosis, parse_size};
-pub use realm::{Facts, Mode, Realm};
-pub use refusal::{Reason, Refusal};
-pub use trust::{Error as TrustError, Measurement as DeviceMeasurement};
-pub use trusted::Distrust;
-pub use virtio::{Error as DeviceError, Kind as DeviceKind};
+pub use cpus::{processor, uptime};
+pub use realm::Realm;
 
 /// What the macros of this crate expand to; not for anybody else.
 #[doc(hidden)]

@@ -10,8 +10,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use arch::{AddressSpace, Content, image};
 use devtree::{HEADER_SIZE, Tree};
 use ipa::{GRANULE_SIZE, IpaSpace};
+use realm::Error;
 
-use crate::{Error, heap};
+use crate::heap;
 
 /// The map of the address space, which RAM and devices are added to later.
 pub type Map = Rc<RefCell<AddressSpace>>;

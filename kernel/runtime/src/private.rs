@@ -9,8 +9,7 @@ use core::ptr::NonNull;
 
 use bounce::{Private, Region, Window};
 use clock::Clock;
-
-use crate::Error;
+use realm::Error;
 
 /// Bytes of a granule.
 const GRANULE: usize = 4096;

@@ -13,11 +13,11 @@ use clock::{Clock, Instant};
 use devtree::{AddressRange, Machine, NodeName, PoolPlace, RestrictedPool};
 use ipa::{GranuleRange, IpaSpace};
 use plan::{Layout, LayoutError, PoolFault, PoolWish, Taken};
+use realm::{Error, Reason};
 use rsi::{Rsi, SetFlags};
 
 use crate::memory::{Map, pages};
-use crate::refusal::Reason;
-use crate::{Error, cpus, heap};
+use crate::{cpus, heap};
 
 /// Most bytes that are set aside for the bounce region where nobody asks for a size.
 const MOST_RESERVE: u64 = 16 << 20;
@@ -194,7 +194,7 @@ impl Owner<'_> {
         while start < run.end {
             let end = start.saturating_add(CLAIM_STEP).min(run.end);
             let address = start;
-            let unreachable = Error::Map(arch::PagingError::OutOfReach { address });
+            let unreachable = Error::Map(ipa::PagingError::OutOfReach { address });
             let range = GranuleRange::new(self.space, start, end).map_err(|_| unreachable)?;
             rsi.set_ram(range, SetFlags::NoChangeDestroyed)?;
             if self.clock.now() > deadline {

@@ -6,9 +6,8 @@ use alloc::boxed::Box;
 
 use arch::Smc;
 use ipa::{IpaSpace, ProtectedIpa};
+use realm::Error;
 use rsi::{Arguments, CONFIG_SIZE, Call, Conduit, RealmConfig, Rsi, Status};
-
-use crate::Error;
 
 /// The RMM of this realm.
 pub struct Rmm {
@@ -59,7 +58,7 @@ fn realm_config(
 ) -> Result<RealmConfig, Error> {
     let page = Box::into_raw(Box::new(Granule([0; CONFIG_SIZE])));
     let address = page.expose_provenance() as u64;
-    let unreachable = arch::PagingError::OutOfReach { address };
+    let unreachable = ipa::PagingError::OutOfReach { address };
     let asked = IpaSpace::plain().protected(address).map(ask);
     // SAFETY: it was made by `Box::into_raw` above. The RMM wrote bytes, of which any are valid.
     let page = unsafe { Box::from_raw(page) };

@@ -10,6 +10,7 @@ use core::ops::Range;
 use bounce::{Pool, Region, Spacing};
 use devtree::NodeName;
 use plan::{BLOCK, Demand, divide};
+use realm::{Error, Reason, Refusal};
 use virtio::{Block, Kind, Net, Rng};
 
 use crate::bus::Found;
@@ -17,8 +18,7 @@ use crate::ground::Ground;
 use crate::interrupts::Interrupts;
 use crate::messages;
 use crate::ram::Ram;
-use crate::refusal::{Reason, Refusal};
-use crate::{Error, trace};
+use crate::trace;
 
 /// A device, and its share of a region.
 pub struct Share {

@@ -15,7 +15,7 @@ use net::FramePort;
 pub use dhcp::{DhcpServer, Offer, Refuses};
 pub use poor_router::{Manner, PoorRouter, echo, is_ping};
 pub use router::Advertisement;
-pub use world::{FakeClock, Responder, World};
+pub use world::{FakeClock, Part, Responder, Turn, World};
 
 /// How long a frame is on its way.
 const LATENCY: Duration = Duration::from_micros(200);

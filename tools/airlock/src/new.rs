@@ -83,7 +83,7 @@ fn check_name(name: &str) -> Result<()> {
 /// The checkout, checked: a payload that depends on something else would fail much later.
 fn checkout(given: Option<&Path>) -> Result<PathBuf> {
     let folder = given.unwrap_or(Path::new(CHECKOUT));
-    let runtime = folder.join("kernel/runtime/Cargo.toml");
+    let runtime = folder.join("kernel/airlock/Cargo.toml");
     ensure!(
         runtime.is_file(),
         WrongArguments(format!(

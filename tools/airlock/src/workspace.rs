@@ -375,7 +375,7 @@ mod tests {
         let text = r#"{"workspace_root": "/mine", "target_directory": "/mine/target", "packages": [{
             "name": "mine", "manifest_path": "/mine/Cargo.toml",
             "targets": [{"name": "mine", "kind": ["bin"]}],
-            "dependencies": [{"name": "airlock", "path": "/checkout/kernel/runtime"}]}]}"#;
+            "dependencies": [{"name": "airlock", "path": "/checkout/kernel/airlock"}]}]}"#;
         let workspace: Workspace = serde_json::from_str(text).unwrap();
         assert_eq!(workspace.checkout().unwrap(), Path::new("/checkout"));
         assert_eq!(workspace.only_payload().unwrap(), "mine");

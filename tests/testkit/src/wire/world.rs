@@ -45,6 +45,21 @@ pub trait Responder {
     fn answer(&mut self, frame: &[u8]) -> Vec<Vec<u8>>;
 }
 
+/// Something beside the network that has its turn in every round.
+pub trait Part {
+    /// Does what is due at `now`.
+    fn turn(&self, now: Instant) -> Turn;
+}
+
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turn {
+    /// Whether it did something, so that others should look again.
+    pub moved: bool,
+    /// When it wants the next turn at the latest.
+    pub next: Option<Instant>,
+}
+
 /// One network with everybody on it.
 ///
 /// It polls a stack only when a frame has come, its deadline has passed or it has asked, and a
@@ -56,6 +71,7 @@ pub struct World {
     pub hub: Hub,
     stacks: RefCell<Vec<Driven>>,
     responders: RefCell<Vec<(HubPort, Box<dyn Responder>)>>,
+    parts: RefCell<Vec<Box<dyn Part>>>,
 }
 
 struct Driven {
@@ -81,6 +97,7 @@ impl Default for World {
             clock,
             stacks: RefCell::default(),
             responders: RefCell::default(),
+            parts: RefCell::default(),
         }
     }
 }
@@ -138,6 +155,11 @@ impl World {
             .push((port, Box::new(responder)));
     }
 
+    /// Gives `part` a turn in every round from now on.
+    pub fn add_part(&self, part: impl Part + 'static) {
+        self.parts.borrow_mut().push(Box::new(part));
+    }
+
     /// How often stacks were polled.
     pub fn polls(&self) -> u64 {
         self.stacks.borrow().iter().map(|driven| driven.polls).sum()
@@ -161,8 +183,9 @@ impl World {
                 return value;
             }
             let moved = self.poll_stacks() | self.poll_responders();
-            if !moved && !flag.0.load(Ordering::Relaxed) {
-                self.jump(end);
+            let turn = self.poll_parts();
+            if !moved && !turn.moved && !flag.0.load(Ordering::Relaxed) {
+                self.jump(turn.next, end);
             }
         }
     }
@@ -190,10 +213,20 @@ impl World {
         moved
     }
 
-    fn jump(&self, end: Instant) {
+    fn poll_parts(&self) -> Turn {
+        let now = self.clock.now();
+        let parts = self.parts.borrow();
+        let turns = parts.iter().map(|part| part.turn(now));
+        turns.fold(Turn::default(), |sum, turn| Turn {
+            moved: sum.moved | turn.moved,
+            next: [sum.next, turn.next].into_iter().flatten().min(),
+        })
+    }
+
+    fn jump(&self, parts: Option<Instant>, end: Instant) {
         let stacks = self.stacks.borrow();
         let deadlines = stacks.iter().filter_map(|driven| driven.deadline);
-        let next = deadlines.chain(self.hub.next_arrival()).min();
+        let next = deadlines.chain(parts).chain(self.hub.next_arrival()).min();
         let next = next.expect("everybody waits and nothing is to come");
         assert!(next <= end, "still waiting when the time was over");
         self.clock.advance_to(next);

@@ -12,10 +12,10 @@ use virtio::{BlkCounters, Block, Direct, Error, Returned};
 /// Data of a disk that is trusted never gets into shared memory. [`Disk::read_owned`] and
 /// [`Disk::write_owned`] do not even copy it there; on a disk of the host the same calls copy.
 #[derive(Clone)]
-pub struct Disk(Rc<Driven>);
+pub struct Disk(Rc<World>);
 
 /// Looked at once for each call from outside; below it, no step asks which world it is in.
-enum Driven {
+enum World {
     Shared(Block),
     Trusted(Block<Direct>),
 }
@@ -23,24 +23,16 @@ enum Driven {
 macro_rules! either {
     ($self:ident, $disk:ident => $call:expr) => {
         match &*$self.0 {
-            Driven::Shared($disk) => $call,
-            Driven::Trusted($disk) => $call,
+            World::Shared($disk) => $call,
+            World::Trusted($disk) => $call,
         }
     };
 }
 
 impl Disk {
-    pub(crate) fn shared(disk: Block) -> Self {
-        Self(Rc::new(Driven::Shared(disk)))
-    }
-
-    pub(crate) fn trusted(disk: Block<Direct>) -> Self {
-        Self(Rc::new(Driven::Trusted(disk)))
-    }
-
     /// Whether it is trusted: its data is never shared.
     pub fn is_trusted(&self) -> bool {
-        matches!(&*self.0, Driven::Trusted(_))
+        matches!(&*self.0, World::Trusted(_))
     }
 
     /// A buffer of `len` bytes, all zero, that suits the disk.
@@ -81,18 +73,45 @@ impl Disk {
     pub fn failure(&self) -> Option<Error> {
         either!(self, disk => disk.failure())
     }
+}
 
-    pub(crate) fn take_failure(&self) -> Option<Error> {
-        either!(self, disk => disk.take_failure())
+/// One of the host's.
+impl From<Block> for Disk {
+    fn from(disk: Block) -> Self {
+        Self(Rc::new(World::Shared(disk)))
     }
+}
 
-    pub(crate) fn poll(&self) -> Option<Instant> {
+/// One that is trusted.
+impl From<Block<Direct>> for Disk {
+    fn from(disk: Block<Direct>) -> Self {
+        Self(Rc::new(World::Trusted(disk)))
+    }
+}
+
+/// What a device needs of whoever runs the loop. Payloads do not see it.
+pub trait Driven {
+    /// Lets it look at its rings and deadlines; says when the next one is.
+    fn poll(&self) -> Option<Instant>;
+
+    /// Why it was stopped, the first time this is asked after it happened.
+    fn take_failure(&self) -> Option<Error>;
+
+    /// Ends one that is trusted no more. Its registers are not touched: they may be gone. Memory that
+    /// it was lent is used again only if it `reaches_nothing`.
+    fn abandon(&self, reaches_nothing: bool);
+}
+
+impl Driven for Disk {
+    fn poll(&self) -> Option<Instant> {
         either!(self, disk => disk.poll())
     }
 
-    /// Ends a disk that is trusted no more. Its registers are not touched: they may be gone. Memory that
-    /// it was lent is used again only if it `reaches_nothing`.
-    pub(crate) fn abandon(&self, reaches_nothing: bool) {
+    fn take_failure(&self) -> Option<Error> {
+        either!(self, disk => disk.take_failure())
+    }
+
+    fn abandon(&self, reaches_nothing: bool) {
         either!(self, disk => disk.abandon(reaches_nothing));
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use ipa::WidthError;
+use ipa::{PagingError, WidthError};
 
 /// Why the runtime did not do what was asked, or why it did not get as far as the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Error {
     /// The RMM gave a width that cannot be mapped.
     Width(WidthError),
     /// The address space could not be mapped.
-    Map(arch::PagingError),
+    Map(PagingError),
     /// RAM cannot be laid out.
     Layout(plan::LayoutError),
     /// The bounce region did not do what was asked.
@@ -106,7 +106,7 @@ from!(
     DeviceTree: devtree::Error,
     Rsi: rsi::Error,
     Width: WidthError,
-    Map: arch::PagingError,
+    Map: PagingError,
     Layout: plan::LayoutError,
     Bounce: bounce::Error,
     Network: net::Error,

@@ -6,23 +6,20 @@ use core::cell::OnceCell;
 use core::fmt;
 use core::time::Duration;
 
-use arch::Accesses;
-use arch::counter::Counter;
-use bounce::Region;
+use attest::{Challenge, Digest, EventLog, MeasureError, Measurements, Token, TokenError};
 use clock::Clock;
 use net::Network;
 use plan::Arguments;
+use rand_core::CryptoRng;
 use rsi::{HashAlgorithm, Version};
 
 use crate::attestation::Attestation;
-use crate::counters::{Counters, DeviceCounters};
+use crate::counters::Counters;
 use crate::cpus::Cpus;
-use crate::devices::Running;
-use crate::interrupts::Interrupts;
-use crate::messages;
-use crate::random::{Fork, Generator};
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::random::Generator;
 use crate::refusal::Refusal;
-use crate::{Disk, Error};
 
 /// Where the image runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,44 +82,71 @@ fn write_personalization(f: &mut fmt::Formatter<'_>, value: &[u8; 64]) -> fmt::R
 
 /// The realm, as its payload sees it. Clones are the same realm.
 #[derive(Clone)]
-pub struct Realm(Rc<Parts>);
+pub struct Realm(Rc<Whole>);
 
-/// What boot put together.
-pub(crate) struct Parts {
-    pub(crate) facts: Facts,
-    pub(crate) arguments: Arguments,
-    pub(crate) clock: Counter,
-    pub(crate) entry: clock::Instant,
-    pub(crate) random: Generator,
-    pub(crate) regions: Vec<Rc<Region>>,
-    pub(crate) running: Rc<Running>,
-    pub(crate) disks: Vec<Disk>,
-    pub(crate) network: Option<Network>,
-    pub(crate) interrupts: Option<Rc<Interrupts>>,
-    /// Affinities of all processors.
-    pub(crate) processors: Vec<u64>,
-    pub(crate) cpus: OnceCell<Cpus>,
-    pub(crate) attestation: Option<Attestation>,
+struct Whole {
+    parts: Parts,
+    cpus: OnceCell<Cpus>,
+}
+
+/// What a realm is put together from: by boot, or by a test.
+pub struct Parts {
+    /// What is known of the place.
+    pub facts: Facts,
+    /// Boot arguments, measured by now.
+    pub arguments: Arguments,
+    /// The time. `embassy-time` has to go by the same.
+    pub clock: Rc<dyn Clock>,
+    /// When the image was entered.
+    pub entry: clock::Instant,
+    /// Random numbers.
+    pub random: Generator,
+    /// The disks, in the order of the bus.
+    pub disks: Vec<Disk>,
+    /// The network, if there is one.
+    pub network: Option<Network>,
+    /// Who speaks with the RMM, if there is one.
+    pub attestation: Option<Attestation>,
+    /// The rest.
+    pub machine: Rc<dyn Machine>,
+}
+
+/// What is asked of the machine below: a real one, or one that a test made.
+pub trait Machine {
+    /// What crossed the boundary so far.
+    fn counters(&self) -> Counters;
+
+    /// Devices that are there and are not driven.
+    fn refusals(&self) -> &[Refusal];
+
+    /// Starts all processors. Called once.
+    fn start_cpus(&self) -> Cpus;
 }
 
 impl Realm {
-    pub(crate) fn new(parts: Parts) -> Self {
-        Self(Rc::new(parts))
+    /// Puts a realm together.
+    pub fn new(parts: Parts) -> Self {
+        let cpus = OnceCell::new();
+        Self(Rc::new(Whole { parts, cpus }))
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.0.parts
     }
 
     /// What is known of the place.
     pub fn facts(&self) -> Facts {
-        self.0.facts
+        self.parts().facts
     }
 
     /// Boot arguments. They come from the host, and are measured.
     pub fn args(&self) -> &Arguments {
-        &self.0.arguments
+        &self.parts().arguments
     }
 
     /// The time, by the CPU's counter. The host cannot change it; it can only stop us.
     pub fn now(&self) -> clock::Instant {
-        self.0.clock.now()
+        self.parts().clock.now()
     }
 
     /// Lets `time` pass while other tasks run. What lies beyond the end of time, 584 years after boot,
@@ -135,7 +159,7 @@ impl Realm {
 
     /// When the image was entered.
     pub fn entered(&self) -> clock::Instant {
-        self.0.entry
+        self.parts().entry
     }
 
     /// The network.
@@ -144,12 +168,12 @@ impl Realm {
     ///
     /// [`Error::NoNetwork`] if there is no card, or none that could be started.
     pub fn network(&self) -> Result<Network, Error> {
-        self.0.network.clone().ok_or(Error::NoNetwork)
+        self.parts().network.clone().ok_or(Error::NoNetwork)
     }
 
     /// The disks, in the order of the bus.
     pub fn disks(&self) -> &[Disk] {
-        &self.0.disks
+        &self.parts().disks
     }
 
     /// The first disk.
@@ -158,59 +182,33 @@ impl Realm {
     ///
     /// [`Error::NoDisk`] if there is none, or none that could be started.
     pub fn disk(&self) -> Result<Disk, Error> {
-        self.0.disks.first().cloned().ok_or(Error::NoDisk)
+        self.parts().disks.first().cloned().ok_or(Error::NoDisk)
     }
 
     /// Devices that are there and are not driven, and why.
     pub fn refusals(&self) -> &[Refusal] {
-        &self.0.running.refused
+        self.parts().machine.refusals()
     }
 
     /// What crossed the boundary so far.
     pub fn counters(&self) -> Counters {
-        let regions = &self.0.regions;
-        let pools = regions.iter().flat_map(|region| region.counters());
-        let pools = pools.filter(|(name, _)| &**name != messages::POOL);
-        let pools = pools.chain(self.0.running.private_counters());
-        let devices = pools.map(|(name, bounce)| DeviceCounters {
-            work: self.0.running.work(&name),
-            name,
-            bounce,
-        });
-        let interrupts = self.0.interrupts.as_ref();
-        Counters {
-            devices: devices.collect(),
-            accesses: Accesses::so_far(),
-            interrupts: interrupts
-                .map(|interrupts| interrupts.taken())
-                .unwrap_or_default(),
-            means: interrupts
-                .map(|interrupts| interrupts.means())
-                .unwrap_or_default(),
-            shared: regions.iter().map(|region| region.len()).sum(),
-        }
+        self.parts().machine.counters()
     }
 
-    pub(crate) fn attestation(&self) -> Option<&Attestation> {
-        self.0.attestation.as_ref()
-    }
-
-    pub(crate) fn fork(&self) -> Result<Fork, Error> {
-        self.0.random.fork()
+    fn attestation(&self) -> Option<&Attestation> {
+        self.parts().attestation.as_ref()
     }
 
     /// The processors, all of which are started the first time. One that the host refuses is left out:
     /// [`Cpus::refused`] says why. `airlock run --cpus N` gives as many.
     pub fn cpus(&self) -> &Cpus {
-        self.0.cpus.get_or_init(|| {
-            let interrupts = self.0.interrupts.as_deref();
-            Cpus::start(&self.0.processors, interrupts, self.0.clock)
-        })
+        let start = || self.parts().machine.start_cpus();
+        self.0.cpus.get_or_init(start)
     }
 
     /// The clock behind [`Realm::now`].
     pub fn clock(&self) -> &dyn Clock {
-        &self.0.clock
+        &*self.parts().clock
     }
 
     /// Fills `bytes` with random numbers that the host has no say in.
@@ -219,6 +217,54 @@ impl Realm {
     ///
     /// [`Error::NoEntropy`] where the CPU has none; then make no key.
     pub fn random(&self, bytes: &mut [u8]) -> Result<(), Error> {
-        self.0.random.fill(bytes)
+        self.parts().random.fill(bytes)
+    }
+
+    /// Has the RMM make a token over `challenge`.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]; `NotSupported` where this is not a realm.
+    pub fn attest(&self, challenge: &Challenge) -> Result<Token, TokenError> {
+        let attestation = self.attestation().ok_or(TokenError::NotSupported)?;
+        attestation.attest(challenge, self.clock())
+    }
+
+    /// Extends realm extensible measurement `rem` (1 to 4) by the digest of `bytes`, and notes that
+    /// in the event log. The runtime has extended REM 1 by the boot arguments, and extends REM 3 for
+    /// each device that is trusted; REM 2 is the payload's own.
+    ///
+    /// # Errors
+    ///
+    /// [`MeasureError`]; `NotSupported` where this is not a realm.
+    pub fn measure(&self, rem: u8, bytes: &[u8]) -> Result<Digest, MeasureError> {
+        let attestation = self.attestation().ok_or(MeasureError::NotSupported)?;
+        attestation.measure(rem, bytes)
+    }
+
+    /// Reads the initial measurement (RIM) and the four that can be extended.
+    ///
+    /// # Errors
+    ///
+    /// [`MeasureError`]; `NotSupported` where this is not a realm.
+    pub fn measurements(&self) -> Result<Measurements, MeasureError> {
+        let attestation = self.attestation().ok_or(MeasureError::NotSupported)?;
+        attestation.measurements()
+    }
+
+    /// What was measured since boot, for a verifier that wants to know what is behind the numbers.
+    /// Empty where this is not a realm.
+    pub fn event_log(&self) -> EventLog {
+        self.attestation().map(Attestation::log).unwrap_or_default()
+    }
+
+    /// A generator of random numbers that the host has no say in, for making keys. It is cleared
+    /// when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEntropy`] where the CPU has none; then make no key.
+    pub fn generator(&self) -> Result<impl CryptoRng + 'static, Error> {
+        self.parts().random.fork()
     }
 }

@@ -7,7 +7,7 @@ use devtree::{NodeName, PoolError};
 use plan::PoolFault;
 use virtio::{Error, Kind};
 
-use crate::trusted::Distrust;
+use crate::distrust::Distrust;
 
 /// A device that is there and is not driven.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl From<Distrust> for Reason {
 
 impl Refusal {
     /// Notes the refusal, and tells of it.
-    pub(crate) fn told(name: Rc<str>, kind: Kind, reason: impl Into<Reason>) -> Self {
+    pub fn told(name: Rc<str>, kind: Kind, reason: impl Into<Reason>) -> Self {
         let reason = reason.into();
         log::warn!("{name}: not used: {reason}");
         Self { name, kind, reason }

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use arch::Accesses;
+use pci::Accesses;
 use virtio::{BlkCounters, NetCounters};
 
 use crate::interrupts::{Means, Taken};

@@ -1,0 +1,30 @@
+//! What a payload sees: its realm, and everything that a realm has.
+//!
+//! Nothing here needs a machine of its own. `runtime` puts a [`Realm`] together from the machine that
+//! it boots on; `simulated` does from fake devices, for tests on the host. Both fill in [`Parts`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod attestation;
+mod counters;
+mod cpus;
+mod disk;
+mod distrust;
+mod error;
+mod interrupts;
+mod random;
+mod realm;
+mod refusal;
+
+pub use attestation::Attestation;
+pub use counters::{Counters, DeviceCounters, Work};
+pub use cpus::{CpuError, Cpus};
+pub use disk::{Disk, Driven};
+pub use distrust::Distrust;
+pub use error::Error;
+pub use interrupts::{Means, Taken};
+pub use random::{Fork, Generator};
+pub use realm::{Facts, Machine, Mode, Parts, Realm};
+pub use refusal::{Reason, Refusal};
