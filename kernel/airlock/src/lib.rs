@@ -33,7 +33,7 @@ pub use realm::{
     Reason, Refusal, Taken, Work,
 };
 pub use trust::{Error as TrustError, Measurement as DeviceMeasurement};
-pub use virtio::{Error as DeviceError, Kind as DeviceKind};
+pub use virtio::{Error as DeviceError, Kind as DeviceKind, Port, StreamError};
 
 /// What `#[airlock::main]` expands to; not for anybody else.
 #[doc(hidden)]

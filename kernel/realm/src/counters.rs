@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use pci::Accesses;
-use virtio::{BlkCounters, NetCounters};
+use virtio::{BlkCounters, ConsoleCounters, NetCounters};
 
 use crate::interrupts::{Means, Taken};
 
@@ -42,6 +42,8 @@ pub enum Work {
     Network(NetCounters),
     /// A block device.
     Block(BlkCounters),
+    /// A console and its ports.
+    Console(ConsoleCounters),
     /// Something else.
     Other,
 }
@@ -65,6 +67,11 @@ impl fmt::Display for DeviceCounters {
                 f,
                 "{} requests, {} failed, {} doorbells; ",
                 block.requests, block.failed, block.doorbells
+            )?,
+            Work::Console(console) => write!(
+                f,
+                "{} bytes printed or written, {} read, {} messages ignored, {} doorbells; ",
+                console.sent, console.received, console.ignored, console.doorbells
             )?,
             Work::Other => {}
         }

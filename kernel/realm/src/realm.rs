@@ -1,6 +1,7 @@
 //! What a payload sees.
 
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::fmt;
@@ -12,6 +13,7 @@ use net::Network;
 use plan::Arguments;
 use rand_core::CryptoRng;
 use rsi::{HashAlgorithm, Version};
+use virtio::{Console, Port, StreamError};
 
 use crate::attestation::Attestation;
 use crate::counters::Counters;
@@ -103,6 +105,8 @@ pub struct Parts {
     pub random: Generator,
     /// The disks, in the order of the bus.
     pub disks: Vec<Disk>,
+    /// The console device, if there is one.
+    pub console: Option<Rc<Console>>,
     /// The network, if there is one.
     pub network: Option<Network>,
     /// Who speaks with the RMM, if there is one.
@@ -183,6 +187,23 @@ impl Realm {
     /// [`Error::NoDisk`] if there is none, or none that could be started.
     pub fn disk(&self) -> Result<Disk, Error> {
         self.parts().disks.first().cloned().ok_or(Error::NoDisk)
+    }
+
+    /// The port of the console device that is called `name`: a stream of bytes that the host reads, and one
+    /// that it writes. All of it is shared. `airlock run --port NAME=…` gives one.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::NoPort`] if the host names none like that within two seconds.
+    pub async fn port(&self, name: &str) -> Result<Port, StreamError> {
+        let console = self.parts().console.as_ref();
+        Port::open(console.ok_or(StreamError::NoPort)?, name).await
+    }
+
+    /// Names of the ports that the host has; `hvc0` is the console.
+    pub fn ports(&self) -> Vec<String> {
+        let console = self.parts().console.iter();
+        console.flat_map(|console| console.ports()).collect()
     }
 
     /// Devices that are there and are not driven, and why.

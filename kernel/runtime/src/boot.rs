@@ -72,6 +72,8 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let stack = devices::start_network(&running, &ground.arguments, &random, clock)?;
     log::debug!("heap: {:?}", heap::usage());
     let disks = running.disks();
+    let console = running.console.as_ref();
+    let console = console.map(|console| Rc::clone(&console.device));
     let machine = Rc::new(Booted {
         regions: sharing.regions,
         running,
@@ -86,11 +88,14 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         entry,
         random,
         disks,
+        console,
         network: stack.as_ref().map(Stack::network),
         attestation: ground.attestation,
         machine: Rc::<Booted>::clone(&machine),
     };
-    Ok((Realm::new(parts), Platform::new(machine, entry, stack)))
+    let platform = Platform::new(machine, entry, stack);
+    platform.open_console();
+    Ok((Realm::new(parts), platform))
 }
 
 /// The value of a boot argument; the default without it.

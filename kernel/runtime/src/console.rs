@@ -1,6 +1,7 @@
-//! The serial port, for lines of text. It drops what the host does not take; it never hangs.
+//! Where lines of text go: to the serial port, or into memory until a device of the loop takes them.
+//! What the host does not take is dropped; nothing hangs.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 
@@ -10,7 +11,7 @@ use clock::Clock;
 use critical_section::Mutex;
 use devtree::Uart;
 use pci::Registers;
-use plan::{ConsoleBudget, Hold, Turn};
+use plan::{ConsoleBudget, Hold, Lines, Turn};
 
 /// Bytes that both kinds of port take at once when their buffer is empty. Asking before each byte
 /// would be an exit more for each.
@@ -56,6 +57,60 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Bytes that the host did not take.
 static DROPPED: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
 
+/// Lines that wait for another console than the serial port; without it, lines go to that.
+static HELD: Mutex<RefCell<Option<Lines>>> = Mutex::new(RefCell::new(None));
+/// Most bytes that wait. The heap that boot begins with has 128 KiB.
+const MOST_HELD: usize = 32 << 10;
+
+/// Keeps lines from now on, for [`front`] and [`forget`].
+pub fn hold() {
+    let lines = Lines::new(MOST_HELD);
+    critical_section::with(|cs| *HELD.borrow(cs).borrow_mut() = Some(lines));
+}
+
+/// Prints what waits on the serial port, and everything from now on.
+pub fn release() {
+    let held = critical_section::with(|cs| HELD.borrow(cs).take());
+    let Some(mut held) = held else {
+        return;
+    };
+    lose(held.lost());
+    let Some(mut port) = port() else {
+        return;
+    };
+    let turn = TURN.take(cpu::affinity(), &port.clock, PATIENCE);
+    let mut piece = [0; 64];
+    while !held.is_empty() {
+        let len = held.front(&mut piece);
+        piece.iter().take(len).for_each(|byte| port.line(*byte));
+        held.forget(len);
+    }
+    critical_section::with(|cs| PORT.borrow(cs).set(Some(port)));
+    TURN.release(turn);
+}
+
+/// Copies the oldest text that waits into `into`; says how much that is.
+pub fn front(into: &mut [u8]) -> usize {
+    critical_section::with(|cs| {
+        let held = HELD.borrow(cs).borrow();
+        held.as_ref().map_or(0, |lines| lines.front(into))
+    })
+}
+
+/// Forgets the oldest `count` bytes that wait: they were printed.
+pub fn forget(count: usize) {
+    critical_section::with(|cs| {
+        if let Some(lines) = HELD.borrow(cs).borrow_mut().as_mut() {
+            lines.forget(count);
+        }
+    });
+}
+
+/// Bytes that wait.
+pub fn waiting() -> usize {
+    critical_section::with(|cs| HELD.borrow(cs).borrow().as_ref().map_or(0, Lines::len))
+}
+
 /// Prints on `registers` from now on.
 pub fn open(uart: Uart, registers: Mmio, clock: Counter) {
     let port = Port {
@@ -72,7 +127,18 @@ pub fn open(uart: Uart, registers: Mmio, clock: Counter) {
 
 /// Bytes that the host did not take so far.
 pub fn dropped() -> u64 {
-    critical_section::with(|cs| DROPPED.borrow(cs).get())
+    critical_section::with(|cs| {
+        let held = HELD.borrow(cs).borrow();
+        DROPPED.borrow(cs).get() + held.as_ref().map_or(0, Lines::lost)
+    })
+}
+
+/// Notes that `bytes` were not printed.
+fn lose(bytes: u64) {
+    critical_section::with(|cs| {
+        let dropped = DROPPED.borrow(cs);
+        dropped.set(dropped.get().saturating_add(bytes));
+    });
 }
 
 impl Port {
@@ -140,10 +206,18 @@ impl Port {
             self.await_room();
         }
         if self.stuck {
-            drop_bytes(1);
+            lose(1);
         } else {
             self.room -= 1;
             self.send(byte);
+        }
+    }
+
+    /// Sends one byte of a line.
+    fn line(&mut self, byte: u8) {
+        self.put(byte);
+        if byte == b'\n' {
+            self.budget.begin_line(self.clock.now());
         }
     }
 
@@ -163,12 +237,18 @@ impl Port {
     }
 }
 
-/// Counts bytes that nobody is going to see.
-fn drop_bytes(count: usize) {
-    critical_section::with(|cs| {
-        let dropped = DROPPED.borrow(cs);
-        dropped.set(dropped.get().saturating_add(count as u64));
-    });
+/// Lines that are kept for somebody.
+struct Kept;
+
+impl fmt::Write for Kept {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        critical_section::with(|cs| {
+            if let Some(lines) = HELD.borrow(cs).borrow_mut().as_mut() {
+                lines.push(text);
+            }
+        });
+        Ok(())
+    }
 }
 
 /// What `write!` writes to, for as long as it is the processor's turn.
@@ -179,16 +259,13 @@ impl fmt::Write for Console<'_> {
         let Self(port, hold) = self;
         for (at, byte) in text.bytes().enumerate() {
             if !TURN.is_held(hold) {
-                drop_bytes(text.len() - at);
+                lose((text.len() - at) as u64);
                 return Ok(());
             }
             if byte == b'\n' {
                 port.put(b'\r');
             }
-            port.put(byte);
-            if byte == b'\n' {
-                port.budget.begin_line(port.clock.now());
-            }
+            port.line(byte);
         }
         critical_section::with(|cs| PORT.borrow(cs).set(Some(*port)));
         Ok(())
@@ -203,17 +280,24 @@ macro_rules! println {
     };
 }
 
-/// Prints one line; whole, whichever processors print at the same time. Before [`open`] it goes nowhere.
+/// Prints one line; whole, whichever processors print at the same time. Before [`open`] and [`hold`] it
+/// goes nowhere.
 pub fn print_line(text: fmt::Arguments<'_>) {
     use fmt::Write as _;
-    let port = || critical_section::with(|cs| PORT.borrow(cs).get());
-    let Some(clock) = port().map(|port| port.clock) else {
+    let Some(clock) = Counter::new() else {
         return;
     };
-    let hold = TURN.take(cpu::affinity(), &clock, PATIENCE);
-    if let Some(port) = port() {
-        // The console cannot fail: it drops.
-        let _ = writeln!(Console(port, &hold), "{text}");
-    }
-    TURN.release(hold);
+    let turn = TURN.take(cpu::affinity(), &clock, PATIENCE);
+    let is_kept = critical_section::with(|cs| HELD.borrow(cs).borrow().is_some());
+    // Neither can fail: they drop.
+    let _ = match port() {
+        _ if is_kept => writeln!(Kept, "{text}"),
+        Some(port) => writeln!(Console(port, &turn), "{text}"),
+        None => Ok(()),
+    };
+    TURN.release(turn);
+}
+
+fn port() -> Option<Port> {
+    critical_section::with(|cs| PORT.borrow(cs).get())
 }

@@ -12,7 +12,7 @@ use net::{Config, Stack};
 use plan::Arguments;
 use realm::{Disk, Distrust, Driven as _, Error, Generator, Reason, Refusal, Work};
 use trust::PrivateDevice;
-use virtio::{Block, Depth, Direct, Environment, Kind, Net, Offload, Rng, Transport};
+use virtio::{Block, Console, Depth, Direct, Environment, Kind, Net, Offload, Rng, Transport};
 
 use crate::bus::Found;
 use crate::card::Card;
@@ -46,6 +46,8 @@ pub struct Running {
     pub card: Option<Named<Card>>,
     /// Block devices, in the order of the bus.
     pub disks: Vec<Named<Disk>>,
+    /// The console and its ports, of which there is one.
+    pub console: Option<Named<Rc<Console>>>,
     /// Devices that are there and are not driven.
     pub refused: Vec<Refusal>,
     /// Sources of random bytes. They are kept because their slots must not go before they do.
@@ -61,7 +63,11 @@ impl Running {
     pub fn bytes_in(&self) -> u64 {
         let disks = self.disks.iter().filter_map(|disk| disk.pool.as_ref());
         let card = self.card.iter().filter_map(|card| card.pool.as_ref());
-        let shared = card.chain(disks).map(|pool| pool.counters().bytes_in);
+        let console = self.console.iter().filter_map(|named| named.pool.as_ref());
+        let shared = card
+            .chain(disks)
+            .chain(console)
+            .map(|pool| pool.counters().bytes_in);
         // A trusted device moves data without a copy; the status of each request is one.
         let private = self.private.iter();
         let trusted = private.map(|pool| pool.counters().bytes_in);
@@ -89,7 +95,11 @@ impl Running {
             .disks
             .iter()
             .map(|disk| (&disk.name, disk.device.take_failure()));
-        for (name, failure) in card.chain(disks) {
+        let console = self
+            .console
+            .iter()
+            .map(|console| (&console.name, console.device.take_failure()));
+        for (name, failure) in card.chain(disks).chain(console) {
             if let Some(error) = failure {
                 log::error!("{name}: stopped: {error}");
             }
@@ -100,9 +110,11 @@ impl Running {
     pub fn work(&self, name: &str) -> Work {
         let card = self.card.iter().find(|card| &*card.name == name);
         let disk = self.disks.iter().find(|disk| &*disk.name == name);
-        match (card, disk) {
-            (Some(card), _) => Work::Network(card.device.counters()),
-            (_, Some(disk)) => Work::Block(disk.device.counters()),
+        let console = self.console.iter().find(|console| &*console.name == name);
+        match (card, disk, console) {
+            (Some(card), _, _) => Work::Network(card.device.counters()),
+            (_, Some(disk), _) => Work::Block(disk.device.counters()),
+            (_, _, Some(console)) => Work::Console(console.device.counters()),
             _ => Work::Other,
         }
     }
@@ -193,6 +205,11 @@ impl Start<'_> {
                 let device = Disk::from(device);
                 let pool = Some(pool);
                 running.disks.push(Named { name, pool, device });
+            }
+            Kind::Console => {
+                let device = Rc::new(Console::start(transport, &pool, environment)?);
+                let pool = Some(pool);
+                running.console = Some(Named { name, pool, device });
             }
             Kind::Rng => {
                 let mut source = Rng::start(transport, &pool, environment)?;

@@ -57,10 +57,12 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
         power::stop_if_asked();
         if let Some(verdict) = verdict.borrow_mut().take() {
             platform.finish();
-            match verdict {
-                Ok(()) => power::end(Ok(())),
-                Err(reason) => power::end(Err(&reason)),
+            match &verdict {
+                Ok(()) => power::tell(Ok(())),
+                Err(reason) => power::tell(Err(reason)),
             }
+            platform.print_rest();
+            power::off();
         }
         if wake::is_woken() || platform.has_work(&looper) {
             continue;

@@ -10,7 +10,7 @@ use critical_section::Mutex;
 use ipa::IpaSpace;
 use plan::Fault;
 
-use crate::{power, println};
+use crate::{console, power, println};
 
 /// Words of the stack that are told, at most.
 const MOST_WORDS: usize = 96;
@@ -53,6 +53,8 @@ fn first() -> Known {
     if before.broken {
         power::off();
     }
+    // Whoever carries lines elsewhere does not run any more.
+    console::release();
     before
 }
 

@@ -66,6 +66,10 @@ impl Ground {
         logger::open(clock, entry);
         let (arguments, attestation) =
             attestation::measured(&machine.boot_arguments, rmm.as_ref(), space)?;
+        // Without a serial port, the first other console is it.
+        if arguments.get("console") == Some("hvc0") || machine.console.is_none() {
+            console::hold();
+        }
         if let Some(level) = arguments.get("log") {
             logger::set_filter(level);
         }

@@ -27,6 +27,7 @@ mod messages;
 mod payload;
 mod platform;
 mod power;
+mod printing;
 mod private;
 mod ram;
 mod random;

@@ -11,7 +11,8 @@ use plan::Patience;
 use realm::Driven as _;
 
 use crate::machine::Booted;
-use crate::{time, trace};
+use crate::printing::Printing;
+use crate::{console, time, trace};
 
 /// Everything that is polled.
 pub struct Platform {
@@ -35,13 +36,20 @@ impl Platform {
         }
     }
 
+    /// Lets lines that wait for the console device go there, if there is one, or to the serial port.
+    pub fn open_console(&self) {
+        if self.printing().is_none_or(|printing| !printing.begin()) {
+            console::release();
+        }
+    }
+
     /// Lets devices and deadlines have their turn; says when the next deadline is.
     pub fn poll(&self) -> Option<Instant> {
         if let Some(interrupts) = &self.machine.interrupts {
             interrupts.take();
         }
         let before = self.machine.running.bytes_in();
-        let disks = self.settle();
+        let devices = self.settle();
         let now = self.machine.clock.now();
         let network = self.stack.as_ref().and_then(|stack| stack.poll(now));
         if let Some(announced) = self.slept.take() {
@@ -57,7 +65,7 @@ impl Platform {
         for region in &self.machine.regions {
             trace::print_batch(region.trace(), self.entry);
         }
-        [time::wake(now), disks, network, watched]
+        [time::wake(now), devices, network, watched]
             .into_iter()
             .flatten()
             .min()
@@ -87,11 +95,25 @@ impl Platform {
             .is_some_and(|stack| stack.poll_work(&mut context).is_ready())
     }
 
-    /// Tells disks of what tasks asked of them since the last poll; says when the next deadline of a
-    /// disk is.
+    /// Tells disks and the console of what tasks asked of them since the last poll; says when the next
+    /// deadline of one of them is.
     pub fn settle(&self) -> Option<Instant> {
         let disks = self.machine.running.disks.iter();
-        disks.filter_map(|disk| disk.device.poll()).min()
+        let disks = disks.filter_map(|disk| disk.device.poll());
+        disks.chain(self.printing().and_then(Printing::poll)).min()
+    }
+
+    fn printing(&self) -> Option<Printing<'_>> {
+        let console = self.machine.running.console.as_ref()?;
+        Some(Printing::new(&console.device, self.machine.clock))
+    }
+
+    /// Prints all that waits, as far as the host takes it in time; the serial port gets the rest.
+    pub fn print_rest(&self) {
+        match self.printing() {
+            Some(printing) => printing.finish(),
+            None => console::release(),
+        }
     }
 
     /// Sleeps until `deadline`, an interrupt, or the end of our patience with interrupts.
@@ -116,7 +138,12 @@ impl Platform {
     /// Prints what is left of the trace.
     pub fn finish(&self) {
         for region in &self.machine.regions {
-            trace::print_rest(region.trace(), self.entry);
+            while trace::print_batch(region.trace(), self.entry) {
+                if let Some(printing) = self.printing() {
+                    printing.make_room();
+                }
+            }
+            trace::print_end(region.trace());
         }
     }
 }

@@ -115,8 +115,16 @@ extern "C" fn cut() -> ! {
     cpu::halt()
 }
 
-/// Prints the verdict on the payload, and turns the machine off.
+/// Prints the verdict on the serial port, and turns the machine off.
 pub fn end(verdict: Result<(), &dyn core::fmt::Display>) -> ! {
+    claim_end();
+    console::release();
+    tell(verdict);
+    off()
+}
+
+/// Prints the verdict on the payload. Nobody else ends the machine from here on.
+pub fn tell(verdict: Result<(), &dyn core::fmt::Display>) {
     claim_end();
     match console::dropped() {
         0 => {}
@@ -126,5 +134,4 @@ pub fn end(verdict: Result<(), &dyn core::fmt::Display>) -> ! {
         Ok(()) => crate::println!("payload: ok"),
         Err(reason) => crate::println!("payload: failed: {reason}"),
     }
-    off()
 }

@@ -11,7 +11,7 @@ use bounce::{Pool, Region, Spacing};
 use devtree::NodeName;
 use plan::{BLOCK, Demand, divide};
 use realm::{Error, Reason, Refusal};
-use virtio::{Block, Kind, Net, Rng};
+use virtio::{Block, Console, Kind, Net, Rng};
 
 use crate::bus::Found;
 use crate::ground::Ground;
@@ -266,7 +266,7 @@ fn sort<T>(all: &mut [T], found: impl Fn(&T) -> &Found) {
     }
 }
 
-/// Leaves out all cards and sources of random bytes but the first.
+/// Leaves out all devices but the first of each kind, and disks, of which there can be many.
 fn only_useful(found: Vec<Found>) -> Vec<Found> {
     let mut seen = Vec::new();
     let mut useful = found;
@@ -288,6 +288,7 @@ fn demand(found: &Found, spacing: Spacing) -> Demand {
         Kind::Net => <Net>::needs(spacing),
         Kind::Block => <Block>::needs(spacing),
         Kind::Rng => <Rng>::needs(spacing),
+        Kind::Console => <Console>::needs(spacing),
         // `bus::find` leaves them alone.
         Kind::Other(_) => {
             return Demand {

@@ -15,16 +15,14 @@ pub fn enable(trace: &Trace) {
     trace.enable(ROOM);
 }
 
-/// Prints the oldest events.
-pub fn print_batch(trace: &Trace, entry: Instant) {
-    (0..BATCH)
-        .map_while(|_| trace.pop())
-        .for_each(|event| print(&event, entry));
+/// Prints the oldest events; says whether there may be more.
+pub fn print_batch(trace: &Trace, entry: Instant) -> bool {
+    let events = (0..BATCH).map_while(|_| trace.pop());
+    events.map(|event| print(&event, entry)).count() == BATCH
 }
 
-/// Prints all events, and how many were lost.
-pub fn print_rest(trace: &Trace, entry: Instant) {
-    core::iter::from_fn(|| trace.pop()).for_each(|event| print(&event, entry));
+/// Prints how many events were lost.
+pub fn print_end(trace: &Trace) {
     match trace.lost() {
         0 => {}
         lost => println!("trace: {lost} events found no room and are not shown"),

@@ -42,6 +42,9 @@ impl Features {
     /// Block: the device has a cache, and a request to flush it.
     pub const BLK_FLUSH: Self = Self(1 << 9);
 
+    /// Console: the device has ports, and messages about them.
+    pub const CONSOLE_MULTIPORT: Self = Self(1 << 1);
+
     /// Network: everything that a card may be asked for.
     pub(crate) const EVERY_NET: Self = Self(Self::VERSION_1.0 - 1);
 

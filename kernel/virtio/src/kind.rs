@@ -14,6 +14,8 @@ pub enum Kind {
     Net,
     /// Block device.
     Block,
+    /// Console, and ports.
+    Console,
     /// Source of random bytes.
     Rng,
     /// A virtio device without a driver here.
@@ -37,6 +39,7 @@ impl Kind {
         Some(match number {
             1 => Self::Net,
             2 => Self::Block,
+            3 => Self::Console,
             4 => Self::Rng,
             other => Self::Other(other),
         })

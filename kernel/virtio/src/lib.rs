@@ -1,7 +1,7 @@
 //! Drivers for virtio devices that are not trusted.
 //!
-//! [`Transport::open`] checks what a PCI function says of itself; [`Net`], [`Block`] and [`Rng`]
-//! drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
+//! [`Transport::open`] checks what a PCI function says of itself; [`Net`], [`Block`], [`Rng`]
+//! and [`Console`] drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
 //! stays stopped, and says why once. Every wait has a deadline, every loop over what a device
 //! wrote has a bound.
 #![no_std]
@@ -11,21 +11,25 @@ extern crate alloc;
 
 mod attention;
 mod blk;
+mod console;
 mod device;
 mod error;
 mod features;
 mod interrupt;
 mod kind;
+mod lanes;
 mod messages;
 mod needs;
 mod net;
 mod path;
 mod queue;
 mod rng;
+mod stream;
 mod structures;
 mod transport;
 
 pub use blk::{BlkCounters, Block, Depth, MAX_REQUEST, Returned};
+pub use console::{Console, ConsoleCounters, MAX_PORTS, Port};
 pub use error::{Error, Part};
 pub use features::{Environment, Features};
 pub use interrupt::Interrupt;
@@ -34,4 +38,5 @@ pub use needs::Needs;
 pub use net::{MAX_FRAME, MAX_SEGMENT, Net, NetCounters, Offload};
 pub use path::{Bounced, Direct, Path};
 pub use rng::Rng;
+pub use stream::StreamError;
 pub use transport::Transport;

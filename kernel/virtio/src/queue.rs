@@ -14,6 +14,7 @@ mod layout;
 mod shadow;
 
 use alloc::rc::Rc;
+use core::ops::RangeInclusive;
 use core::sync::atomic::{Ordering, fence};
 
 use bounce::{DeviceAddress, Slot, World};
@@ -85,6 +86,13 @@ pub(crate) const fn ring_bytes() -> usize {
         .next_multiple_of(RING_ALIGN)
 }
 
+/// Bytes of the rings of a queue that was asked to be short, for `entries` requests of one run each.
+pub(crate) const fn short_ring_bytes(entries: u16) -> usize {
+    Layout::new(entries.next_power_of_two())
+        .len()
+        .next_multiple_of(RING_ALIGN)
+}
+
 impl<W: World> Queue<W> {
     /// Sets queue `index` of the device up. `least` is the longest chain that the driver adds.
     pub(crate) fn start(
@@ -94,7 +102,31 @@ impl<W: World> Queue<W> {
         features: Features,
         interrupts: Interrupts,
     ) -> Result<Self, Error> {
-        let size = device.transport().queue_size(index, least)?;
+        let sizes = least..=MAX_QUEUE_SIZE;
+        Self::sized(device, index, sizes, features, interrupts)
+    }
+
+    /// Sets queue `index` up with as few entries as `entries` requests of one run take, if the device lets
+    /// us choose.
+    pub(crate) fn start_short(
+        device: &Device<W>,
+        index: u16,
+        entries: u16,
+        features: Features,
+        interrupts: Interrupts,
+    ) -> Result<Self, Error> {
+        let sizes = 1..=entries.next_power_of_two();
+        Self::sized(device, index, sizes, features, interrupts)
+    }
+
+    fn sized(
+        device: &Device<W>,
+        index: u16,
+        sizes: RangeInclusive<u16>,
+        features: Features,
+        interrupts: Interrupts,
+    ) -> Result<Self, Error> {
+        let size = device.transport().queue_size(index, sizes)?;
         let layout = Layout::new(size);
         let rings = device.lease(layout.len(), RING_ALIGN)?;
         Self::on(device, rings, (index, layout), features, interrupts)
@@ -112,7 +144,9 @@ impl<W: World> Queue<W> {
         index: u16,
         features: Features,
     ) -> Result<(), Error> {
-        let size = device.transport().queue_size(index, self.size())?;
+        let size = device
+            .transport()
+            .queue_size(index, self.size()..=MAX_QUEUE_SIZE)?;
         if size != self.size() {
             return Err(Error::QueueSize { queue: index, size });
         }
@@ -164,6 +198,11 @@ impl<W: World> Queue<W> {
     /// Entries of the queue.
     pub(crate) fn size(&self) -> u16 {
         self.layout.size()
+    }
+
+    /// Bytes of the rings.
+    pub(crate) fn bytes(&self) -> usize {
+        self.layout.len().next_multiple_of(RING_ALIGN)
     }
 
     /// Descriptors that no request in flight has.

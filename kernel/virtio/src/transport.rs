@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use core::cell::Cell;
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use bounce::{DeviceAddress, World};
@@ -223,17 +224,19 @@ impl Transport {
         Ok(())
     }
 
-    /// Agrees on the size of queue `queue`: what the device has, if we can use that many entries;
-    /// else ours, if the device takes it. `least` is the longest chain the driver uses.
-    pub(crate) fn queue_size(&self, queue: u16, least: u16) -> Result<u16, Error> {
+    /// Agrees on the size of queue `queue`: what the device has, if that is one of `sizes`; else the
+    /// largest of them, if the device takes it. One that cannot be told keeps its own, as long as we can
+    /// use that many entries. The least of `sizes` is the longest chain that the driver uses.
+    pub(crate) fn queue_size(&self, queue: u16, sizes: RangeInclusive<u16>) -> Result<u16, Error> {
+        let (least, most) = sizes.into_inner();
         let common = &self.structures.common;
         if queue >= common.read16(common::NUM_QUEUES) {
             return Err(Error::QueueRefused { queue });
         }
         common.write16(common::QUEUE_SELECT, queue);
         let mut size = common.read16(common::QUEUE_SIZE);
-        if size > MAX_QUEUE_SIZE {
-            common.write16(common::QUEUE_SIZE, MAX_QUEUE_SIZE);
+        if size > most {
+            common.write16(common::QUEUE_SIZE, most);
             size = common.read16(common::QUEUE_SIZE);
         }
         if size < least || size > MAX_QUEUE_SIZE || !size.is_power_of_two() {

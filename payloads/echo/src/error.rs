@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use airlock::StreamError;
+
 /// Why nothing is given back.
 #[derive(Clone, Copy, Debug)]
 pub enum Error {
@@ -12,6 +14,8 @@ pub enum Error {
     },
     /// The runtime or the network.
     Runtime(airlock::Error),
+    /// A stream to the host.
+    Stream(StreamError),
 }
 
 impl fmt::Display for Error {
@@ -19,6 +23,7 @@ impl fmt::Display for Error {
         match self {
             Self::Argument { key } => write!(f, "{key}= is not a number from 0 to 65535"),
             Self::Runtime(error) => error.fmt(f),
+            Self::Stream(error) => error.fmt(f),
         }
     }
 }
@@ -26,6 +31,12 @@ impl fmt::Display for Error {
 impl From<airlock::Error> for Error {
     fn from(error: airlock::Error) -> Self {
         Self::Runtime(error)
+    }
+}
+
+impl From<StreamError> for Error {
+    fn from(error: StreamError) -> Self {
+        Self::Stream(error)
     }
 }
 

@@ -1,8 +1,9 @@
-//! Gives back what it gets, by TCP and by UDP, until it is told to stop.
+//! Gives back what it gets, by TCP, by UDP and by a port of the console device, until it is told to stop.
 //!
 //! | boot argument | what it says |
 //! | --- | --- |
 //! | `echo.port=` | the port, of TCP and of UDP; 7 without it |
+//! | `echo.stream=` | a named port of the console device, instead of a network card or beside it |
 //! | `echo.deadline=` | seconds after which it stops by itself; never without it |
 //!
 //! A line `stop` by TCP, or a datagram `stop`, ends it in good order, after the answer.
@@ -13,6 +14,7 @@ extern crate alloc;
 
 mod error;
 mod stop;
+mod stream;
 mod tcp;
 mod udp;
 
@@ -47,13 +49,13 @@ async fn main(realm: Realm) -> Result<(), Error> {
     let port = number(&realm, "echo.port")?.unwrap_or(PORT);
     let deadline =
         number(&realm, "echo.deadline")?.map(|seconds| Duration::from_secs(seconds.into()));
-    let network = realm.network()?;
-    let lease = network.wait_configured(LEASE_PATIENCE).await?;
-    println!("echo: TCP and UDP on port {port} of {}", lease.address);
     let served = Served::default();
-    let serving = serve(&network, port, &served);
+    let serving = serve(&realm, port, &served);
     let done = match deadline {
-        Some(deadline) => network.within(deadline, serving).await.unwrap_or(Ok(())),
+        Some(deadline) => match select(serving, realm.sleep(deadline)).await {
+            Either::First(done) => done,
+            Either::Second(()) => Ok(()),
+        },
         None => serving.await,
     };
     println!(
@@ -74,20 +76,51 @@ fn number(realm: &Realm, key: &'static str) -> Result<Option<u16>, Error> {
         .map_err(|_| Error::Argument { key })
 }
 
-/// Serves four connections and the datagrams at once, until told to stop or one of them fails.
-async fn serve(network: &Network, port: u16, served: &Served) -> Result<(), Error> {
+/// Serves the network and the stream, until told to stop or one of them fails.
+async fn serve(realm: &Realm, port: u16, served: &Served) -> Result<(), Error> {
     let stop = Stop::new();
-    let connection = || async {
-        let ended = tcp::serve(network, port, served, &stop).await;
-        stop.fail(ended);
+    let stream = realm.args().get("echo.stream");
+    let network = match realm.network() {
+        Err(_) if stream.is_some() => None,
+        network => Some(network?),
     };
-    let datagrams = async {
-        let ended = udp::serve(network, port, served, &stop).await;
-        stop.fail(ended);
+    let by_network = async {
+        if let Some(network) = &network {
+            let ended = serve_network(network, port, served, &stop).await;
+            stop.fail(ended);
+        }
     };
-    let connections = join4(connection(), connection(), connection(), connection());
-    match select(stop.wait(), join(connections, datagrams)).await {
+    let by_stream = async {
+        if let Some(name) = stream {
+            println!("echo: what is written to port {name} comes back");
+            let ended = stream::serve(realm, name, served, &stop).await;
+            stop.fail(ended);
+        }
+    };
+    match select(stop.wait(), join(by_network, by_stream)).await {
         Either::First(result) => result,
         Either::Second(_) => Ok(()),
     }
+}
+
+/// Serves four connections and the datagrams at once.
+async fn serve_network(
+    network: &Network,
+    port: u16,
+    served: &Served,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let lease = network.wait_configured(LEASE_PATIENCE).await?;
+    println!("echo: TCP and UDP on port {port} of {}", lease.address);
+    let connection = || async {
+        let ended = tcp::serve(network, port, served, stop).await;
+        stop.fail(ended);
+    };
+    let datagrams = async {
+        let ended = udp::serve(network, port, served, stop).await;
+        stop.fail(ended);
+    };
+    let connections = join4(connection(), connection(), connection(), connection());
+    join(connections, datagrams).await;
+    Ok(())
 }

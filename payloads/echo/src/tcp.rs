@@ -5,7 +5,7 @@
 use alloc::vec;
 use core::time::Duration;
 
-use airlock::{Network, NetworkError, TcpBuffers, TcpSocket};
+use airlock::{Network, NetworkError, TcpBuffers};
 use embedded_io_async::{Read, Write};
 
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub async fn serve(
 }
 
 /// Gives back what comes, to the end of the stream or to the line that says stop; says which.
-async fn echo(socket: &mut TcpSocket, served: &Served) -> Result<bool, NetworkError> {
+pub async fn echo<S: Read + Write>(socket: &mut S, served: &Served) -> Result<bool, S::Error> {
     let mut buffer = vec![0; BUFFER];
     let mut lines = Lines::default();
     loop {
@@ -54,6 +54,7 @@ async fn echo(socket: &mut TcpSocket, served: &Served) -> Result<bool, NetworkEr
         socket.write_all(piece).await?;
         add(&served.bytes, len as u64);
         if lines.take(piece) {
+            socket.flush().await?;
             return Ok(true);
         }
     }

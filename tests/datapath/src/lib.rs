@@ -26,6 +26,9 @@ mod block_owned;
 mod block_restart;
 #[cfg(not(miri))]
 mod block_waits;
+mod console_device;
+#[cfg(not(miri))]
+mod console_lies;
 mod entropy;
 #[cfg(not(miri))]
 mod fetches;

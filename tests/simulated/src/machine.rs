@@ -122,6 +122,7 @@ impl Machine {
             entry: Instant::from_nanos(0),
             random: Generator::new(setup.entropy.then_some([7; 32])),
             disks: plugged.driven,
+            console: None,
             network: setup.network.then(|| network(&world, &arguments)),
             attestation: setup.realm.then(|| attestation(&setup.token, &arguments)),
             arguments,

@@ -4,6 +4,7 @@
 //! into descriptors. An address that is not shared is a fault, and is counted.
 
 mod block;
+pub mod console;
 mod lies;
 mod net;
 mod plug;
@@ -15,6 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use block::FakeBlock;
+pub use console::{FakeConsole, FakePort};
 pub use lies::{Lies, Used};
 pub use net::FakeNet;
 pub use plug::{Style, plug};
@@ -53,7 +55,7 @@ pub mod feature {
 
 /// What makes a device a network card or a disk.
 pub trait Personality {
-    /// Device type: 1 network, 2 block, 4 rng.
+    /// Device type: 1 network, 2 block, 3 console, 4 rng.
     fn kind(&self) -> u16;
     /// PCI class.
     fn class(&self) -> u32;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bounce::{Pool, Private, Region, Spacing};
 use clock::Clock;
 use pci::{Function, Placement};
-use virtio::{Block, Environment, Error, Net, Offload, Rng, Transport};
+use virtio::{Block, Console, Environment, Error, Net, Offload, Rng, Transport};
 
 use crate::fake_clock::FakeClock;
 use crate::fake_pci::FakePci;
@@ -91,6 +91,11 @@ impl Rig {
         (fake, region)
     }
 
+    /// What its clock shows.
+    pub fn clock_now(&self) -> clock::Instant {
+        self.clock.now()
+    }
+
     /// A pool of `len` bytes.
     pub fn pool(&self, len: usize) -> Pool {
         let pool = self.region.pool("0000:00:01.0", len);
@@ -131,6 +136,16 @@ impl Rig {
     pub fn block(&self, device: u8, len: usize) -> Result<Block, Error> {
         let transport = self.open(device)?;
         Block::start(transport, &self.pool(len), self.environment)
+    }
+
+    /// Starts the console in slot `device`, with a pool of `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// What opening and starting find.
+    pub fn console(&self, device: u8, len: usize) -> Result<Rc<Console>, Error> {
+        let transport = self.open(device)?;
+        Console::start(transport, &self.pool(len), self.environment).map(Rc::new)
     }
 
     /// Starts the source of bytes in slot `device`.

@@ -96,6 +96,10 @@ pub struct RunOptions {
     /// Forwards tcp:HOST:GUEST or udp:HOST:GUEST from a port of this host's loopback (with --net user).
     #[arg(long, value_name = "PROTOCOL:HOST:GUEST")]
     pub forward: Vec<crate::network::Forward>,
+    /// A named port of the guest's console device, and where it leads: NAME=file:PATH, NAME=unix:PATH or
+    /// NAME=tcp:PORT (QEMU listens there), or NAME=stdio; can be given more than once.
+    #[arg(long, value_name = "NAME=WHERE")]
+    pub port: Vec<crate::ports::Port>,
     /// Boot arguments for the runtime (README.md lists them) and for the payload (the top of its
     /// src/main.rs).
     #[arg(

@@ -67,6 +67,7 @@ fn without_pci(machine: &Machine) -> Machine {
         disks: Vec::new(),
         net: Network::None,
         forwards: Vec::new(),
+        ports: crate::ports::Ports::default(),
         bare: None,
         ..machine.clone()
     }

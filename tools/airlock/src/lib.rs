@@ -38,6 +38,7 @@ pub mod machine;
 pub mod measure;
 pub mod network;
 pub mod new;
+pub mod ports;
 pub mod profile;
 pub mod qemu;
 pub mod report;

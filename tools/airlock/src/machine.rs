@@ -2,6 +2,7 @@
 
 use crate::cli::Mode;
 use crate::network::{Forward, Network};
+use crate::ports::Ports;
 use crate::units::MIB;
 use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
@@ -69,6 +70,8 @@ pub struct Machine {
     pub net: Network,
     /// Ports of the host that lead into the guest.
     pub forwards: Vec<Forward>,
+    /// The console device, and its ports.
+    pub ports: Ports,
     /// More devices.
     pub devices: Vec<String>,
     /// More words for the command line.
@@ -104,6 +107,7 @@ impl Machine {
         self.disks
             .iter()
             .try_for_each(|disk| crate::disk::check(disk))?;
+        self.ports.check()?;
         self.net.check(&self.forwards)
     }
 
@@ -142,7 +146,10 @@ impl Machine {
         ] {
             line.0.push(word.into());
         }
-        line.option("-serial", "stdio");
+        for device in self.ports.character_devices() {
+            line.option("-chardev", device);
+        }
+        line.option("-serial", self.ports.serial());
         self.add_boot(&mut line);
         self.add_devices(&mut line);
         line.0
@@ -215,6 +222,9 @@ impl Machine {
                 "-device",
                 format!("virtio-blk-pci,drive=d{number},disable-legacy=on{platform}"),
             );
+        }
+        for device in self.ports.devices(platform) {
+            line.option("-device", device);
         }
         // First the words: a device may need what they define.
         line.0.extend(self.words.iter().map(OsString::from));
@@ -299,6 +309,7 @@ mod tests {
             disks: vec!["a,b".into()],
             net: Network::User,
             forwards: Vec::new(),
+            ports: Ports::default(),
             devices: Vec::new(),
             words: Vec::new(),
             bare: None,

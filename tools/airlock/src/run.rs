@@ -6,6 +6,7 @@ use crate::debugger;
 use crate::image;
 use crate::job::Job;
 use crate::machine::{Bare, Machine};
+use crate::ports::Ports;
 use crate::qemu::{self, End, Session};
 use crate::report::Report;
 use crate::symbols::{self, Caller, Symbols};
@@ -226,9 +227,19 @@ fn machine(options: &RunOptions) -> Machine {
         disks: options.disk.clone(),
         net: options.net.clone(),
         forwards: options.forward.clone(),
+        ports: ports(options),
         devices: options.device.clone(),
         words: words(options),
         bare: None,
+    }
+}
+
+/// The console device, if the boot arguments want one, and its ports.
+fn ports(options: &RunOptions) -> Ports {
+    let mut words = options.append.split_whitespace();
+    Ports {
+        console: words.any(|word| word == "console=hvc0"),
+        named: options.port.clone(),
     }
 }
 

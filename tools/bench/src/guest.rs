@@ -138,6 +138,7 @@ impl Guest {
             disks: Vec::new(),
             net: Network::None,
             forwards: Vec::new(),
+            ports: airlock_cli::ports::Ports::default(),
             devices: Vec::new(),
             words: devices(setting, initramfs.map(PathBuf::as_path)),
             bare: None,

@@ -1,0 +1,270 @@
+//! Streams of bytes over queues: buffers that a device fills, and slots that it empties.
+//!
+//! What comes in stays in the buffer until its user takes it, by one copy; then the buffer is lent
+//! again. So a user that does not read holds the device up, and nobody else.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use bounce::{Slot, Spacing, World};
+
+use crate::device::Device;
+use crate::queue::{Completion, Interrupts, Lend, Queue, RING_ALIGN, short_ring_bytes};
+use crate::{Error, Features};
+
+/// What addresses of buffers and slots are a multiple of.
+const ALIGN: usize = 64;
+
+/// How many buffers of which size a lane has.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) count: u16,
+    /// Bytes of each.
+    pub(crate) each: usize,
+}
+
+impl Shape {
+    /// Bytes of a pool for the buffers and for a queue that has `ring` bytes.
+    pub(crate) fn bytes(self, ring: usize, spacing: Spacing) -> usize {
+        let rings = spacing.bytes(1, ring, RING_ALIGN) + RING_ALIGN;
+        rings + spacing.bytes(self.count.into(), self.each, ALIGN) + ALIGN
+    }
+
+    /// The same for a queue of as few entries as the lane asks for.
+    pub(crate) fn short_bytes(self, spacing: Spacing) -> usize {
+        self.bytes(short_ring_bytes(self.count), spacing)
+    }
+}
+
+/// Buffers that the device fills.
+pub(crate) struct Inbound<W: World> {
+    queue: Queue<W>,
+    buffers: Vec<Rc<Slot<W>>>,
+    each: u32,
+    /// What is being taken out of a buffer.
+    current: Option<Piece>,
+}
+
+/// A buffer that the device filled.
+#[derive(Clone, Copy)]
+struct Piece {
+    tag: u16,
+    len: usize,
+    /// Bytes that were taken.
+    at: usize,
+}
+
+impl<W: World> Inbound<W> {
+    /// Sets queue `index` up. Nothing is lent before [`Self::lend_all`].
+    pub(crate) fn start(
+        device: &Device<W>,
+        index: u16,
+        shape: Shape,
+        features: Features,
+    ) -> Result<Self, Error> {
+        let queue = Queue::start_short(device, index, shape.count, features, Interrupts::Wanted)?;
+        let count = shape.count.min(queue.size());
+        let buffers = (0..count).map(|_| device.lease(shape.each, ALIGN));
+        Ok(Self {
+            queue,
+            buffers: buffers.collect::<Result<_, _>>()?,
+            each: u32::try_from(shape.each).map_err(|_| Error::QueueFull)?,
+            current: None,
+        })
+    }
+
+    /// Lends every buffer. For once.
+    pub(crate) fn lend_all(&mut self) -> Result<(), Error> {
+        let count = self.buffers();
+        (0..count).try_for_each(|tag| self.lend(tag))
+    }
+
+    /// Buffers that there are.
+    pub(crate) fn buffers(&self) -> u16 {
+        u16::try_from(self.buffers.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Doorbells rung.
+    pub(crate) fn rung(&self) -> u64 {
+        self.queue.rung()
+    }
+
+    /// Bytes of its rings.
+    pub(crate) fn ring_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
+    /// Tells the device about buffers that it has not seen.
+    pub(crate) fn notify(&mut self) -> Result<(), Error> {
+        self.queue.notify()
+    }
+
+    /// Bytes that lie there to be taken, as far as one buffer goes; looks at no more buffers than there
+    /// are. Empty ones are lent again.
+    pub(crate) fn waiting(&mut self) -> Result<usize, Error> {
+        for _ in 0..self.buffers.len() {
+            if let Some(Piece { len, at, .. }) = self.current {
+                return Ok(len - at);
+            }
+            match self.queue.take()? {
+                None => break,
+                Some(Completion { tag, len: 0 }) => self.lend(tag)?,
+                Some(Completion { tag, len }) => {
+                    let len = usize::try_from(len).map_err(|_| Error::QueueFull)?;
+                    self.current = Some(Piece { tag, len, at: 0 });
+                }
+            }
+        }
+        Ok(0)
+    }
+
+    /// Copies what [`Self::waiting`] found into `into`, as far as there is room, and says how much.
+    pub(crate) fn take(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        let Some(Piece { tag, len, at }) = self.current else {
+            return Ok(0);
+        };
+        let count = into.len().min(len - at);
+        let into = into.get_mut(..count).ok_or(Error::QueueFull)?;
+        self.buffer(tag)?.copy_in(at, into)?;
+        self.skip(count)?;
+        Ok(count)
+    }
+
+    /// Leaves `count` bytes of what [`Self::waiting`] found where they are; a buffer without more is lent
+    /// again.
+    pub(crate) fn skip(&mut self, count: usize) -> Result<(), Error> {
+        let Some(piece) = &mut self.current else {
+            return Ok(());
+        };
+        piece.at = piece.at.saturating_add(count);
+        if piece.at >= piece.len {
+            let tag = piece.tag;
+            self.current = None;
+            self.lend(tag)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves all of the buffer that [`Self::waiting`] found.
+    pub(crate) fn skip_all(&mut self) -> Result<(), Error> {
+        self.skip(usize::MAX)
+    }
+
+    fn buffer(&self, tag: u16) -> Result<&Slot<W>, Error> {
+        let buffer = self.buffers.get(usize::from(tag));
+        buffer.map(Rc::as_ref).ok_or(Error::QueueFull)
+    }
+
+    /// Lends buffer `tag`. It is not cleared: what is in it came from the device.
+    fn lend(&mut self, tag: u16) -> Result<(), Error> {
+        let run = Lend {
+            address: self.buffer(tag)?.address(0)?,
+            len: self.each,
+            writable: true,
+        };
+        self.queue.add(&[run], self.each, tag)
+    }
+}
+
+/// Slots that the device empties.
+pub(crate) struct Outbound<W: World> {
+    queue: Queue<W>,
+    slots: Vec<Rc<Slot<W>>>,
+    free: Vec<u16>,
+    each: usize,
+}
+
+impl<W: World> Outbound<W> {
+    /// Sets queue `index` up.
+    pub(crate) fn start(
+        device: &Device<W>,
+        index: u16,
+        shape: Shape,
+        features: Features,
+    ) -> Result<Self, Error> {
+        let queue = Queue::start_short(device, index, shape.count, features, Interrupts::Silent)?;
+        let count = shape.count.min(queue.size());
+        let slots = (0..count).map(|_| device.lease(shape.each, ALIGN));
+        Ok(Self {
+            queue,
+            slots: slots.collect::<Result<_, _>>()?,
+            free: (0..count).rev().collect(),
+            each: shape.each,
+        })
+    }
+
+    /// Doorbells rung.
+    pub(crate) fn rung(&self) -> u64 {
+        self.queue.rung()
+    }
+
+    /// Bytes of its rings.
+    pub(crate) fn ring_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
+    /// Tells the device about slots that it has not seen.
+    pub(crate) fn notify(&mut self) -> Result<(), Error> {
+        self.queue.notify()
+    }
+
+    /// Takes slots back that the device is done with; says whether there were any.
+    pub(crate) fn reclaim(&mut self) -> Result<bool, Error> {
+        let mut any = false;
+        while let Some(done) = self.queue.take()? {
+            self.free.push(done.tag);
+            any = true;
+        }
+        if any {
+            // Moves the event that stands for «no interrupt» along.
+            self.queue.silence()?;
+        }
+        Ok(any)
+    }
+
+    /// The same, and asks for an interrupt at the next slot that comes back if there are none.
+    pub(crate) fn reclaim_or_ask(&mut self) -> Result<bool, Error> {
+        if self.reclaim()? || self.is_idle() {
+            return Ok(true);
+        }
+        Ok(self.queue.ask(1)? != 0 && self.reclaim()?)
+    }
+
+    /// Most bytes of one slot.
+    pub(crate) fn each(&self) -> usize {
+        self.each
+    }
+
+    /// Slots that are free.
+    pub(crate) fn room(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Whether the device has nothing of ours.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.free.len() == self.slots.len()
+    }
+
+    /// Copies what `parts` make up into a slot and queues it; says whether there was one. The parts have
+    /// [`Self::each`] bytes at most.
+    pub(crate) fn send(&mut self, parts: &[&[u8]]) -> Result<bool, Error> {
+        let Some(tag) = self.free.pop() else {
+            return Ok(false);
+        };
+        let slot = self.slots.get(usize::from(tag)).ok_or(Error::QueueFull)?;
+        let mut at = 0;
+        for part in parts {
+            slot.copy_out(at, part)?;
+            at += part.len();
+        }
+        slot.seal(at)?;
+        let run = Lend {
+            address: slot.address(0)?,
+            len: u32::try_from(at).map_err(|_| Error::QueueFull)?,
+            writable: false,
+        };
+        // Nothing is writable, but lkvm reports the bytes that it read.
+        self.queue.add(&[run], run.len, tag)?;
+        Ok(true)
+    }
+}
