@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod attestation;
+mod console;
 mod cpu;
 mod disk;
 mod network;
@@ -25,6 +26,7 @@ async fn main(realm: Realm) -> Result<(), Unwell> {
     cpu::probe(&realm, &mut diagnosis).await;
     network::probe(&realm, &mut diagnosis).await;
     disk::probe(&realm, &mut diagnosis).await;
+    console::probe(&realm, &mut diagnosis);
     cpu::probe_device_interrupts(&realm, &mut diagnosis);
     attestation::probe(&realm, &mut diagnosis);
     println!("{diagnosis}");

@@ -26,6 +26,12 @@ pub struct Report {
     /// Device registers written, by device or as one number.
     #[serde(default)]
     pub mmio_writes: Value,
+    /// Accesses to each device of the machine.
+    #[serde(default)]
+    pub regions: Value,
+    /// Accesses to the registers of each PCI function.
+    #[serde(default)]
+    pub functions: Value,
     /// Pages of 4 KiB that were shared at the end.
     #[serde(default)]
     pub shared_pages: u64,

@@ -3,6 +3,7 @@
 mod bad_input;
 mod boot;
 mod broken;
+mod console;
 mod debugger;
 mod doctor;
 mod echo;

@@ -1,0 +1,70 @@
+//! The virtio console, and its ports.
+
+use qemu_tests::{Boot, total};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Time to boot on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The payload's lines go to the device, and nearly no register of the serial port is touched.
+#[test]
+fn lines_go_to_the_console_device_by_few_exits() {
+    let plain = ["--net", "none"];
+    let serial = Boot::realm("hello").with(&plain).run_ok();
+    let words = ["--append", "console=hvc0"];
+    let virtio = Boot::realm("hello").with(&plain).with(&words).run_ok();
+    assert!(virtio.console.find("hello: a realm").is_some());
+    assert!(virtio.console.find("airlock 0.").is_some(), "boot's lines, too");
+    let writes = |report: &Option<qemu_tests::Report>| {
+        total(&report.as_ref().expect("a report").mmio_writes)
+    };
+    println!("{} and {}", writes(&serial.report), writes(&virtio.report));
+}
+
+#[test]
+fn a_port_of_a_realm_gives_back_what_is_written_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("chat");
+    let port = format!("chat=unix:{}", socket.display());
+    let boot = Boot::realm("echo").with(&["--net", "none", "--port", &port]);
+    let boot = boot.with(&["--append", "echo.stream=chat"]);
+    let realm = thread::spawn(move || boot.run_ok());
+    let sent: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+    let mut stream = connected(&socket);
+    let mut sender = stream.try_clone().unwrap();
+    let bytes = sent.clone();
+    let sending = thread::spawn(move || sender.write_all(&bytes));
+    let mut back = vec![0; sent.len()];
+    stream.read_exact(&mut back).unwrap();
+    sending.join().unwrap().unwrap();
+    assert!(back == sent, "something else came back");
+    stream.write_all(b"\nstop\n").unwrap();
+    let outcome = realm.join().unwrap();
+    assert!(outcome.console.find("200006 bytes").is_some());
+}
+
+/// A panic speaks by the serial port, whatever the console is.
+#[test]
+fn a_panic_with_a_console_device_is_told() {
+    let boot = Boot::realm("broken").with(&["--net", "none", "--append", "break=panic console=hvc0"]);
+    boot.fails_with("panic at");
+}
+
+/// QEMU listens before the realm runs.
+fn connected(socket: &Path) -> UnixStream {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match UnixStream::connect(socket) {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                return stream;
+            }
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
