@@ -7,7 +7,9 @@
 
 mod channel;
 mod control;
+mod counters;
 mod port;
+mod state;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -18,46 +20,17 @@ use core::time::Duration;
 use bounce::{Pool, Shared, Spacing, World};
 use clock::Instant;
 
-use crate::console::channel::{Channel, INPUT, OUTPUT, join};
-use crate::console::control::{HEADER, Heard, MAX_NAME, Said};
+use crate::console::channel::{Channel, INPUT, OUTPUT};
+pub use crate::console::counters::ConsoleCounters;
 pub use crate::console::port::Port;
+pub use crate::console::state::MAX_PORTS;
+use crate::console::state::{State, channel_bytes, control_bytes, least_with_ports, name, write};
 use crate::device::Device;
-use crate::lanes::{Inbound, Outbound, Shape};
 use crate::queue::ring_bytes;
 use crate::{Environment, Error, Features, Interrupt, Kind, Needs, StreamError, Transport};
 
-/// Most ports that are used, the console among them.
-pub const MAX_PORTS: u16 = 8;
-/// What the console is called.
-const CONSOLE: &str = "hvc0";
-/// Queues of messages about ports.
-const CONTROL_IN: u16 = 2;
-const CONTROL_OUT: u16 = 3;
-/// Messages that may come before we look: for each port that it is there, that it is a console, that it
-/// is open, and its name. QEMU throws away what finds no buffer.
-const MESSAGES_IN: Shape = Shape {
-    count: 4 * MAX_PORTS,
-    each: 128,
-};
-const MESSAGES_OUT: Shape = Shape {
-    count: 2 * MAX_PORTS,
-    each: 64,
-};
 /// How long a host may take to name a port.
 const NAMING: Duration = Duration::from_secs(2);
-
-/// What the device did so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ConsoleCounters {
-    /// Bytes written to ports.
-    pub sent: u64,
-    /// Bytes read from ports.
-    pub received: u64,
-    /// Messages about ports that mean nothing.
-    pub ignored: u64,
-    /// Doorbells rung.
-    pub doorbells: u64,
-}
 
 /// A console that is running.
 ///
@@ -66,22 +39,6 @@ pub struct ConsoleCounters {
 pub struct Console<W: World = Shared> {
     state: RefCell<State<W>>,
     device: Device<W>,
-}
-
-struct State<W: World> {
-    channels: Vec<Channel<W>>,
-    control: Option<Control<W>>,
-    /// Who looks for a port by its name, and until when.
-    seekers: Vec<(Instant, Waker)>,
-    counters: ConsoleCounters,
-    woken: Vec<Waker>,
-}
-
-/// The queues of messages about ports.
-struct Control<W: World> {
-    input: Inbound<W>,
-    output: Outbound<W>,
-    owes_ready: bool,
 }
 
 impl<W: World> Console<W> {
@@ -345,188 +302,10 @@ impl<W: World> Console<W> {
     }
 }
 
-impl<W: World> State<W> {
-    fn new(channels: Vec<Channel<W>>, control: Option<Control<W>>) -> Self {
-        Self {
-            channels,
-            control,
-            seekers: Vec::new(),
-            counters: ConsoleCounters::default(),
-            woken: Vec::new(),
-        }
-    }
-
-    /// A device that has a console and nothing else.
-    fn alone(device: &Device<W>, features: Features) -> Result<Self, Error> {
-        let mut channel = Channel::start(device, 0, features)?;
-        channel.be_the_only_one()?;
-        Ok(Self::new(Vec::from([channel]), None))
-    }
-
-    /// A device with messages about ports. Ports for which the pool has no room are not used.
-    fn with_ports(device: &Device<W>, features: Features) -> Result<Self, Error> {
-        // Ref: virtio 1.2, 5.3.4 "Device configuration layout".
-        let most = device.transport().config(|config| config.read32(4))?;
-        let most = u16::try_from(most).unwrap_or(MAX_PORTS).clamp(1, MAX_PORTS);
-        let mut channels = Vec::from([Channel::start(device, 0, features)?]);
-        let mut control = Control {
-            input: Inbound::start(device, CONTROL_IN, MESSAGES_IN, features)?,
-            output: Outbound::start(device, CONTROL_OUT, MESSAGES_OUT, features)?,
-            owes_ready: true,
-        };
-        control.input.lend_all()?;
-        for number in 1..most {
-            let each = channels
-                .first()
-                .map_or(0, |c| c.bytes(device.pool().spacing()));
-            if device.pool().left() < each {
-                break;
-            }
-            channels.push(Channel::start(device, number, features)?);
-        }
-        Ok(Self::new(channels, Some(control)))
-    }
-
-    /// The port called `wanted`, which is opened if it is there.
-    fn find(&mut self, wanted: &str) -> Option<usize> {
-        let mut channels = self.channels.iter();
-        let found = channels.position(|c| c.is_there() && name(c) == Some(wanted))?;
-        self.channels.get_mut(found)?.open();
-        Some(found)
-    }
-
-    /// Queues as much of `from` as there is room for, if somebody on the host listens.
-    fn write(&mut self, index: usize, from: &[u8]) -> Result<usize, Error> {
-        let channel = self.channels.get_mut(index).ok_or(Error::QueueFull)?;
-        let written = match channel.listens() {
-            true => write(channel, from)?,
-            false => 0,
-        };
-        self.counters.sent += written as u64;
-        Ok(written)
-    }
-
-    /// Brings everything up to date, and says when to look again.
-    fn drive(&mut self, now: Instant) -> Result<Option<Instant>, Error> {
-        let has_news = self.hear()?;
-        self.say()?;
-        let mut next = None;
-        for channel in &mut self.channels {
-            let again = channel.look(now, &mut self.woken)?;
-            next = next.into_iter().chain(again).min();
-            channel.notify()?;
-        }
-        let woken = &mut self.woken;
-        self.seekers.retain(|(end, waker)| {
-            let stays = !has_news && now < *end;
-            if !stays {
-                join(woken, waker);
-            }
-            stays
-        });
-        let seekers = self.seekers.iter().map(|(end, _)| *end);
-        Ok(next.into_iter().chain(seekers).min())
-    }
-
-    /// Takes messages, no more than there are buffers; says whether one of them was news.
-    fn hear(&mut self) -> Result<bool, Error> {
-        let Some(control) = &mut self.control else {
-            return Ok(false);
-        };
-        let mut has_news = false;
-        for _ in 0..control.input.buffers() {
-            let len = control.input.waiting()?;
-            if len == 0 {
-                break;
-            }
-            let mut bytes = [0; HEADER + MAX_NAME + 2];
-            let taken = control.input.take(&mut bytes)?;
-            if taken < len {
-                control.input.skip_all()?;
-            }
-            let message = Heard::from_bytes(bytes.get(..taken).unwrap_or_default());
-            let known = message.and_then(|(port, heard)| {
-                let channel = self.channels.get_mut(port)?;
-                Some(channel.hear(heard))
-            });
-            match known.transpose()? {
-                Some(true) => has_news = true,
-                _ => self.counters.ignored += 1,
-            }
-        }
-        control.input.notify()?;
-        Ok(has_news)
-    }
-
-    /// Says what is owed, as far as there is room for it.
-    fn say(&mut self) -> Result<(), Error> {
-        let Some(control) = &mut self.control else {
-            return Ok(());
-        };
-        if control.output.room() < usize::from(MESSAGES_OUT.count) {
-            control.output.reclaim()?;
-        }
-        if control.owes_ready && control.output.send(&[&Said::DeviceReady.to_bytes()])? {
-            control.owes_ready = false;
-        }
-        for channel in &mut self.channels {
-            while let Some(said) = channel.owed() {
-                if !control.output.send(&[&said.to_bytes()])? {
-                    break;
-                }
-                channel.told();
-            }
-        }
-        control.output.notify()
-    }
-
-    fn wake_all(&mut self) {
-        let woken = &mut self.woken;
-        for channel in &mut self.channels {
-            channel.wake_all(woken);
-        }
-        woken.extend(self.seekers.drain(..).map(|(_, waker)| waker));
-    }
-}
-
-/// Queues as much of `text` as there is room for.
-fn write<W: World>(channel: &mut Channel<W>, text: &[u8]) -> Result<usize, Error> {
-    let mut written = 0;
-    for piece in text.chunks(channel.output.each()) {
-        if channel.output.room() == 0 && !channel.output.reclaim()? {
-            break;
-        }
-        channel.output.send(&[piece])?;
-        written += piece.len();
-    }
-    Ok(written)
-}
-
-/// What a port is called.
-fn name<W: World>(channel: &Channel<W>) -> Option<&str> {
-    let console = channel.is_console.then_some(CONSOLE);
-    channel.name.as_deref().or(console)
-}
-
 fn ready<T>(result: Result<Option<T>, Error>) -> Poll<Result<T, StreamError>> {
     match result {
         Ok(Some(value)) => Poll::Ready(Ok(value)),
         Ok(None) => Poll::Pending,
         Err(error) => Poll::Ready(Err(error.into())),
     }
-}
-
-fn channel_bytes(spacing: Spacing) -> usize {
-    INPUT.short_bytes(spacing) + OUTPUT.short_bytes(spacing)
-}
-
-/// Bytes for a console and messages about ports, however long the queues of the device are.
-fn least_with_ports(spacing: Spacing) -> usize {
-    let shapes = [INPUT, OUTPUT, MESSAGES_IN, MESSAGES_OUT];
-    let bytes = shapes.map(|shape| shape.bytes(ring_bytes(), spacing));
-    bytes.iter().sum()
-}
-
-fn control_bytes(spacing: Spacing) -> usize {
-    MESSAGES_IN.short_bytes(spacing) + MESSAGES_OUT.short_bytes(spacing)
 }

@@ -18,7 +18,10 @@ fn lines_go_to_the_console_device_by_few_exits() {
     let words = ["--append", "console=hvc0"];
     let virtio = Boot::realm("hello").with(&plain).with(&words).run_ok();
     assert!(virtio.console.find("hello: a realm").is_some());
-    assert!(virtio.console.find("airlock 0.").is_some(), "boot's lines, too");
+    assert!(
+        virtio.console.find("airlock 0.").is_some(),
+        "boot's lines, too"
+    );
     let writes = |report: &Option<qemu_tests::Report>| {
         total(&report.as_ref().expect("a report").mmio_writes)
     };
@@ -50,7 +53,8 @@ fn a_port_of_a_realm_gives_back_what_is_written_to_it() {
 /// A panic speaks by the serial port, whatever the console is.
 #[test]
 fn a_panic_with_a_console_device_is_told() {
-    let boot = Boot::realm("broken").with(&["--net", "none", "--append", "break=panic console=hvc0"]);
+    let boot =
+        Boot::realm("broken").with(&["--net", "none", "--append", "break=panic console=hvc0"]);
     boot.fails_with("panic at");
 }
 
@@ -60,7 +64,7 @@ fn connected(socket: &Path) -> UnixStream {
     loop {
         match UnixStream::connect(socket) {
             Ok(stream) => {
-                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
                 return stream;
             }
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
