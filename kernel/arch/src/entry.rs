@@ -56,8 +56,6 @@ unsafe extern "C" {
     fn airlock_start(device_tree: u64, ticks: u64) -> !;
 }
 
-/// `R_AARCH64_RELATIVE`: the only relocation that a static position-independent image needs.
-const RELATIVE: u64 = 1027;
 /// `CPACR_EL1.FPEN` = 3: floating point and SIMD do not trap.
 pub(crate) const FPEN: u64 = 3 << 20;
 /// `SCTLR_EL1` with the MMU and caches off, and the bits set that are reserved as one.
@@ -124,23 +122,38 @@ extern "C" fn _start() -> ! {
         "stp    xzr, xzr, [x1], #16",
         "b      3b",
 
-        // The image is linked at 0: add the address that it is really at to each stored address.
+        // The image is linked at 0: add the address that it is really at to each stored address. Their
+        // places are packed: a word that is even is one, and each odd word behind it says by its upper
+        // 63 bits which of the next 63 places are.
         "4:",
         "adrp   x3, __image_start",
-        "adrp   x1, __rela_start",
-        "add    x1, x1, :lo12:__rela_start",
-        "adrp   x2, __rela_end",
-        "add    x2, x2, :lo12:__rela_end",
+        "adrp   x1, __relr_start",
+        "add    x1, x1, :lo12:__relr_start",
+        "adrp   x2, __relr_end",
+        "add    x2, x2, :lo12:__relr_end",
         "5:",
         "cmp    x1, x2",
         "b.hs   6f",
-        "ldp    x4, x5, [x1], #16",
-        "ldr    x6, [x1], #8",
-        "cmp    x5, {relative}",
-        "b.ne   7f",
+        "ldr    x4, [x1], #8",
+        "tbnz   x4, #0, 7f",
+        "add    x5, x3, x4",
+        "ldr    x6, [x5]",
         "add    x6, x6, x3",
-        "str    x6, [x3, x4]",
+        "str    x6, [x5], #8",
         "b      5b",
+        "7:",
+        "mov    x7, x5",
+        "add    x5, x5, #63 * 8",
+        "8:",
+        "lsr    x4, x4, #1",
+        "cbz    x4, 5b",
+        "tbz    x4, #0, 9f",
+        "ldr    x6, [x7]",
+        "add    x6, x6, x3",
+        "str    x6, [x7]",
+        "9:",
+        "add    x7, x7, #8",
+        "b      8b",
 
         "6:",
         "mov    x0, x20",
@@ -148,16 +161,10 @@ extern "C" fn _start() -> ! {
         "mov    x29, xzr",
         "mov    x30, xzr",
         "b      {start}",
-
-        // A relocation that we cannot do: the build is wrong, and nothing can be printed yet.
-        "7:",
-        "brk    #1",
-        "b      7b",
         daif_all = const DAIF_ALL,
         daif_serror = const DAIF_SERROR,
         sctlr = const SCTLR_OFF,
         fpen = const FPEN,
-        relative = const RELATIVE,
         vectors = sym exception::VECTORS,
         clean = sym clean_written,
         start = sym airlock_start,

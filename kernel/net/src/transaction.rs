@@ -3,7 +3,7 @@
 //! smoltcp draws them from its own small generator, whose state three numbers give away. On the wire
 //! they are numbers of ours, so nothing of that generator ever leaves the realm.
 
-use rand_chacha::{ChaCha8Rng, rand_core::Rng};
+use rand_chacha::{ChaCha20Rng, rand_core::Rng};
 
 /// Where the number is in a DHCP message.
 ///
@@ -12,7 +12,7 @@ const AT: core::ops::Range<usize> = 4..8;
 
 /// The transaction of the DHCP client.
 pub(crate) struct Transaction {
-    random: ChaCha8Rng,
+    random: ChaCha20Rng,
     /// The client's own number of the transaction.
     inside: Option<[u8; 4]>,
     /// The number that was sent instead.
@@ -21,7 +21,7 @@ pub(crate) struct Transaction {
 
 impl Transaction {
     /// No transaction yet.
-    pub fn new(random: ChaCha8Rng) -> Self {
+    pub fn new(random: ChaCha20Rng) -> Self {
         Self {
             random,
             inside: None,
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_transaction_keeps_its_number_and_the_next_has_another() {
-        let mut transaction = Transaction::new(ChaCha8Rng::from_seed([1; 32]));
+        let mut transaction = Transaction::new(ChaCha20Rng::from_seed([1; 32]));
         let send = |transaction: &mut Transaction, number| {
             let mut message = [0, 0, 0, 0, number, 0, 0, 0];
             transaction.leave(&mut message);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_nobody_is_for_somebody_else() {
-        let mut transaction = Transaction::new(ChaCha8Rng::from_seed([1; 32]));
+        let mut transaction = Transaction::new(ChaCha20Rng::from_seed([1; 32]));
         assert!(!transaction.enter(&mut [0; 8]));
         transaction.leave(&mut [0, 0, 0, 0, 7, 7, 7, 7]);
         assert!(!transaction.enter(&mut [0, 0, 0, 0, 7, 7, 7, 7]));

@@ -71,7 +71,7 @@ impl Placement {
             .filter(HostWindow::is_sound)
             .collect();
         // Low addresses first: every realm can reach them, whatever its IPA width.
-        windows.sort_by_key(|w| w.bus);
+        windows.sort_unstable_by_key(|w| w.bus);
         Self {
             windows,
             reserved: reserved.to_vec(),

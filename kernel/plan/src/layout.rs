@@ -93,7 +93,7 @@ pub fn free_runs(memory: &[Range<u64>], taken: &[Range<u64>]) -> Vec<Range<u64>>
         .iter()
         .filter_map(|run| aligned(run, GRANULE_SIZE))
         .collect();
-    inner.sort_by_key(|run| run.start);
+    inner.sort_unstable_by_key(|run| run.start);
     let mut runs: Vec<Range<u64>> = Vec::new();
     for run in inner {
         let start = runs
@@ -116,7 +116,7 @@ pub fn fitting(
     cost: impl Fn(&Range<u64>) -> usize,
 ) -> Vec<Range<u64>> {
     let mut kept = runs.to_vec();
-    kept.sort_by_key(|run| core::cmp::Reverse(len(run)));
+    kept.sort_unstable_by_key(|run| core::cmp::Reverse(len(run)));
     kept.retain(|run| match tables.checked_sub(cost(run)) {
         Some(left) => {
             tables = left;
@@ -124,7 +124,7 @@ pub fn fitting(
         }
         None => false,
     });
-    kept.sort_by_key(|run| run.start);
+    kept.sort_unstable_by_key(|run| run.start);
     kept
 }
 

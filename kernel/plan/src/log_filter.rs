@@ -73,7 +73,7 @@ impl LogFilter {
         }
         filter
             .modules
-            .sort_by_key(|(module, _)| usize::MAX - module.len());
+            .sort_unstable_by_key(|(module, _)| usize::MAX - module.len());
         Ok(filter)
     }
 

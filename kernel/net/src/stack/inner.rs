@@ -8,7 +8,7 @@ use core::{
 
 use clock::Instant;
 use rand_chacha::{
-    ChaCha8Rng,
+    ChaCha20Rng,
     rand_core::{Rng, SeedableRng},
 };
 use smoltcp::{
@@ -55,7 +55,7 @@ pub(crate) struct Inner {
     work: bool,
     driver: Option<Waker>,
     sleeping_until: Option<Instant>,
-    pub(super) random: ChaCha8Rng,
+    pub(super) random: ChaCha20Rng,
 }
 
 impl Inner {
@@ -70,8 +70,8 @@ impl Inner {
         if max_frame < MIN_FRAME {
             return Err(StartError::SmallFrames { max_frame });
         }
-        let mut random = ChaCha8Rng::from_seed(seed);
-        let mut device = Device::new(port, Transaction::new(ChaCha8Rng::from_rng(&mut random)));
+        let mut random = ChaCha20Rng::from_seed(seed);
+        let mut device = Device::new(port, Transaction::new(ChaCha20Rng::from_rng(&mut random)));
         let mut iface_config = hardware(mac);
         iface_config.random_seed = random.next_u64();
         iface_config.slaac = config.slaac;

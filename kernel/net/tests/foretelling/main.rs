@@ -14,7 +14,7 @@ use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
 use embassy_futures::select::select;
 use net::{Config, Error, TcpBuffers};
 use rand_chacha::{
-    ChaCha8Rng,
+    ChaCha20Rng,
     rand_core::{Rng, SeedableRng},
 };
 use testkit::wire::{Responder, World};
@@ -155,7 +155,7 @@ fn questions_for_names_tell_nothing() {
         .map(|(question, port)| [question, port].map(|number| (number >> 16) as u16))
         .collect();
     assert_eq!(asked.len(), 2);
-    let mut random = ChaCha8Rng::from_seed([1; 32]);
+    let mut random = ChaCha20Rng::from_seed([1; 32]);
     let words: Vec<u32> = (0..256).map(|_| random.next_u32()).collect();
     let mut begun = words.windows(2).filter_map(|pair| {
         let mut generator = Generator(u64::from(pair[0]) | u64::from(pair[1]) << 32);
