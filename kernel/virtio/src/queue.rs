@@ -240,6 +240,11 @@ impl<W: World> Queue<W> {
         Ok(())
     }
 
+    /// Whether something was added that the device was not told of.
+    pub(crate) fn has_news(&self) -> bool {
+        self.considered != self.added
+    }
+
     /// Lets the device see what was added: one store.
     pub(crate) fn publish(&mut self) -> Result<(), Error> {
         if self.published != self.added {

@@ -23,8 +23,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for a device that has needed that before.
 const NO_PATIENCE: Duration = Duration::from_millis(100);
-/// How long completions may wait for others.
+/// How long completions may wait for others, since what tasks asked last, and since some were taken.
 const MOMENT: Duration = Duration::from_micros(500);
+const LONGEST_MOMENT: Duration = Duration::from_millis(2);
 /// Requests in flight from which on they are taken in batches.
 const BATCHED: u16 = 4;
 
@@ -37,9 +38,11 @@ pub(crate) struct State<W: World> {
     attention: Attention,
     /// Time that was seen to pass.
     seen: Duration,
-    /// When the clock was looked at last, and when completions were taken last.
+    /// When the clock was looked at last, when completions were taken last, and when tasks had asked for
+    /// more then.
     now: Instant,
     taken: Instant,
+    asked: Instant,
     /// The deadline up to which the doorbell was rung once more, and how long that takes.
     called: Option<Duration>,
     patience: Duration,
@@ -57,6 +60,7 @@ impl<W: World> State<W> {
             seen: Duration::ZERO,
             now,
             taken: now,
+            asked: now,
             called: None,
             patience: PATIENCE,
         }
@@ -75,6 +79,10 @@ impl<W: World> State<W> {
     pub(crate) fn look(&mut self, now: Instant) -> Result<(), Error> {
         self.now = now;
         self.seen = self.attention.look(now);
+        if self.queue.has_news() {
+            // What tasks did with the completions before is no time that completions waited for others.
+            self.asked = now;
+        }
         let pending = self.queue.pending()?;
         if pending != 0 && (pending >= self.batch() || !self.is_momentary()) {
             self.take_completions()?;
@@ -88,7 +96,7 @@ impl<W: World> State<W> {
         while let Some(done) = self.queue.take_now()? {
             self.requests.complete(done, &mut self.woken)?;
         }
-        self.taken = self.now;
+        (self.taken, self.asked) = (self.now, self.now);
         let is_over = first != self.requests.first_deadline();
         if is_over && first.is_some_and(|first| self.is_called(first)) {
             // Nobody waits for seconds again, and again, for a device that does not hear at once.
@@ -117,7 +125,13 @@ impl<W: World> State<W> {
 
     /// Whether completions were taken a moment ago.
     fn is_momentary(&self) -> bool {
-        self.now.since(self.taken) < MOMENT
+        self.now < self.end_of_moment()
+    }
+
+    /// When completions need not wait for others any more.
+    fn end_of_moment(&self) -> Instant {
+        let longest = self.taken.after(LONGEST_MOMENT);
+        self.asked.after(MOMENT).min(longest)
     }
 
     /// The deadline of a request that is made now, in seen time. It is none of those for which the
@@ -165,7 +179,7 @@ impl<W: World> State<W> {
         let Some(deadline) = self.next_deadline() else {
             return Ok(None);
         };
-        let moment = (is_momentary && batch > 1).then(|| self.taken.after(MOMENT));
+        let moment = (is_momentary && batch > 1).then(|| self.end_of_moment());
         Ok(Some(moment.map_or(deadline, |moment| moment.min(deadline))))
     }
 
