@@ -1,4 +1,5 @@
-//! `airlock profile`: where the instructions of a payload go, by function, with a flame graph.
+//! `airlock profile`: where the instructions of a payload go, by function, with a flame graph; and by processor,
+//! where there is more than one.
 //!
 //! QEMU's TCG counts; the plugin follows calls and returns. What the compiler inlined is shown as the
 //! function that it was in the source, where the line tables know it.
@@ -15,6 +16,7 @@ use crate::verdict::{Verdict, WrongArguments};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tcg::counts::Record;
 use tcg::plugin::Plugin;
@@ -72,19 +74,26 @@ pub fn profile_once(options: &ProfileOptions) -> Result<Verdict> {
     )?;
     let folder = tempfile::tempdir()?;
     let counts = folder.path().join("counts");
-    let realm = run_options.mode == Mode::Realm;
-    let what = if realm {
-        format!("profile=all,{MONITOR}")
-    } else {
-        "profile=all".to_owned()
+    // The plugin follows the calls of one processor; counts are kept for each.
+    let many = run_options.cpus > 1;
+    let functions = if many { "counts=on" } else { "profile=all" };
+    let what = match run_options.mode {
+        Mode::Realm => format!("{functions},{MONITOR}"),
+        Mode::Vm => functions.to_owned(),
     };
     let words = ["-plugin".to_owned(), plugin.option(&what, &counts)];
     run_options.qemu_arg.extend(words);
     let verdict = run::run_once(&run_options)?.verdict;
     let text = std::fs::read_to_string(&counts)
         .context("the plugin wrote no counts: QEMU did not end in good order")?;
+    let record = Record::parse(&text)?;
+    if many {
+        print!("{}", by_processor(&record));
+        println!("airlock: QEMU TCG, plugin {}", plugin.interface);
+        return Ok(verdict);
+    }
     let symbols = Symbols::load(&file, machine::load_address(run_options.mode))?;
-    let tree = Tree::build(&Record::parse(&text)?.calls, &symbols);
+    let tree = Tree::build(&record.calls, &symbols);
     print!("{}", tree.table(options.top));
     let svg = options
         .svg
@@ -98,4 +107,34 @@ pub fn profile_once(options: &ProfileOptions) -> Result<Verdict> {
         svg.display()
     );
     Ok(verdict)
+}
+
+/// What each processor did of the payload's instructions, one line each; the monitor's are not in it.
+fn by_processor(record: &Record) -> String {
+    let mut sums: BTreeMap<usize, u64> = BTreeMap::new();
+    for counts in record.phases.values() {
+        for (number, (guest, _)) in counts.cpus.iter().enumerate() {
+            *sums.entry(number).or_default() += guest.instructions;
+        }
+    }
+    let lines = sums.iter();
+    lines
+        .map(|(number, sum)| format!("processor {number}: {sum} instructions\n"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_of_all_phases_are_added_for_each_processor() {
+        let text = "api 1 0 1\nphase 0 1 5\ncpu 0 100 1 2 9 0 0\nphase 2 1 9\n\
+            cpu 0 50 0 1 7 3 4\ncpu 1 7 0 0 3 0 0\n";
+        let table = by_processor(&Record::parse(text).unwrap());
+        assert_eq!(
+            table,
+            "processor 0: 150 instructions\nprocessor 1: 7 instructions\n"
+        );
+    }
 }
