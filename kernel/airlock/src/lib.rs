@@ -27,11 +27,13 @@ pub use bounce::Buffer;
 pub use jobs::Job;
 pub use machine::{Instructions, println, processor, uptime};
 pub use net::{Error as NetworkError, Lease, Network, Reach, TcpBuffers, TcpSocket, UdpSocket};
+pub use ninep::{Entry, Kind as EntryKind};
 pub use plan::{Arguments, Diagnosis, parse_size};
 pub use realm::{
-    Counters, CpuError, Cpus, DeviceCounters, Disk, Distrust, Error, Facts, Means, Mode, Realm,
-    Reason, Refusal, Taken, Work,
+    Counters, CpuError, Cpus, DeviceCounters, Disk, Distrust, Error, Facts, Folder, FolderFile,
+    Means, Mode, Realm, Reason, Refusal, Share, ShareError, ShareFile, Taken, Work,
 };
+pub use share::Digest as ShareDigest;
 pub use trust::{Error as TrustError, Measurement as DeviceMeasurement};
 pub use virtio::{Error as DeviceError, Kind as DeviceKind, Port, StreamError};
 

@@ -77,8 +77,13 @@ impl Attestation {
         self.0.borrow_mut().attest(challenge, clock)
     }
 
-    pub(crate) fn measure(&self, rem: u8, bytes: &[u8]) -> Result<Digest, MeasureError> {
-        self.0.borrow_mut().measure(rem, bytes, "payload")
+    pub(crate) fn measure(
+        &self,
+        rem: u8,
+        bytes: &[u8],
+        note: &str,
+    ) -> Result<Digest, MeasureError> {
+        self.0.borrow_mut().measure(rem, bytes, note)
     }
 
     pub(crate) fn measurements(&self) -> Result<Measurements, MeasureError> {

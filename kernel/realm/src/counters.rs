@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use pci::Accesses;
-use virtio::{BlkCounters, ConsoleCounters, NetCounters};
+use virtio::{BlkCounters, ConsoleCounters, NetCounters, NinePCounters};
 
 use crate::interrupts::{Means, Taken};
 
@@ -44,6 +44,8 @@ pub enum Work {
     Block(BlkCounters),
     /// A console and its ports.
     Console(ConsoleCounters),
+    /// A folder of the host.
+    Share(NinePCounters),
     /// Something else.
     Other,
 }
@@ -72,6 +74,11 @@ impl fmt::Display for DeviceCounters {
                 f,
                 "{} bytes printed or written, {} read, {} messages ignored, {} doorbells; ",
                 console.sent, console.received, console.ignored, console.doorbells
+            )?,
+            Work::Share(share) => write!(
+                f,
+                "{} messages, {} doorbells; ",
+                share.messages, share.doorbells
             )?,
             Work::Other => {}
         }

@@ -17,6 +17,8 @@ mod interrupts;
 mod random;
 mod realm;
 mod refusal;
+mod share;
+mod shared;
 
 pub use attestation::Attestation;
 pub use counters::{Counters, DeviceCounters, Work};
@@ -28,3 +30,5 @@ pub use interrupts::{Means, Taken};
 pub use random::{Fork, Generator};
 pub use realm::{Facts, Machine, Mode, Parts, Realm};
 pub use refusal::{Reason, Refusal};
+pub use share::{Folder, FolderFile, Share, ShareError, ShareFile};
+pub use shared::Shared;

@@ -22,6 +22,7 @@ use crate::disk::Disk;
 use crate::error::Error;
 use crate::random::Generator;
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 
 /// Where the image runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,8 @@ pub struct Parts {
     pub disks: Vec<Disk>,
     /// The console device, if there is one.
     pub console: Option<Rc<Console>>,
+    /// Folders of the host, in the order of the bus.
+    pub shares: Vec<Shared>,
     /// The network, if there is one.
     pub network: Option<Network>,
     /// Who speaks with the RMM, if there is one.
@@ -216,7 +219,11 @@ impl Realm {
         self.parts().machine.counters()
     }
 
-    fn attestation(&self) -> Option<&Attestation> {
+    pub(crate) fn shared(&self) -> &[Shared] {
+        &self.parts().shares
+    }
+
+    pub(crate) fn attestation(&self) -> Option<&Attestation> {
         self.parts().attestation.as_ref()
     }
 
@@ -253,14 +260,14 @@ impl Realm {
 
     /// Extends realm extensible measurement `rem` (1 to 4) by the digest of `bytes`, and notes that
     /// in the event log. The runtime has extended REM 1 by the boot arguments, and extends REM 3 for
-    /// each device that is trusted; REM 2 is the payload's own.
+    /// each device that is trusted, and REM 4 for each manifest of a shared folder; REM 2 is the payload's own.
     ///
     /// # Errors
     ///
     /// [`MeasureError`]; `NotSupported` where this is not a realm.
     pub fn measure(&self, rem: u8, bytes: &[u8]) -> Result<Digest, MeasureError> {
         let attestation = self.attestation().ok_or(MeasureError::NotSupported)?;
-        attestation.measure(rem, bytes)
+        attestation.measure(rem, bytes, "payload")
     }
 
     /// Reads the initial measurement (RIM) and the four that can be extended.

@@ -39,7 +39,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let facts = ground.facts(&random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
     let mapper = ground.devices();
-    let mut bus = bus::find(&ground.machine, &mapper, &ground.shared_clock());
+    let mut bus = bus::find(&ground, &mapper);
     let interrupts = Interrupts::open(
         &ground.machine,
         &mapper,
@@ -71,7 +71,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let running = started.all(sharing.shares, (bus.found, trusted), refused);
     let stack = devices::start_network(&running, &ground.arguments, &random, clock)?;
     log::debug!("heap: {:?}", heap::usage());
-    let disks = running.disks();
+    let (disks, shares) = (running.disks(), running.shares());
     let console = running.console.as_ref();
     let console = console.map(|console| Rc::clone(&console.device));
     let machine = Rc::new(Booted {
@@ -89,6 +89,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         random,
         disks,
         console,
+        shares,
         network: stack.as_ref().map(Stack::network),
         attestation: ground.attestation,
         machine: Rc::<Booted>::clone(&machine),

@@ -10,9 +10,12 @@ use arch::{Devices, Mmio};
 use clock::Clock;
 use devtree::{AddressRange, Machine, PciHost, WindowKind};
 use pci::{Ecam, Function, HostWindow, Identity, MAX_BUSES, Mapper, Placement};
+use plan::Arguments;
 use realm::{Reason, Refusal};
 use trust::PrivateDevice;
 use virtio::{Kind, Transport};
+
+use crate::ground::Ground;
 
 /// Bytes of configuration space that a bus has.
 const BUS_SIZE: u64 = 1 << 20;
@@ -65,13 +68,13 @@ impl Bus {
     }
 }
 
-/// Lists the virtio devices of `machine`.
-pub fn find(machine: &Machine, devices: &Devices, clock: &Rc<dyn Clock>) -> Bus {
-    let Some(host) = &machine.pci else {
+/// Lists the virtio devices of the machine that there is a use for.
+pub fn find(ground: &Ground, devices: &Devices) -> Bus {
+    let Some(host) = &ground.machine.pci else {
         return Bus::default();
     };
     match open(host, devices) {
-        Ok(ecam) => find_on(ecam, host, machine, devices, clock),
+        Ok(ecam) => find_on(ecam, host, ground, devices),
         Err(error) => {
             log::warn!("pci: {error}");
             Bus::default()
@@ -86,13 +89,8 @@ fn open(host: &PciHost, devices: &Devices) -> Result<Ecam<Mmio>, pci::Error> {
     Ecam::new(registers, host.first_bus, host.last_bus)
 }
 
-fn find_on(
-    ecam: Ecam<Mmio>,
-    host: &PciHost,
-    machine: &Machine,
-    devices: &Devices,
-    clock: &Rc<dyn Clock>,
-) -> Bus {
+fn find_on(ecam: Ecam<Mmio>, host: &PciHost, ground: &Ground, devices: &Devices) -> Bus {
+    let (machine, clock) = (&ground.machine, ground.shared_clock());
     let scan = pci::scan(&ecam);
     if scan.left_out != 0 {
         let left_out = scan.left_out;
@@ -102,14 +100,15 @@ fn find_on(
     placement.note_assigned(&ecam, &scan.functions);
     let mut bus = Bus::default();
     let deadline = clock.deadline(ALL);
-    for (identity, kind) in scan.functions.iter().filter_map(driven) {
+    for (identity, kind) in wanted(&scan, &ground.arguments) {
         let name = format!("{}", identity.bdf).into();
         if clock.now() > deadline {
             bus.refused.push(Refusal::told(name, kind, Reason::Late));
             continue;
         }
         let function = Function::new(&ecam, *identity);
-        match Transport::open(&function, &mut placement, devices, Rc::clone(clock)) {
+        match Transport::open(&function, &mut placement, devices, Rc::clone(&clock)) {
+            Ok(transport) if !is_asked_for(&name, &transport, ground) => {}
             Ok(transport) => bus.found.push(Found {
                 name,
                 transport,
@@ -125,15 +124,45 @@ fn find_on(
     bus
 }
 
-/// A virtio function, if there is a driver for it. Any other is left as it was found: nobody would turn
-/// it off again.
-fn driven(identity: &Identity) -> Option<(&Identity, Kind)> {
-    match Kind::of(identity)? {
-        Kind::Other(number) => {
-            log::info!("{}: no driver for virtio kind {number}", identity.bdf);
-            None
+/// The virtio functions that there is a use for. Any other is left as it was found: nobody would turn it off
+/// again. It is named, with what would make it useful.
+fn wanted<'s>(
+    scan: &'s pci::Scan,
+    arguments: &Arguments,
+) -> impl Iterator<Item = (&'s Identity, Kind)> {
+    let kinds = scan.functions.iter();
+    let kinds = kinds.filter_map(|identity| Some((identity, Kind::of(identity)?)));
+    kinds.filter(|(identity, kind)| {
+        let remedy = match kind {
+            Kind::NineP if arguments.get("share").is_none() => {
+                "no use for it here: give share=NAME"
+            }
+            Kind::Other(_) => "there is no driver for it",
+            _ => return true,
+        };
+        log::info!("{}: {kind}, {remedy}", identity.bdf);
+        false
+    })
+}
+
+/// Whether the user asked for the folder of a device, if it is one that has a folder. Otherwise it is left
+/// reset.
+fn is_asked_for(place: &str, transport: &Transport, ground: &Ground) -> bool {
+    if transport.kind() != Kind::NineP {
+        return true;
+    }
+    let asked = ground.arguments.get("share").unwrap_or_default();
+    match virtio::share_name(transport, ground.environment()) {
+        Ok(name) if asked.split(',').any(|asked| *asked == *name) => true,
+        Ok(name) => {
+            let kind = transport.kind();
+            log::info!(
+                "{place}: {kind} `{name}`, no use for it here: share={asked} does not name it"
+            );
+            false
         }
-        kind => Some((identity, kind)),
+        // Starting it tells.
+        Err(_) => true,
     }
 }
 

@@ -7,12 +7,14 @@ use core::time::Duration;
 
 use arch::counter::Counter;
 use bounce::{Pool, Private, Spacing};
-use clock::Clock;
+use clock::{Clock, Instant};
 use net::{Config, Stack};
 use plan::Arguments;
-use realm::{Disk, Distrust, Driven as _, Error, Generator, Reason, Refusal, Work};
+use realm::{Disk, Distrust, Driven as _, Error, Generator, Reason, Refusal, Shared, Work};
 use trust::PrivateDevice;
-use virtio::{Block, Console, Depth, Direct, Environment, Kind, Net, Offload, Rng, Transport};
+use virtio::{
+    Block, Console, Depth, Direct, Environment, Kind, Net, NineP, Offload, Rng, Transport,
+};
 
 use crate::bus::Found;
 use crate::card::Card;
@@ -48,6 +50,8 @@ pub struct Running {
     pub disks: Vec<Named<Disk>>,
     /// The console and its ports, of which there is one.
     pub console: Option<Named<Rc<Console>>>,
+    /// Folders of the host, in the order of the bus.
+    pub shares: Vec<Named<Rc<NineP>>>,
     /// Devices that are there and are not driven.
     pub refused: Vec<Refusal>,
     /// Sources of random bytes. They are kept because their slots must not go before they do.
@@ -64,9 +68,11 @@ impl Running {
         let disks = self.disks.iter().filter_map(|disk| disk.pool.as_ref());
         let card = self.card.iter().filter_map(|card| card.pool.as_ref());
         let console = self.console.iter().filter_map(|named| named.pool.as_ref());
+        let folders = self.shares.iter().filter_map(|share| share.pool.as_ref());
         let shared = card
             .chain(disks)
             .chain(console)
+            .chain(folders)
             .map(|pool| pool.counters().bytes_in);
         // A trusted device moves data without a copy; the status of each request is one.
         let private = self.private.iter();
@@ -77,6 +83,21 @@ impl Running {
     /// The block devices, for payloads.
     pub fn disks(&self) -> Vec<Disk> {
         self.disks.iter().map(|disk| disk.device.clone()).collect()
+    }
+
+    /// The folders of the host, for payloads.
+    pub fn shares(&self) -> Vec<Shared> {
+        let shares = self.shares.iter();
+        shares
+            .map(|share| Shared::new(Rc::clone(&share.device)))
+            .collect()
+    }
+
+    /// Lets disks and folders have their turn; says when their next deadline is.
+    pub fn poll(&self) -> Option<Instant> {
+        let disks = self.disks.iter().filter_map(|disk| disk.device.poll());
+        let shares = self.shares.iter().filter_map(|share| share.device.poll());
+        disks.chain(shares).min()
     }
 
     /// Name and counters of each pool of private memory.
@@ -99,7 +120,11 @@ impl Running {
             .console
             .iter()
             .map(|console| (&console.name, console.device.take_failure()));
-        for (name, failure) in card.chain(disks).chain(console) {
+        let shares = self
+            .shares
+            .iter()
+            .map(|share| (&share.name, share.device.take_failure()));
+        for (name, failure) in card.chain(disks).chain(console).chain(shares) {
             if let Some(error) = failure {
                 log::error!("{name}: stopped: {error}");
             }
@@ -111,10 +136,12 @@ impl Running {
         let card = self.card.iter().find(|card| &*card.name == name);
         let disk = self.disks.iter().find(|disk| &*disk.name == name);
         let console = self.console.iter().find(|console| &*console.name == name);
-        match (card, disk, console) {
-            (Some(card), _, _) => Work::Network(card.device.counters()),
-            (_, Some(disk), _) => Work::Block(disk.device.counters()),
-            (_, _, Some(console)) => Work::Console(console.device.counters()),
+        let share = self.shares.iter().find(|share| &*share.name == name);
+        match (card, disk, console, share) {
+            (Some(card), ..) => Work::Network(card.device.counters()),
+            (_, Some(disk), ..) => Work::Block(disk.device.counters()),
+            (_, _, Some(console), _) => Work::Console(console.device.counters()),
+            (.., Some(share)) => Work::Share(share.device.counters()),
             _ => Work::Other,
         }
     }
@@ -210,6 +237,12 @@ impl Start<'_> {
                 let device = Rc::new(Console::start(transport, &pool, environment)?);
                 let pool = Some(pool);
                 running.console = Some(Named { name, pool, device });
+            }
+            Kind::NineP => {
+                let device = Rc::new(NineP::start(transport, &pool, environment)?);
+                log::info!("{name}: shared folder `{}`", device.name());
+                let pool = Some(pool);
+                running.shares.push(Named { name, pool, device });
             }
             Kind::Rng => {
                 let mut source = Rng::start(transport, &pool, environment)?;

@@ -8,7 +8,6 @@ use core::time::Duration;
 use clock::{Clock, Instant};
 use net::Stack;
 use plan::Patience;
-use realm::Driven as _;
 
 use crate::machine::Booted;
 use crate::printing::Printing;
@@ -95,12 +94,14 @@ impl Platform {
             .is_some_and(|stack| stack.poll_work(&mut context).is_ready())
     }
 
-    /// Tells disks and the console of what tasks asked of them since the last poll; says when the next
+    /// Tells disks, shared folders and the console of what tasks asked of them since the last poll; says when the next
     /// deadline of one of them is.
     pub fn settle(&self) -> Option<Instant> {
-        let disks = self.machine.running.disks.iter();
-        let disks = disks.filter_map(|disk| disk.device.poll());
-        disks.chain(self.printing().and_then(Printing::poll)).min()
+        let devices = self.machine.running.poll();
+        let devices = devices.into_iter();
+        devices
+            .chain(self.printing().and_then(Printing::poll))
+            .min()
     }
 
     fn printing(&self) -> Option<Printing<'_>> {

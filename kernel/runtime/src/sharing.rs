@@ -11,7 +11,7 @@ use bounce::{Pool, Region, Spacing};
 use devtree::NodeName;
 use plan::{BLOCK, Demand, divide};
 use realm::{Error, Reason, Refusal};
-use virtio::{Block, Console, Kind, Net, Rng};
+use virtio::{Block, Console, Kind, Net, NineP, Rng};
 
 use crate::bus::Found;
 use crate::ground::Ground;
@@ -272,7 +272,8 @@ fn only_useful(found: Vec<Found>) -> Vec<Found> {
     let mut useful = found;
     useful.retain(|found| {
         let kind = found.transport.kind();
-        let spare = kind != Kind::Block && seen.contains(&kind);
+        let several = matches!(kind, Kind::Block | Kind::NineP);
+        let spare = !several && seen.contains(&kind);
         if spare {
             log::info!("{}: not used: one of its kind is enough", found.name);
         }
@@ -289,6 +290,7 @@ fn demand(found: &Found, spacing: Spacing) -> Demand {
         Kind::Block => <Block>::needs(spacing),
         Kind::Rng => <Rng>::needs(spacing),
         Kind::Console => <Console>::needs(spacing),
+        Kind::NineP => <NineP>::needs(spacing),
         // `bus::find` leaves them alone.
         Kind::Other(_) => {
             return Demand {

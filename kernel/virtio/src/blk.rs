@@ -16,7 +16,6 @@ mod owned;
 mod request;
 mod state;
 mod transfer;
-mod waiting;
 mod wire;
 
 use alloc::rc::Rc;

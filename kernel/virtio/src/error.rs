@@ -113,6 +113,10 @@ pub enum Error {
         /// Bytes lent.
         limit: u32,
     },
+    /// The name of a shared folder is empty, too long, or no text.
+    BadName,
+    /// The head of a message does not fit the message, or what it answers.
+    BadMessage,
     /// The queue has no room: a promise of ours is broken.
     QueueFull,
     /// The device did not answer within its deadline.
@@ -173,6 +177,8 @@ impl fmt::Display for Error {
             Self::UsedLength { len, limit } => {
                 write!(f, "claims {len} bytes where {limit} were lent")
             }
+            Self::BadName => f.write_str("has no usable name"),
+            Self::BadMessage => f.write_str("answers with a message of a wrong size or tag"),
             Self::QueueFull => f.write_str("queue is full"),
             Self::TimedOut => f.write_str("did not answer within its deadline"),
         }

@@ -44,6 +44,8 @@ impl Features {
 
     /// Console: the device has ports, and messages about them.
     pub const CONSOLE_MULTIPORT: Self = Self(1 << 1);
+    /// 9p: the device has a name.
+    pub const NINEP_NAME: Self = Self(1 << 0);
 
     /// Network: everything that a card may be asked for.
     pub(crate) const EVERY_NET: Self = Self(Self::VERSION_1.0 - 1);

@@ -1,5 +1,7 @@
 //! Which kind of device a PCI function is.
 
+use core::fmt;
+
 use pci::Identity;
 
 /// Vendor id of virtio functions.
@@ -18,6 +20,8 @@ pub enum Kind {
     Console,
     /// Source of random bytes.
     Rng,
+    /// A folder of the host, by 9P2000.L.
+    NineP,
     /// A virtio device without a driver here.
     Other(u16),
 }
@@ -41,7 +45,33 @@ impl Kind {
             2 => Self::Block,
             3 => Self::Console,
             4 => Self::Rng,
+            9 => Self::NineP,
             other => Self::Other(other),
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    /// In words, as far as virtio has words for a number.
+    ///
+    /// Ref: virtio 1.2, 5 "Device Types".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Net => "network card",
+            Self::Block => "disk",
+            Self::Console => "console",
+            Self::Rng => "source of random bytes",
+            Self::NineP => "shared folder (9p)",
+            Self::Other(5) => "balloon",
+            Self::Other(8) => "SCSI host",
+            Self::Other(16) => "graphics card",
+            Self::Other(18) => "input device",
+            Self::Other(19) => "vsock",
+            Self::Other(20) => "crypto device",
+            Self::Other(24) => "memory device",
+            Self::Other(26) => "shared folder (virtio-fs)",
+            Self::Other(27) => "persistent memory",
+            Self::Other(number) => return write!(f, "virtio device of kind {number}"),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Drivers for virtio devices that are not trusted.
 //!
 //! [`Transport::open`] checks what a PCI function says of itself; [`Net`], [`Block`], [`Rng`]
-//! and [`Console`] drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
+//! [`Console`] and [`NineP`] drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
 //! stays stopped, and says why once. Every wait has a deadline, every loop over what a device
 //! wrote has a bound.
 #![no_std]
@@ -21,12 +21,14 @@ mod lanes;
 mod messages;
 mod needs;
 mod net;
+mod ninep;
 mod path;
 mod queue;
 mod rng;
 mod stream;
 mod structures;
 mod transport;
+mod waiting;
 
 pub use blk::{BlkCounters, Block, Depth, MAX_REQUEST, Returned};
 pub use console::{Console, ConsoleCounters, MAX_PORTS, Port};
@@ -36,6 +38,7 @@ pub use interrupt::Interrupt;
 pub use kind::Kind;
 pub use needs::Needs;
 pub use net::{MAX_FRAME, MAX_SEGMENT, Net, NetCounters, Offload};
+pub use ninep::{NineP, NinePCounters, share_name};
 pub use path::{Bounced, Direct, Path};
 pub use rng::Rng;
 pub use stream::StreamError;

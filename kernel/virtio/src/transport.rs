@@ -346,6 +346,10 @@ impl Transport {
 pub(crate) struct Config<'t>(&'t Structure);
 
 impl Config<'_> {
+    pub(crate) fn read8(&self, at: u64) -> Result<u8, Error> {
+        self.check(at, 1).map(|()| self.0.read8(at))
+    }
+
     pub(crate) fn read16(&self, at: u64) -> Result<u16, Error> {
         self.check(at, 2).map(|()| self.0.read16(at))
     }

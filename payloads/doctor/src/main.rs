@@ -13,6 +13,7 @@ mod cpu;
 mod disk;
 mod network;
 mod realm;
+mod share;
 
 use alloc::string::String;
 use core::fmt;
@@ -27,6 +28,7 @@ async fn main(realm: Realm) -> Result<(), Unwell> {
     network::probe(&realm, &mut diagnosis).await;
     disk::probe(&realm, &mut diagnosis).await;
     console::probe(&realm, &mut diagnosis);
+    share::probe(&realm, &mut diagnosis).await;
     cpu::probe_device_interrupts(&realm, &mut diagnosis);
     attestation::probe(&realm, &mut diagnosis);
     println!("{diagnosis}");

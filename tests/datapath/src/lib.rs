@@ -37,6 +37,10 @@ mod messages;
 mod network;
 mod network_lies;
 #[cfg(not(miri))]
+mod ninep_device;
+#[cfg(not(miri))]
+mod ninep_lies;
+#[cfg(not(miri))]
 mod offload;
 #[cfg(not(miri))]
 mod pci_function;

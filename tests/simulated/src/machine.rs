@@ -123,6 +123,7 @@ impl Machine {
             random: Generator::new(setup.entropy.then_some([7; 32])),
             disks: plugged.driven,
             console: None,
+            shares: Vec::new(),
             network: setup.network.then(|| network(&world, &arguments)),
             attestation: setup.realm.then(|| attestation(&setup.token, &arguments)),
             arguments,

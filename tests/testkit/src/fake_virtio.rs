@@ -7,6 +7,7 @@ mod block;
 pub mod console;
 mod lies;
 mod net;
+mod ninep;
 mod plug;
 mod ring;
 mod rng;
@@ -19,6 +20,7 @@ pub use block::FakeBlock;
 pub use console::{FakeConsole, FakePort};
 pub use lies::{Lies, Used};
 pub use net::FakeNet;
+pub use ninep::{AnswerLie, FakeNineP};
 pub use plug::{Style, plug};
 pub use ring::{Chain, Ring};
 pub use rng::FakeRng;
@@ -55,7 +57,7 @@ pub mod feature {
 
 /// What makes a device a network card or a disk.
 pub trait Personality {
-    /// Device type: 1 network, 2 block, 3 console, 4 rng.
+    /// Device type: 1 network, 2 block, 3 console, 4 rng, 9 9p.
     fn kind(&self) -> u16;
     /// PCI class.
     fn class(&self) -> u32;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bounce::{Pool, Private, Region, Spacing};
 use clock::Clock;
 use pci::{Function, Placement};
-use virtio::{Block, Console, Environment, Error, Net, Offload, Rng, Transport};
+use virtio::{Block, Console, Environment, Error, Net, NineP, Offload, Rng, Transport};
 
 use crate::fake_clock::FakeClock;
 use crate::fake_pci::FakePci;
@@ -157,5 +157,16 @@ impl Rig {
         let transport = self.open(device)?;
         let needs = <Rng>::needs(self.region.spacing());
         Rng::start(transport, &self.pool(needs.wanted), self.environment)
+    }
+
+    /// Starts the shared folder in slot `device`.
+    ///
+    /// # Errors
+    ///
+    /// What opening and starting find.
+    pub fn ninep(&self, device: u8) -> Result<NineP, Error> {
+        let transport = self.open(device)?;
+        let needs = <NineP>::needs(self.region.spacing());
+        NineP::start(transport, &self.pool(needs.wanted), self.environment)
     }
 }

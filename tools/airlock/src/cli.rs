@@ -90,6 +90,9 @@ pub struct RunOptions {
     /// A raw disk image for a block device; can be given more than once.
     #[arg(long, value_name = "FILE")]
     pub disk: Vec<PathBuf>,
+    /// A folder of this host that the guest may use, by 9p; can be given more than once.
+    #[arg(long, value_name = "NAME=DIR", value_parser = crate::share::parse)]
+    pub share: Vec<crate::share::Share>,
     /// user, none, tap:NAME, udp:LOCAL:PEER (frames as UDP packets on loopback), or unplugged.
     #[arg(long, default_value = "user")]
     pub net: Network,

@@ -44,6 +44,7 @@ pub mod qemu;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod share;
 pub mod symbols;
 mod trusted;
 pub mod units;

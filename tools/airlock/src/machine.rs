@@ -3,6 +3,7 @@
 use crate::cli::Mode;
 use crate::network::{Forward, Network};
 use crate::ports::Ports;
+use crate::share::{self, Share};
 use crate::units::MIB;
 use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
@@ -66,6 +67,8 @@ pub struct Machine {
     pub append: String,
     /// Disks, in order.
     pub disks: Vec<PathBuf>,
+    /// Folders, in order.
+    pub shares: Vec<Share>,
     /// The network card's other end.
     pub net: Network,
     /// Ports of the host that lead into the guest.
@@ -226,6 +229,11 @@ impl Machine {
         for device in self.ports.devices(platform) {
             line.option("-device", device);
         }
+        for (number, share) in self.shares.iter().enumerate() {
+            for (name, value) in share::words(number, share, platform) {
+                line.option(name, value);
+            }
+        }
         // First the words: a device may need what they define.
         line.0.extend(self.words.iter().map(OsString::from));
         for device in &self.devices {
@@ -264,7 +272,7 @@ fn drive(number: usize, disk: &Path) -> OsString {
 }
 
 /// QEMU ends a value at a comma, and reads two as one.
-fn escaped(path: &Path) -> OsString {
+pub(crate) fn escaped(path: &Path) -> OsString {
     match path.to_str() {
         Some(text) => text.replace(',', ",,").into(),
         None => path.into(),
@@ -307,6 +315,10 @@ mod tests {
             monitor_options: vec!["monitor.rsi=1.0".into()],
             append: "log=debug".into(),
             disks: vec!["a,b".into()],
+            shares: vec![Share {
+                name: "web".into(),
+                folder: "pages".into(),
+            }],
             net: Network::User,
             forwards: Vec::new(),
             ports: Ports::default(),

@@ -277,6 +277,7 @@ fn monitors_tree(options: &MeasureOptions, image: &[u8]) -> Result<Vec<u8>> {
         monitor_options: options.monitor.clone(),
         append: options.append.clone().unwrap_or_default(),
         disks: Vec::new(),
+        shares: Vec::new(),
         net: Network::None,
         forwards: Vec::new(),
         ports: crate::ports::Ports::default(),

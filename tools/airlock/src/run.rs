@@ -9,6 +9,7 @@ use crate::machine::{Bare, Machine};
 use crate::ports::Ports;
 use crate::qemu::{self, End, Session};
 use crate::report::Report;
+use crate::share;
 use crate::symbols::{self, Caller, Symbols};
 use crate::trusted;
 use crate::verdict::Verdict;
@@ -223,8 +224,9 @@ fn machine(options: &RunOptions) -> Machine {
         image: PathBuf::new(),
         monitor: None,
         monitor_options: [trusted::monitor_options(options), pools(options)].concat(),
-        append: trusted::append(options),
+        append: share::append(options, trusted::append(options)),
         disks: options.disk.clone(),
+        shares: options.share.clone(),
         net: options.net.clone(),
         forwards: options.forward.clone(),
         ports: ports(options),

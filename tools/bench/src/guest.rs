@@ -135,6 +135,7 @@ impl Guest {
             monitor: realm.then(|| parts.monitor.clone()),
             monitor_options: Vec::new(),
             append,
+            shares: Vec::new(),
             disks: Vec::new(),
             net: Network::None,
             forwards: Vec::new(),

@@ -5,9 +5,9 @@ use core::task::{Context, Poll};
 use bounce::{Buffer, DeviceAddress};
 
 use crate::blk::request::Job;
-use crate::blk::waiting::Ticket;
 use crate::blk::wire::Operation;
 use crate::blk::{Block, public};
+use crate::waiting::Ticket;
 use crate::{Error, Path};
 
 /// What comes of a call that handed a buffer over.

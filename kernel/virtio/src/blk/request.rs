@@ -11,11 +11,11 @@ use crate::Error;
 use crate::blk::BlkCounters;
 use crate::blk::chunks::{Chunks, Run};
 use crate::blk::order::Order;
-use crate::blk::waiting::Waiting;
 use crate::blk::wire::{self, HEADER, Operation, STATUS};
 use crate::device::{Device, Held};
 use crate::needs::Want;
 use crate::queue::{Completion, Lend, Queue};
+use crate::waiting::Waiting;
 
 /// Descriptors of a request beside its data: header and status.
 pub(crate) const FRAME: u16 = 2;

@@ -4,9 +4,9 @@ use core::task::{Context, Poll};
 
 use crate::blk::request::Job;
 use crate::blk::state::State;
-use crate::blk::waiting::Ticket;
 use crate::blk::wire::Operation;
 use crate::blk::{Block, MAX_REQUEST, public};
+use crate::waiting::Ticket;
 use crate::{Error, Path};
 
 /// What a call asks for.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use clock::Clock;
 use pci::{Bdf, Ecam, Function, MAX_FUNCTIONS, Placement};
-use virtio::{Block, Console, Kind, Net, Rng, Transport};
+use virtio::{Block, Console, Kind, Net, NineP, Rng, Transport};
 
 use super::input::Input;
 use crate::fake_pci::{BarModel, ConfigSpace};
@@ -129,6 +129,7 @@ fn start(rig: &Rig, transport: Transport) {
         Kind::Rng => Rng::start(transport, &pool, rig.environment)
             .and_then(|mut rng| rng.read(&mut [0; 16]))
             .err(),
+        Kind::NineP => <NineP>::start(transport, &pool, rig.environment).err(),
         Kind::Other(_) => None,
     };
     assert!(error.is_none_or(|e| !e.to_string().is_empty()));
