@@ -46,8 +46,18 @@ fn any_messages_leave_the_stack_running() {
 }
 
 #[test]
+fn any_answers_about_a_folder_end_in_an_error_and_leak_nothing() {
+    let mut random = Seeded::new(5);
+    for _ in 0..RUNS {
+        let len = random.below(500);
+        fuzz::ninep(&random.bytes(len));
+    }
+}
+
+#[test]
 fn no_bytes_at_all_are_honest_devices() {
     fuzz::pci_config(&[]);
     fuzz::used_ring(&[]);
     fuzz::whole_boot(&[]);
+    fuzz::ninep(&[]);
 }
