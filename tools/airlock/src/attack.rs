@@ -29,6 +29,10 @@ const TICK: &str = "tick=100";
 /// Time passes by instructions, 16 ns each, and not while the guest sleeps: a deadline of ten seconds costs
 /// nothing, and a tick falls on any instruction.
 const TIME: [&str; 2] = ["-icount", "shift=4,sleep=off"];
+/// With two processors there is no such time.
+const RACE: &str = "race=yes";
+/// Microseconds between two looks at the guest then.
+const TICK_OF_RACE: &str = "tick=1000";
 /// Runs that may be spent on finding a shorter script.
 const PATIENCE: u32 = 40;
 
@@ -42,16 +46,21 @@ pub fn dress(options: &RunOptions, script: &Script) -> RunOptions {
         .get_or_insert_with(|| String::from("victim"));
     dressed.net = Network::None;
     dressed.append = format!("{ADDRESS} {}", options.append).trim().to_owned();
+    let race = options.monitor.iter().any(|option| option == RACE);
     let ours = [
         String::from(MODELS),
-        String::from(TICK),
+        String::from(if race { TICK_OF_RACE } else { TICK }),
         format!("attack={script}"),
         format!("lies={}", options.events),
     ];
     // What the user says comes last, and counts.
     let ours = ours.into_iter().map(|option| format!("monitor.{option}"));
     dressed.monitor = ours.chain(options.monitor.iter().cloned()).collect();
-    dressed.qemu_arg.extend(TIME.map(str::to_owned));
+    if race {
+        dressed.cpus = 2;
+    } else {
+        dressed.qemu_arg.extend(TIME.map(str::to_owned));
+    }
     dressed
 }
 

@@ -141,7 +141,8 @@ impl Campaign<'_> {
     fn work(&self) -> Result<()> {
         while let Some((world, seed)) = self.next() {
             let began = Instant::now();
-            let session = session::run(self.images, world, seed, self.options.rounds)?;
+            let rounds = world.rounds(self.options.rounds);
+            let session = session::run(self.images, world, seed, rounds)?;
             if qemu::interrupted() {
                 return Ok(());
             }

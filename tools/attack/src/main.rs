@@ -8,6 +8,8 @@ mod planted;
 mod session;
 mod state;
 mod table;
+#[cfg(test)]
+mod threats;
 
 use anyhow::Result;
 use clap::Parser;

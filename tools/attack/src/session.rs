@@ -20,6 +20,8 @@ pub enum World {
     Attested,
     /// A realm that takes what the kernel gives it for true, from devices that lie about all but the data.
     Trusting,
+    /// A realm on one processor while another one, at EL2, writes to shared pages: time is the clock's.
+    Race,
     /// An ordinary machine, as far as the guest knows: no RSI, one half.
     Plain,
 }
@@ -30,17 +32,27 @@ impl World {
         match self {
             Self::Realm | Self::Attested => "realm",
             Self::Trusting => "trusting",
+            Self::Race => "race",
             Self::Plain => "plain",
         }
     }
 
     /// The world of machine number `number`.
     pub const fn of(number: u64) -> Self {
-        match number % 4 {
-            1 => Self::Attested,
-            2 => Self::Trusting,
-            3 => Self::Plain,
+        match number % 8 {
+            1 | 5 => Self::Attested,
+            2 | 6 => Self::Trusting,
+            3 | 7 => Self::Plain,
+            4 => Self::Race,
             _ => Self::Realm,
+        }
+    }
+
+    /// Rounds of a machine of which an ordinary one has `usual`. Where time is the clock's, deadlines are waited for.
+    pub const fn rounds(self, usual: u32) -> u32 {
+        match self {
+            Self::Race => usual.div_ceil(8),
+            _ => usual,
         }
     }
 
@@ -49,6 +61,7 @@ impl World {
             Self::Realm => &[],
             Self::Attested => &["--append", "victim.token=yes"],
             Self::Trusting => &["--append", "victim.trust=yes", "--monitor", "data=honest"],
+            Self::Race => &["--monitor", "race=yes"],
             Self::Plain => &["--monitor", "rsi=none", "--monitor", "stage2=open"],
         }
     }

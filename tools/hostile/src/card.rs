@@ -16,6 +16,8 @@ use crate::queue::{Chain, Voice};
 pub const MAC: u64 = 1 << 5;
 /// Feature: a frame may lie in several buffers.
 pub const MERGEABLE: u64 = 1 << 15;
+/// Features: checksums and TCP segments of frames out, and in.
+pub const OFFLOADS: u64 = 1 | 1 << 1 | 1 << 7 | 1 << 8 | 1 << 11 | 1 << 12;
 /// Queue of frames that come in.
 pub const RECEIVE: usize = 0;
 /// Its address.
@@ -91,13 +93,41 @@ impl Card {
         let frame = spoil(frame, liar, voice);
         let buffers = liar.say(voice.place(Point::Buffers), 1, 16);
         let first = liar.say(voice.place(Point::FrameHeader), 0, 64);
-        let mut bytes = Vec::from(first.to_le_bytes());
-        bytes.extend([0; 2]);
+        let (first, last) = match liar.misbehave(voice.place(Point::Offload)) {
+            Some(seed) => offload(frame.len(), seed),
+            None => (first.to_le_bytes(), [0; 2]),
+        };
+        let mut bytes = Vec::from(first);
+        bytes.extend(last);
         bytes.extend(buffers.to_le_bytes().iter().take(2));
         bytes.extend(frame);
         let written = scatter(memory, &chain.writable, &bytes)?;
         Ok(u32::try_from(written).unwrap_or(u32::MAX))
     }
+}
+
+/// What no honest card says of a frame of `len` bytes that is whole: its checksum is open, or it is to be cut.
+/// Flags, kind, bytes of the headers, bytes of a segment, where the checksum starts; and where it stands.
+///
+/// Ref: virtio 1.2, 5.1.6.
+fn offload(len: usize, seed: u64) -> ([u8; 8], [u8; 2]) {
+    const KINDS: [u8; 8] = [0, 1, 1, 3, 4, 5, 0x81, 0xff];
+    let mut random = crate::random::Random::new(seed);
+    let mut near = |usual: u64| {
+        let value = match random.below(4) {
+            0 => random.below(len as u64 + 64),
+            1 => random.next(),
+            2 => usual + random.below(3) - 1,
+            _ => usual,
+        };
+        let [low, high, ..] = value.to_le_bytes();
+        [low, high]
+    };
+    let ([h0, h1], [g0, g1]) = (near(54), near(536));
+    let ([s0, s1], last) = (near(34), near(6));
+    let [flags, kind, ..] = random.next().to_le_bytes();
+    let kind = KINDS.get(usize::from(kind % 8)).copied().unwrap_or(0);
+    ([flags % 4, kind, h0, h1, g0, g1, s0, s1], last)
 }
 
 /// A frame to the sender of `frame`: its own words, with some of them changed.

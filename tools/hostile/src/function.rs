@@ -43,7 +43,7 @@ impl Device {
     /// Ref: virtio 1.2, 5 "Device Types".
     fn nature(&self) -> (u16, u64, u16) {
         match self {
-            Self::Card(_) => (1, card::MAC | card::MERGEABLE, 2),
+            Self::Card(_) => (1, card::MAC | card::MERGEABLE | card::OFFLOADS, 2),
             Self::Disk(_) => (2, disk::FLUSH, 1),
             Self::Entropy(_) => (4, 0, 1),
         }

@@ -68,6 +68,15 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What else is no broken promise, because of what was said to the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Excuses {
+    /// A fault, in words: the RMM did not do what it said, or there is no device where the host says.
+    pub fault: bool,
+    /// No last word: the RMM lied, or the device tree, by which a guest finds its console.
+    pub silence: bool,
+}
+
 /// What the payload said last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Verdict {
@@ -94,6 +103,8 @@ impl Judge {
                 None if said == "ok" => Verdict::Ok,
                 Some(why) if why.starts_with("panic") => Verdict::Panic,
                 Some(why) if why.starts_with("fault") => Verdict::Fault,
+                // An end of which nobody says why.
+                Some(why) if !why.contains(char::is_alphabetic) => Verdict::Nothing,
                 Some(_) => Verdict::Failed,
                 None => self.verdict,
             };
@@ -108,17 +119,15 @@ impl Judge {
         self.verdict != Verdict::Nothing
     }
 
-    /// The outcome by what was printed alone. `rmm_lied`: the RMM did not do what it said, and an end is all
-    /// that can be asked for. `aborted`: the host lied about where devices are and did not answer there, and
-    /// a fault in words is all that can be asked for.
+    /// The outcome by what was printed alone.
     #[must_use]
-    pub fn outcome(&self, rmm_lied: bool, aborted: bool) -> Outcome {
+    pub fn outcome(&self, excuses: Excuses) -> Outcome {
         match self.verdict {
             _ if self.corrupt => Outcome::Corruption,
             Verdict::Ok => Outcome::Ok,
             Verdict::Failed => Outcome::Error,
-            Verdict::Fault if rmm_lied || aborted => Outcome::Stop,
-            Verdict::Nothing if rmm_lied => Outcome::Stop,
+            Verdict::Fault if excuses.fault => Outcome::Stop,
+            Verdict::Nothing if excuses.silence => Outcome::Stop,
             Verdict::Panic | Verdict::Fault | Verdict::Nothing => Outcome::Violation,
         }
     }
@@ -148,7 +157,7 @@ mod tests {
     fn judge(lines: &[&str]) -> Outcome {
         let mut judge = Judge::default();
         lines.iter().for_each(|line| judge.line(line));
-        judge.outcome(false, false)
+        judge.outcome(Excuses::default())
     }
 
     #[test]
@@ -169,6 +178,34 @@ mod tests {
             Outcome::Violation
         );
         assert_eq!(judge(&["payload: failed: fault: x"]), Outcome::Violation);
+        assert_eq!(judge(&["payload: failed: "]), Outcome::Violation);
+        assert_eq!(judge(&["payload: failed: (1)"]), Outcome::Violation);
         assert_eq!(judge(&["payload: failed: no disk"]), Outcome::Error);
+    }
+
+    #[test]
+    fn a_lie_excuses_what_it_can_bring_about_and_no_panic() {
+        let judge = |line: &str, excuses| {
+            let mut judge = Judge::default();
+            judge.line(line);
+            judge.outcome(excuses)
+        };
+        let fault = Excuses {
+            fault: true,
+            ..Excuses::default()
+        };
+        let silence = Excuses {
+            silence: true,
+            ..Excuses::default()
+        };
+        assert_eq!(judge("payload: failed: fault: x", fault), Outcome::Stop);
+        assert_eq!(
+            judge("payload: failed: fault: x", silence),
+            Outcome::Violation
+        );
+        assert_eq!(judge("", silence), Outcome::Stop);
+        assert_eq!(judge("", fault), Outcome::Violation);
+        let panic = "payload: failed: panic at a.rs:1: x";
+        assert_eq!(judge(panic, fault), Outcome::Violation);
     }
 }

@@ -124,7 +124,7 @@ impl Liar {
     ) -> Option<u64> {
         let data = matches!(
             place.point,
-            Point::Content | Point::Scribble | Point::UsedLength | Point::Result
+            Point::Content | Point::Scribble | Point::Race | Point::UsedLength | Point::Result
         );
         if self.is_honest() || self.honest_data && data {
             return None;

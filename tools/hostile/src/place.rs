@@ -52,6 +52,8 @@ named! {
         Psci = "psci",
         /// Whoever else reaches the shared pages.
         Window = "window",
+        /// Who wrote the device tree.
+        Tree = "tree",
     }
 }
 
@@ -128,6 +130,10 @@ named! {
         Answer = "answer",
         /// A word of a shared page changes while the guest uses it; the value says which and how.
         Scribble = "scribble",
+        /// A second processor changes a word of a shared page to and fro, up to 4096 times; the value is as above.
+        Race = "race",
+        /// What the header in front of a frame says of checksums and segments.
+        Offload = "offload",
     }
 }
 

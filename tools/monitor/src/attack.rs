@@ -69,11 +69,17 @@ impl Attack {
     }
 
     /// Whether the host lied about where devices are: how many redistributors there are, or which places of the
-    /// bus are taken. What the guest touches then may not be there.
+    /// bus are taken, or in the device tree. What the guest touches then may not be there.
     #[must_use]
     pub fn lied_where(&self) -> bool {
         let mut tally = self.liar.tally();
         tally.any(|(place, tally)| tally.lies != 0 && is_where(place))
+    }
+
+    /// Whether the device tree is not what the machine is. A guest that has no console then has no last word.
+    #[must_use]
+    pub fn tree_lied(&self) -> bool {
+        self.liar.told_by(Part::Tree) != 0
     }
 
     /// Takes a byte that the guest prints.
@@ -96,5 +102,5 @@ impl Attack {
 /// Whether what is said at `place` tells where devices are.
 fn is_where(place: Place) -> bool {
     let Place { part, point, .. } = place;
-    part == Part::Bus || (part, point) == (Part::Interrupts, Point::Register)
+    matches!(part, Part::Bus | Part::Tree) || (part, point) == (Part::Interrupts, Point::Register)
 }

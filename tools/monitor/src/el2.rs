@@ -4,6 +4,7 @@ mod asm;
 mod console;
 mod heap;
 mod machine;
+mod race;
 
 use core::fmt::Write as _;
 use core::panic::PanicInfo;
@@ -32,6 +33,9 @@ fn main(tree: &'static [u8]) -> ! {
 
 /// Runs on each other processor, with its number.
 fn secondary(index: usize) -> ! {
+    if index as u64 == race::INDEX {
+        race::run()
+    }
     let (start, registers) = match MONITOR.lock().as_ref() {
         Some(monitor) => (monitor.start(index), monitor.stage2_registers()),
         None => refuse(format_args!("bug: a processor started without a realm")),

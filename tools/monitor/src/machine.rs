@@ -56,6 +56,13 @@ pub trait Machine {
     fn time(&self) -> (u64, u64);
     /// Has [`crate::monitor::Monitor::tick`] called at `time`.
     fn set_tick(&self, time: u64);
+    /// Starts the attacker's processor, if the machine has one.
+    fn start_race(&self);
+    /// Has the attacker's processor write `one` and `other` by turns to `address` of guest memory, `times` times,
+    /// and leave `one` there; says whether it had time for that. It does so on its own.
+    fn race(&self, address: u64, words: (u32, u32), times: u32) -> bool;
+    /// Waits until the attacker's processor writes nowhere.
+    fn end_race(&self);
     /// Fills `range` of guest memory with what `word` gives for each address.
     fn fill(&self, range: Range<u64>, word: fn(u64) -> u64);
 }

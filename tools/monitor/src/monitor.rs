@@ -11,6 +11,7 @@ mod models;
 mod plan;
 mod refusal;
 mod rounds;
+mod scribble;
 mod storm;
 mod tables;
 mod trusted;

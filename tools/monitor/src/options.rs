@@ -129,6 +129,8 @@ pub struct Attack {
     pub budget: u32,
     /// Whether nobody lies about what a disk holds and what is in shared pages.
     pub honest_data: bool,
+    /// Whether the last processor is the attacker's, and writes to shared pages while the guest runs.
+    pub race: bool,
 }
 
 /// Everything that can be chosen.
@@ -211,6 +213,7 @@ impl Default for Options {
                 storm: 0,
                 budget: 120,
                 honest_data: false,
+                race: false,
             },
         }
     }
@@ -318,6 +321,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         "data" => {
             options.attack.honest_data = pick(value, &[("honest", true), ("any", false)])?;
         }
+        "race" => options.attack.race = pick(value, &[("yes", true), ("no", false)])?,
         "lies" => options.attack.lies = value.parse().ok()?,
         "tick" => options.attack.tick = value.parse().ok()?,
         "storm" => options.attack.storm = value.parse().ok()?,

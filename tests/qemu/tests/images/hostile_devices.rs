@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use airlock_cli::attack::{Round, rounds};
 use qemu_tests::{Boot, Outcome, Verdict};
 
-use hostile::judge::{self, Judge};
+use hostile::judge::{self, Excuses, Judge};
 
 const ADDRESS: &str = "ip=10.0.2.15/24,10.0.2.2";
 
@@ -21,7 +21,7 @@ fn judged(outcome: &Outcome) -> judge::Outcome {
     for line in outcome.console.lines() {
         judge.line(line);
     }
-    judge.outcome(false, false)
+    judge.outcome(Excuses::default())
 }
 
 #[test]
@@ -118,13 +118,59 @@ fn a_round_of_random_lies_can_be_told_again() {
     assert!(retold.len() + 3 > told.len(), "{again}, not {round}");
 }
 
-#[test]
-fn fifteen_rounds_of_random_lies_come_to_nothing_that_must_not_be() {
-    let more = ["--seed", "20261121", "--monitor", "rounds=15"];
-    let outcome = attacked("random", &more);
+/// Rounds of random lies, of which none may come to what must not be, and lies told in them.
+fn campaign(count: usize, more: &[&str]) -> u64 {
+    let rounds_of = format!("rounds={count}");
+    let boot = Boot::realm("victim").with(&["--attack", "random", "--timeout", "300s"]);
+    let boot = boot.with(&["--monitor", &rounds_of]).with(more);
+    let outcome = boot.attacked();
     let all = rounds(&outcome.console);
-    assert_eq!(all.len(), 15);
+    assert_eq!(all.len(), count, "{:?}", outcome.console.lines().last());
     let bad: Vec<_> = all.iter().filter(|round| round.is_bad()).collect();
     assert!(bad.is_empty(), "{bad:?}");
-    assert!(all.iter().map(|round| round.events).sum::<u64>() > 1500);
+    all.iter().map(|round| round.events).sum()
+}
+
+#[test]
+fn fifteen_rounds_of_random_lies_come_to_nothing_that_must_not_be() {
+    assert!(campaign(15, &["--seed", "20261121"]) > 1500);
+}
+
+#[test]
+fn ten_rounds_of_random_lies_to_a_plain_machine_come_to_nothing_that_must_not_be() {
+    let plain = ["--monitor", "rsi=none", "--monitor", "stage2=open"];
+    let lies = campaign(10, &[&["--seed", "20261122"], &plain[..]].concat());
+    assert!(lies > 500, "{lies}");
+}
+
+/// Time is the clock's here, so this is short, and about one place only.
+#[test]
+fn a_processor_that_writes_to_the_rings_meanwhile_ends_devices_and_nothing_else() {
+    let script: Vec<String> = (0..40)
+        .map(|n| {
+            format!(
+                "window.race@{}={:#x}",
+                25 * n,
+                1u64 << 63 | n << 56 & 7 << 56 | n * 0x0100_0011
+            )
+        })
+        .collect();
+    let outcome = attacked(&script.join(","), &["--monitor", "race=yes"]);
+    let round = last(&outcome);
+    assert!(round.events > 0, "{round}");
+}
+
+/// A campaign that cannot fail shows nothing.
+#[test]
+fn a_payload_that_believes_the_disk_is_found_out_and_the_lie_that_did_it_is_told() {
+    let lies = "card.isr@0=0x7,disk1.content@2=0x99,disk.status@9=0x3";
+    let trusting = ["--append", "victim.trust=yes"];
+    let boot = Boot::realm("victim").with(&["--attack", lies, "--timeout", "120s"]);
+    let outcome = boot.with(&trusting).attacked();
+    let Verdict::Attacked(why) = &outcome.verdict else {
+        panic!("{}", outcome.verdict)
+    };
+    assert!(why.contains("corruption"), "{why}");
+    let round = last(&outcome);
+    assert!(round.lies.contains("disk1.content@2=0x99"), "{round}");
 }

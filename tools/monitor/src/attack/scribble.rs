@@ -56,7 +56,9 @@ impl Change {
         }
     }
 
-    const fn comes_back(self) -> bool {
+    /// Whether the old bytes come back.
+    #[must_use]
+    pub const fn comes_back(self) -> bool {
         self.0 >> 62 & 1 == 1
     }
 }

@@ -8,8 +8,8 @@ use monitor::machine::{Abort, Machine};
 use monitor::psci;
 use monitor::syndrome::Width;
 
-use super::asm;
 use super::console::Console;
+use super::{asm, race};
 
 /// The machine that this runs on.
 pub(super) struct Qemu;
@@ -92,6 +92,19 @@ impl Machine for Qemu {
 
     fn set_tick(&self, time: u64) {
         asm::set_tick(time);
+    }
+
+    fn start_race(&self) {
+        // Without a second processor there is nobody to race with.
+        let _ = self.start_cpu(race::PROCESSOR, race::INDEX);
+    }
+
+    fn race(&self, address: u64, words: (u32, u32), times: u32) -> bool {
+        race::begin(address, words, times)
+    }
+
+    fn end_race(&self) {
+        race::end();
     }
 
     fn fill(&self, range: Range<u64>, word: fn(u64) -> u64) {

@@ -37,6 +37,8 @@ impl<M: Machine> Monitor<M> {
 
     fn rsi(&mut self, frame: &mut Frame, command: Command) {
         self.counters.rsi_call(command);
+        // Pages change halves here, and the host writes to none that is private.
+        self.machine.end_race();
         if let Some(status) = self.refusal(Part::Rmm) {
             frame.x[0] = status;
             return;

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use core::fmt;
 use core::ops::Range;
 
-use hostile::judge::Outcome;
+use hostile::judge::{Excuses, Outcome};
 use hostile::liar::Tally;
 use hostile::plan::CANARY;
 use hostile::script::{self, Script};
@@ -42,7 +42,7 @@ pub(super) struct Rounds {
     sites: Sites,
     table: BTreeMap<Place, Row>,
     /// Shared pages, and how many had moved when this was written down.
-    pages: alloc::vec::Vec<u64>,
+    pub(super) pages: alloc::vec::Vec<u64>,
     moved: (u64, u64),
     /// The page that is looked at next.
     looked: usize,
@@ -112,6 +112,9 @@ impl<M: Machine> Monitor<M> {
         if self.rounds.most > 1 {
             self.machine.save(kept);
         }
+        if self.options.attack.race {
+            self.machine.start_race();
+        }
         self.begin_round();
     }
 
@@ -123,6 +126,7 @@ impl<M: Machine> Monitor<M> {
         self.rounds.began = self.machine.time().0;
         self.rounds.done = None;
         self.rounds.moved = (u64::MAX, u64::MAX);
+        self.spoil_tree();
         if self.options.attack.tick != 0 {
             attack::take_tick(&self.machine);
             self.plan_tick();
@@ -174,6 +178,7 @@ impl<M: Machine> Monitor<M> {
         if !self.rounds.active {
             return Next::SystemOff;
         }
+        self.machine.end_race();
         self.look_at_window();
         let outcome = self.outcome(ended);
         self.end_line();
@@ -197,7 +202,11 @@ impl<M: Machine> Monitor<M> {
         let aborted = self.violations.total() != 0
             && self.attack.lied_where()
             && broken.all(|(one, _)| matches!(one, Violation::NoDevice { .. }));
-        let said = self.attack.judge.outcome(self.attack.rmm_lied(), aborted);
+        let rmm_lied = self.attack.rmm_lied();
+        let said = self.attack.judge.outcome(Excuses {
+            fault: rmm_lied || aborted,
+            silence: rmm_lied || self.attack.tree_lied(),
+        });
         if self.attack.leaked.is_some() {
             return Outcome::Leak;
         }
@@ -207,7 +216,7 @@ impl<M: Machine> Monitor<M> {
         if let Some(ended) = ended {
             return ended;
         }
-        if self.violations.total() != 0 && !aborted && !self.attack.rmm_lied() {
+        if self.violations.total() != 0 && !aborted && !rmm_lied {
             return Outcome::Violation;
         }
         said
@@ -289,7 +298,7 @@ impl<M: Machine> Monitor<M> {
     }
 
     /// Writes down which pages are shared, if that changed.
-    fn list_pages(&mut self) {
+    pub(super) fn list_pages(&mut self) {
         let moved = self.counters.granules_moved;
         if self.rounds.moved == moved || !self.options.enforce {
             return;
@@ -299,45 +308,6 @@ impl<M: Machine> Monitor<M> {
         let granules = granules(&all);
         let shared = granules.filter(|&at| self.realm.granules.state(at) == Ripas::Empty);
         self.rounds.pages = shared.collect();
-    }
-
-    /// Whether the host can write the word at `address`.
-    fn is_reachable(&self, address: u64) -> bool {
-        let range = address..address.saturating_add(4);
-        self.memory.covers(&range)
-            && (!self.options.enforce || self.realm.granules.is_shared(&range))
-    }
-
-    /// Changes a word of a shared page, if it is time for that.
-    fn scribble(&mut self) {
-        let place = Place::of(hostile::Part::Window, hostile::Point::Scribble);
-        for (address, old) in self.attack.scribbler.take() {
-            if self.is_reachable(address) {
-                self.machine.write(address, &old);
-            }
-        }
-        self.list_pages();
-        let bit = self.space.shared_bit();
-        let rings = self.attack.bus.rings();
-        let rings: alloc::vec::Vec<_> = rings.iter().map(|(at, len)| (at & !bit, *len)).collect();
-        if rings.is_empty() && self.rounds.pages.is_empty() {
-            return;
-        }
-        let Some(value) = self.attack.liar.misbehave(place) else {
-            return;
-        };
-        let change = attack::Change::new(value);
-        let Some(address) = change.place(&rings, &self.rounds.pages) else {
-            return;
-        };
-        if !self.is_reachable(address) {
-            return;
-        }
-        let mut old = [0; 4];
-        self.machine.read(address, &mut old);
-        let new = change.apply(u32::from_le_bytes(old));
-        self.machine.write(address, &new.to_le_bytes());
-        self.attack.scribbler.note(change, address, old);
     }
 }
 

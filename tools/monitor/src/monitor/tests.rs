@@ -51,6 +51,9 @@ struct Fake {
     mapped: Cell<Option<u64>>,
     address_bits: Cell<Option<u32>>,
     saved: RefCell<BTreeMap<u64, u8>>,
+    /// What the attacker's processor was told, and whether it is at work.
+    races: RefCell<Vec<(u64, u32)>>,
+    racing: Cell<bool>,
     time: Cell<u64>,
 }
 
@@ -142,6 +145,14 @@ impl Machine for Fake {
         (self.time.get(), 1_000_000)
     }
     fn set_tick(&self, _time: u64) {}
+    fn start_race(&self) {}
+    fn race(&self, address: u64, _words: (u32, u32), times: u32) -> bool {
+        self.races.borrow_mut().push((address, times));
+        !self.racing.replace(true)
+    }
+    fn end_race(&self) {
+        self.racing.set(false);
+    }
     fn fill(&self, range: Range<u64>, word: fn(u64) -> u64) {
         for at in range.step_by(8) {
             self.write(at, &word(at).to_le_bytes());

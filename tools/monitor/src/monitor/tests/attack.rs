@@ -215,3 +215,50 @@ fn a_fault_where_no_device_is_is_an_end_only_after_a_lie_about_where_devices_are
     let lie = "disk.features@0=0x0";
     assert_eq!(outcome_of_a_fault(lie, BAR + 4), "violation");
 }
+
+#[test]
+fn a_lie_about_the_tree_is_there_before_the_guest_and_gone_in_the_next_round() {
+    // Bit 3 of byte 5, which is of the size; 0x2c bytes in, the whole of a byte.
+    let script = "tree.content@0=0x2c01aa";
+    let options = format!("monitor.models=0,1,0 monitor.attack={script} monitor.rounds=2 --");
+    let mut monitor = boot(&options);
+    let mut honest = boot("monitor.models=0,1,0 monitor.rounds=2 --");
+    let byte = |monitor: &Monitor<Fake>| {
+        let mut byte = [0];
+        monitor.machine.read(GUEST_TREE + 0x2c, &mut byte);
+        byte[0]
+    };
+    assert_ne!(byte(&honest), 0xaa);
+    assert_eq!(byte(&monitor), 0xaa);
+    // A guest that finds no console says nothing, and cannot.
+    assert_eq!(call(&mut monitor, &[SYSTEM_OFF]).0, Next::Restart);
+    assert!(told(&monitor, "\"outcome\":\"stop\""));
+    assert_eq!(call(&mut honest, &[SYSTEM_OFF]).0, Next::Restart);
+    assert!(told(&honest, "\"outcome\":\"violation\""));
+    assert_eq!(byte(&monitor), 0xaa, "the second round has the same script");
+    monitor.options.attack.lies = 0;
+    monitor.machine.restore(GUEST_RAM..GUEST_ENTRY);
+    assert_eq!(byte(&monitor), byte(&honest));
+}
+
+#[test]
+fn the_other_processor_writes_to_shared_pages_only_and_to_none_that_changes_halves() {
+    let script = "window.race@0=0x7,window.race@1=0x1000007";
+    let more = "monitor.tick=100 monitor.race=yes";
+    let mut monitor = boot(&format!(
+        "monitor.models=0,1,0 monitor.attack={script} {more} --"
+    ));
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert!(!monitor.machine.racing.get(), "nothing is shared yet");
+    set_state(&mut monitor, PAGE, 0);
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    let races = monitor.machine.races.borrow().clone();
+    assert!(monitor.machine.racing.get());
+    assert!(
+        races
+            .iter()
+            .all(|(at, times)| (PAGE..PAGE + GRANULE).contains(at) && *times != 0)
+    );
+    set_state(&mut monitor, PAGE, 1);
+    assert!(!monitor.machine.racing.get());
+}
