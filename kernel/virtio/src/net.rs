@@ -110,9 +110,11 @@ impl<P: Path> Net<P> {
         let wanted = |offered| offload.features(offered);
         let features = device.transport().negotiate(wanted, environment)?;
         let mac = read_mac(device.transport(), features)?;
-        let queue = |index, interrupts| Queue::start(&device, index, 1, features, interrupts);
-        let receive = queue(RECEIVE_QUEUE, Interrupts::Wanted)?;
-        let transmit = queue(TRANSMIT_QUEUE, Interrupts::Silent)?;
+        let queue =
+            |index, least, interrupts| Queue::start(&device, index, least, features, interrupts);
+        let receive = queue(RECEIVE_QUEUE, 1, Interrupts::Wanted)?;
+        let least = transmit::least(features);
+        let transmit = queue(TRANSMIT_QUEUE, least, Interrupts::Silent)?;
         let sizes = [receive.size(), transmit.size()];
         let [buffers, small, large] = divide(pool, slots(sizes, features))?;
         let mut receive = Receive::start(&device, receive, buffers, features)?;

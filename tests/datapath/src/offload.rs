@@ -41,6 +41,23 @@ fn plug(rig: &Rig, fake: FakeNet) -> (Rc<FakeVirtio>, Rc<RefCell<FakeNet>>) {
     (rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake)), fake)
 }
 
+/// As many small slots as the queue has entries would leave no room for a large one, and nothing would
+/// ever be sent.
+#[test]
+fn a_card_that_cuts_frames_has_room_for_a_long_one_in_queues_of_every_length() {
+    for size in [2, 4, 8, 16, 32, 64, 128, 256] {
+        let mut rig = rig_of(Style::Qemu, card_pool());
+        rig.queue_size = size;
+        let (_device, fake) = plug(&rig, FakeNet::offloading());
+        let mut card = rig.net(CARD, card_pool()).unwrap();
+        assert_eq!(card.room(), MAX_SEGMENT, "queue of {size}");
+        let short = frame(7, 60);
+        card.send(&[&short], Outgoing::default());
+        card.flush();
+        assert!(fake.borrow().sent.contains(&short), "queue of {size}");
+    }
+}
+
 #[test]
 fn a_frame_of_64_kib_goes_out_whole_and_says_how_it_is_cut() {
     let WithCard {

@@ -31,24 +31,27 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// After how long the doorbell is rung once more: one may have been lost.
 const LAST_CALL: Duration = Duration::from_secs(5);
 
-/// Small and large slots for a queue of `size` entries.
+/// Fewest entries of a queue: where frames are cut there is a slot of either length.
+pub(crate) fn least(features: Features) -> u16 {
+    if features.any(HOST_TSO) { 2 } else { 1 }
+}
+
+/// Small and large slots for a queue of `size` entries: no more than that together, as each frame takes one.
 pub(crate) fn slots(size: u16, features: Features) -> [Want; 2] {
     let size = usize::from(size);
     let large = if features.any(HOST_TSO) {
-        LARGE_WANTED
+        LARGE_WANTED.min(size / 2)
     } else {
         0
     };
+    let small = SMALL_WANTED.min(size - large);
     let want = |least: usize, wanted: usize, len| Want {
-        least: least.min(size),
-        wanted: wanted.min(size),
+        least: least.min(wanted),
+        wanted,
         len,
         align: 64,
     };
-    [
-        want(LEAST, SMALL_WANTED, SMALL),
-        want(large.min(1), large.min(size / 2), LARGE),
-    ]
+    [want(LEAST, small, SMALL), want(1, large, LARGE)]
 }
 
 /// Slots of one length.
@@ -84,7 +87,6 @@ impl<W: World> Transmit<W> {
         [small, large]: [usize; 2],
         features: Features,
     ) -> Result<Self, Error> {
-        let large = large.min(usize::from(queue.size()).saturating_sub(small));
         let lease = |len| move |_| device.lease(len, 64);
         let slots = (0..small).map(lease(SMALL));
         let slots = slots.chain((0..large).map(lease(LARGE)));
