@@ -45,7 +45,7 @@ pub struct Found {
     pub lies: String,
 }
 
-/// Plants one bug after the other; says whether each was found.
+/// Plants one bug after the other; says whether each was found. Those that were found before are not planted again.
 pub fn run(options: &Options) -> Result<bool> {
     let workspace = Workspace::find()?;
     let folder = campaign::folder(options, &workspace);
@@ -56,30 +56,52 @@ pub fn run(options: &Options) -> Result<bool> {
         .with_context(|| format!("cannot read {LIST}; run this at the root"))?;
     let list: List = toml::from_str(&list).context(LIST)?;
     let monitor = campaign::monitor_image(options, &workspace, &folder)?;
-    let mut all = Vec::new();
+    airlock_cli::qemu::catch_interrupts()?;
+    let result = folder.join(RESULT);
+    let mut all = if options.fresh {
+        Vec::new()
+    } else {
+        before(&result)
+    };
     for bug in &list.bug {
+        all.retain(|found| found.name != bug.name || found.outcome == bug.outcome);
+        if all.iter().any(|found| found.name == bug.name) {
+            println!("attack: {} was found before; --fresh looks again", bug.name);
+            continue;
+        }
         println!("attack: plants {}: {}", bug.name, bug.about);
         let image = build(&tree, bug)?;
+        if airlock_cli::qemu::interrupted() {
+            break;
+        }
         let images = Images {
             victim: &image,
             monitor: &monitor,
         };
         let state = campaign::hunt(options, images, &work.join(&bug.name))?;
+        if airlock_cli::qemu::interrupted() {
+            break;
+        }
         let found = judge(bug, &state);
         println!(
-            "attack: {}: {} after {} lies: {}",
-            found.name, found.outcome, found.events, found.lies
+            "attack: {}: {} after {} lies",
+            found.name, found.outcome, found.events
         );
         all.push(found);
+        std::fs::write(&result, serde_json::to_string_pretty(&all)?)?;
     }
-    std::fs::write(folder.join(RESULT), serde_json::to_string_pretty(&all)?)?;
     println!("{}", table(&all));
-    let each = list
-        .bug
-        .iter()
-        .zip(&all)
-        .all(|(bug, found)| bug.outcome == found.outcome);
-    Ok(each)
+    let is_found = |bug: &Bug| {
+        let mut all = all.iter();
+        all.any(|found| (&found.name, &found.outcome) == (&bug.name, &bug.outcome))
+    };
+    Ok(list.bug.iter().all(is_found))
+}
+
+/// What was found by an earlier run; nothing if there was none.
+fn before(result: &Path) -> Vec<Found> {
+    let text = std::fs::read(result).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 fn judge(bug: &Bug, state: &State) -> Found {

@@ -1,6 +1,7 @@
 //! Guest memory, as a device of ours reaches it.
 
 use hostile::memory::{Memory, Unreachable};
+use hostile::plan::CANARY;
 
 use crate::granules::Granules;
 use crate::layout::{Half, Space};
@@ -18,6 +19,8 @@ pub struct Reach<'a, M> {
     pub enforce: bool,
     /// Where to note what was refused.
     pub refused: &'a mut Option<u64>,
+    /// Where to note that private bytes lay in what a device was lent, before it wrote there or when it read.
+    pub leaked: &'a mut Option<u64>,
 }
 
 impl<M: Machine> Reach<'_, M> {
@@ -42,6 +45,16 @@ impl<M: Machine> Reach<'_, M> {
     }
 }
 
+impl<M: Machine> Reach<'_, M> {
+    /// Looks for private bytes in `bytes`, which lie at `at` of shared memory.
+    fn judge(&mut self, at: u64, bytes: &[u8]) {
+        let words = bytes.as_chunks::<8>().0;
+        if self.enforce && words.contains(&[CANARY; 8]) {
+            self.leaked.get_or_insert(at);
+        }
+    }
+}
+
 impl<M: Machine> Memory for Reach<'_, M> {
     fn read(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Unreachable> {
         if bytes.is_empty() {
@@ -49,6 +62,7 @@ impl<M: Machine> Memory for Reach<'_, M> {
         }
         let at = self.place(address, bytes.len())?;
         self.machine.read(at, bytes);
+        self.judge(at, bytes);
         Ok(())
     }
 
@@ -57,6 +71,9 @@ impl<M: Machine> Memory for Reach<'_, M> {
             return Ok(());
         }
         let at = self.place(address, bytes.len())?;
+        let mut old = alloc::vec![0; bytes.len()];
+        self.machine.read(at, &mut old);
+        self.judge(at, &old);
         self.machine.write(at, bytes);
         Ok(())
     }

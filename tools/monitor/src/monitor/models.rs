@@ -58,6 +58,7 @@ impl<M: Machine> Monitor<M> {
             space: self.space,
             enforce: self.options.enforce,
             refused: &mut attack.refused,
+            leaked: &mut attack.leaked,
         };
         let stored = (bytes(access), value);
         let raised = attack

@@ -88,6 +88,36 @@ fn private_bytes_in_a_shared_page_are_a_leak() {
     assert!(told(&monitor, "\"outcome\":\"leak\""));
 }
 
+/// It is gone at the end, as the device wrote over it.
+#[test]
+fn private_bytes_in_what_a_device_is_lent_are_a_leak() {
+    let mut monitor = boot("monitor.models=0,0,1 --");
+    set_state(&mut monitor, PAGE, 0);
+    store(&mut monitor, CONFIG + 0x8010, BAR);
+    store(&mut monitor, CONFIG + 0x8004, 6);
+    let (descriptors, available, used, buffer) = (PAGE, PAGE + 0x400, PAGE + 0x600, PAGE + 0xc00);
+    let descriptor = [buffer | SHARED, 64 | 2 << 32];
+    let bytes: Vec<u8> = descriptor
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    monitor.machine.write(descriptors, &bytes);
+    monitor.machine.write(available, &[0, 0, 1, 0, 0, 0]);
+    monitor.machine.write(buffer + 16, &[CANARY; 8]);
+    for (offset, value) in [(32, descriptors), (40, available), (48, used)] {
+        store(&mut monitor, BAR + offset, value & 0xffff_ffff);
+        store(&mut monitor, BAR + offset + 4, (value | SHARED) >> 32);
+    }
+    store(&mut monitor, BAR + 28, 1);
+    store(&mut monitor, BAR + 0x3000, 0);
+    let mut after = [0; 8];
+    monitor.machine.read(buffer + 16, &mut after);
+    assert_ne!(after, [CANARY; 8], "the device has written");
+    print(&mut monitor, "payload: ok");
+    assert_eq!(call(&mut monitor, &[SYSTEM_OFF]).0, Next::SystemOff);
+    assert!(told(&monitor, "\"outcome\":\"leak\""));
+}
+
 #[test]
 fn a_round_starts_with_everything_as_it_was() {
     let mut monitor = boot("monitor.models=0,1,0 monitor.rounds=2 --");
