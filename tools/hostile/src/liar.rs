@@ -11,7 +11,7 @@ use crate::script::Script;
 /// Lies that are kept word for word, so that a run can be told again. More are counted only.
 const KEPT: usize = 4096;
 /// The same for one place: where one lies ten thousand times, one of them hardly matters.
-const KEPT_EACH: u32 = 400;
+const KEPT_EACH: u32 = 512;
 
 /// What was said at one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
