@@ -82,18 +82,19 @@ fn objection(attack: &str, report: &str) -> Option<String> {
         let found = has_file("tests/fuzz/fuzz_targets", &target);
         return (!found).then(|| format!("no fuzz target {target}"));
     }
-    if let Some(test) = bare.strip_prefix("`tests/qemu`") {
-        let test = name(test)?;
-        return (!has_file("tests/qemu/tests", &test))
-            .then(|| format!("no test {test} of tests/qemu"));
-    }
     if let Some(krate) = bare.strip_prefix("tests of ") {
         let krate = name(krate)?;
         let found = root().join("kernel").join(&krate).is_dir();
         return (!found).then(|| format!("no crate {krate}"));
     }
-    if bare.starts_with("tests/") {
-        return (!root().join(bare).is_dir()).then(|| format!("no {bare}"));
+    let plain = bare.replace('`', "");
+    if plain.starts_with("tests/") {
+        let (folder, test) = plain.split_once(' ').unwrap_or((&plain, ""));
+        let found = match test.split(' ').next() {
+            None | Some("") => root().join(folder).is_dir(),
+            Some(test) => has_file(folder, test),
+        };
+        return (!found).then(|| format!("no {plain}"));
     }
     let place = bare
         .trim_matches('`')
@@ -144,6 +145,7 @@ fn an_attack_that_is_not_there_is_told() {
         "fuzz `token`",
         "tests of `pci`",
         "`tests/qemu` secrets",
+        "tests/keyrelease",
     ] {
         assert_eq!(objection(good, report), None, "{good}");
     }
