@@ -151,7 +151,7 @@ fn a_processor_that_writes_to_the_rings_meanwhile_ends_devices_and_nothing_else(
             format!(
                 "window.race@{}={:#x}",
                 25 * n,
-                1u64 << 63 | (n % 8) << 56 | n * 0x0100_0011
+                1u64 << 63 | (n % 8) << 56 | (n * 0x0100_0011)
             )
         })
         .collect();
