@@ -32,6 +32,7 @@ const DRIVER: u64 = 2;
 const DRIVER_OK: u64 = 4;
 const FEATURES_OK: u64 = 8;
 const ENTRIES: u64 = 8;
+const ANOTHER_FOLLOWS: u64 = 1;
 const DEVICE_WRITES: u64 = 2;
 /// Offsets of the avail and used rings in the queue's page.
 const AVAIL: u64 = 0x400;
@@ -131,10 +132,29 @@ impl<'r> Entropy<'r> {
 
     /// Lets the device write `length` bytes at `address`, and waits until it says that it did.
     pub fn fill(&mut self, address: u64, length: u64) -> Result<(), &'static str> {
+        self.describe(0, (address, length), DEVICE_WRITES, 0);
+        self.request()
+    }
+
+    /// Tells the device `told.1` bytes at `told.0`, which it has no use for, and lets it write 8 bytes at
+    /// `answer`.
+    pub fn tell(&mut self, told: (u64, u64), answer: u64) -> Result<(), &'static str> {
+        self.describe(0, told, ANOTHER_FOLLOWS, 1);
+        self.describe(1, (answer, 8), DEVICE_WRITES, 0);
+        self.request()
+    }
+
+    fn describe(&self, id: u64, (address, length): (u64, u64), flags: u64, next: u64) {
+        let at = self.queue + 16 * id;
+        hardware::store(at, Width::Double, self.realm.dma(address));
+        hardware::store(at + 8, Width::Word, length);
+        hardware::store(at + 12, Width::Half, flags);
+        hardware::store(at + 14, Width::Half, next);
+    }
+
+    /// Hands descriptor 0 over, and waits until the device is done with it.
+    fn request(&mut self) -> Result<(), &'static str> {
         let queue = self.queue;
-        hardware::store(queue, Width::Double, self.realm.dma(address));
-        hardware::store(queue + 8, Width::Word, length);
-        hardware::store(queue + 12, Width::Half, DEVICE_WRITES);
         let slot = self.requests % ENTRIES;
         hardware::store(queue + AVAIL + 4 + 2 * slot, Width::Half, 0);
         self.requests += 1;

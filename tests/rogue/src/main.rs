@@ -8,6 +8,7 @@
 
 mod device;
 mod hardware;
+mod leaks;
 mod realm;
 mod rules;
 

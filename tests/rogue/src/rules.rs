@@ -2,6 +2,7 @@
 
 use crate::device::Entropy;
 use crate::hardware::{self, Width};
+use crate::leaks::{self, Leak};
 use crate::realm::{Realm, UART, UART_FLAGS};
 
 /// A rule of realms.
@@ -33,6 +34,8 @@ pub enum Rule {
     PoolGeneral,
     /// and not of the page behind the pool's end.
     PoolEnd,
+    /// Shared pages hold what a device was told, and nothing else.
+    Leak(Leak),
 }
 
 /// Memory that the interrupt controller reads or writes by itself.
@@ -61,7 +64,7 @@ pub enum Way {
     Break,
 }
 
-const NAMES: [(&[u8], Rule); 18] = [
+const NAMES: [(&[u8], Rule); 24] = [
     (b"private-register", Rule::PrivateRegister),
     (b"write-back", Rule::WriteBack),
     (b"shared-code", Rule::SharedCode),
@@ -83,6 +86,12 @@ const NAMES: [(&[u8], Rule); 18] = [
     (b"pool-neighbour", Rule::PoolNeighbour),
     (b"pool-general", Rule::PoolGeneral),
     (b"pool-end", Rule::PoolEnd),
+    (b"leak-slot", Rule::Leak(Leak::Slot)),
+    (b"leak-padding", Rule::Leak(Leak::Padding)),
+    (b"leak-length", Rule::Leak(Leak::Length)),
+    (b"leak-ring", Rule::Leak(Leak::Ring)),
+    (b"leak-heap", Rule::Leak(Leak::Heap)),
+    (b"leak-key", Rule::Leak(Leak::Key)),
 ];
 
 /// The pool of the device, and that of its neighbour, as the test asks for them.
@@ -170,6 +179,7 @@ pub fn run(realm: &mut Realm, rule: Rule, way: Way) -> Result<(), &'static str> 
         Rule::PoolNeighbour => return pool(realm, broken, NEIGHBOUR),
         Rule::PoolGeneral => return pool(realm, broken, Realm::page(1)),
         Rule::PoolEnd => return pool(realm, broken, POOL + POOL_SIZE),
+        Rule::Leak(leak) => return leaks::run(realm, leak, broken),
         Rule::UnsafeDevice => return unsafe_device(realm, broken),
         Rule::StaleDescriptor => return stale_descriptor(realm, broken),
         Rule::Alias => {

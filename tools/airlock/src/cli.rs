@@ -124,6 +124,10 @@ pub struct RunOptions {
     /// device tree and in the SMMU; can be given more than once (--mode realm).
     #[arg(long, value_name = "FUNCTION=SIZE", value_parser = restricted_dma)]
     pub restricted_dma: Vec<String>,
+    /// Has the monitor look in all shared pages for secrets that it knows, and for any byte that no device was
+    /// told: each is a violation (--mode realm; docs/dma.md).
+    #[arg(long)]
+    pub oracle: bool,
     /// Ends QEMU after this time (60s, 500ms, 2m).
     #[arg(long, default_value = "60s", value_parser = units::time)]
     pub timeout: Duration,

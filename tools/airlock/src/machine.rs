@@ -105,7 +105,7 @@ impl Machine {
         );
         ensure!(
             self.monitor_options.is_empty() || self.mode == Mode::Realm,
-            wrong("--monitor needs --mode realm; a plain machine has no monitor")
+            wrong("--monitor and --oracle need --mode realm; a plain machine has no monitor")
         );
         self.disks
             .iter()

@@ -223,7 +223,12 @@ fn machine(options: &RunOptions) -> Machine {
         cpu: options.cpu.clone(),
         image: PathBuf::new(),
         monitor: None,
-        monitor_options: [trusted::monitor_options(options), pools(options)].concat(),
+        monitor_options: [
+            trusted::monitor_options(options),
+            pools(options),
+            oracle(options),
+        ]
+        .concat(),
         append: share::append(options, trusted::append(options)),
         disks: options.disk.clone(),
         shares: options.share.clone(),
@@ -249,6 +254,12 @@ fn ports(options: &RunOptions) -> Ports {
 fn pools(options: &RunOptions) -> Vec<String> {
     let pools = options.restricted_dma.iter();
     pools.map(|pool| format!("monitor.pool={pool}")).collect()
+}
+
+/// The monitor's word for the leak oracle.
+fn oracle(options: &RunOptions) -> Vec<String> {
+    let word = options.oracle.then(|| "monitor.oracle=on".to_owned());
+    word.into_iter().collect()
 }
 
 /// More words for QEMU: the user's, those for a debugger, and more processors than one.

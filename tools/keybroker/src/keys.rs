@@ -48,12 +48,16 @@ struct Entry {
     policy: PolicyFile,
 }
 
+/// The one key of the demonstration: its name, and the key.
+pub const DEMONSTRATION: [&str; 2] = ["skywalker", "May the force be with you."];
+
 impl KeyStore {
     /// The one key of the demonstration, for secured platforms.
     pub fn demonstration() -> Self {
+        let [name, secret] = DEMONSTRATION;
         Self(vec![Key {
-            name: "skywalker".into(),
-            secret: Zeroizing::new("May the force be with you.".into()),
+            name: name.into(),
+            secret: Zeroizing::new(secret.into()),
             policy: KeyPolicy::default(),
         }])
     }

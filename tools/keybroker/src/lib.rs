@@ -32,7 +32,7 @@ mod wrapping;
 pub use broker::{Broker, BrokerConfig, Issued};
 pub use challenge::MOCK_CHALLENGE;
 pub use endorsements::{read_endorsements, test_platform_key};
-pub use keys::{Key, KeyStore};
+pub use keys::{DEMONSTRATION, Key, KeyStore};
 pub use protocol::{EVIDENCE_MEDIA_TYPE, MAX_EVIDENCE, MAX_REQUEST};
 pub use references::read_reference_values;
 pub use refusal::Refusal;

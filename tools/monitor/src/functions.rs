@@ -3,7 +3,7 @@
 use crate::counters::Accesses;
 use crate::machine::Machine;
 use crate::regions::Region;
-use crate::virtio::{Bar, Function};
+use crate::virtio::{Bar, Common, Function};
 
 /// How many functions are told apart. Accesses to more of them show in their window only.
 pub const MOST: usize = 16;
@@ -20,6 +20,18 @@ struct Known {
     stream: u32,
     bars: [Option<Bar>; BARS],
     accesses: Accesses,
+    common: Option<Common>,
+}
+
+/// What is at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The function.
+    pub stream: u32,
+    /// Which of its BARs.
+    pub bar: usize,
+    /// Offset in the BAR.
+    pub offset: u64,
 }
 
 /// The functions that are in use.
@@ -78,9 +90,35 @@ impl Functions {
                     stream,
                     bars,
                     accesses,
+                    common: None,
                 });
             }
         }
+    }
+
+    /// What is at `address` of the bus, outside of its ports.
+    #[must_use]
+    pub fn find(&mut self, address: u64) -> Option<Found> {
+        let known = self.by_address(address, false)?;
+        let bars = known.bars.iter().enumerate();
+        let starts = bars.filter_map(|(bar, place)| {
+            let offset = address.checked_sub(place.filter(|bar| !bar.ports)?.address)?;
+            Some((offset, bar))
+        });
+        let (offset, bar) = starts.min()?;
+        let stream = known.stream;
+        Some(Found {
+            stream,
+            bar,
+            offset,
+        })
+    }
+
+    /// Where function `stream` keeps its common registers; `find` finds out, once.
+    pub fn common(&mut self, stream: u32, find: impl FnOnce() -> Option<Common>) -> Option<Common> {
+        let known = self.by_stream(stream)?;
+        known.common = known.common.or_else(find);
+        known.common
     }
 
     /// Each function that was accessed, with its stream.
@@ -139,6 +177,7 @@ mod tests {
                     stream,
                     bars,
                     accesses,
+                    common: None,
                 })
                 .unwrap();
         }

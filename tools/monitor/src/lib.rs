@@ -19,6 +19,7 @@ pub mod layout;
 pub mod machine;
 pub mod monitor;
 pub mod options;
+pub mod oracle;
 pub mod psci;
 pub mod regions;
 pub mod report;

@@ -8,6 +8,7 @@ mod faults;
 mod lies;
 mod measure;
 mod models;
+mod oracle;
 mod plan;
 mod refusal;
 mod rounds;
@@ -30,6 +31,7 @@ use crate::gic::Tables as GicTables;
 use crate::layout::{GUEST_ENTRY, GUEST_TREE, GuestMemory, MAX_GRANULES, Space};
 use crate::machine::Machine;
 use crate::options::{Options, Pools};
+use crate::oracle::Oracle;
 use crate::regions::Regions;
 use crate::report::Report;
 use crate::rsi::Realm;
@@ -135,6 +137,7 @@ pub struct Monitor<M> {
     functions: Functions,
     violations: Violations,
     attack: Attack,
+    oracle: Option<Oracle>,
     rounds: Rounds,
     starts: [Start; MAX_CPUS],
     /// Interrupts that `monitor.storm=` raised.
@@ -150,6 +153,7 @@ impl<M: Machine> Monitor<M> {
     /// Handles one trap of the guest.
     pub fn trap(&mut self, frame: &mut Frame) -> Next {
         self.rounds.note(frame.pc);
+        self.look();
         let next = self.handle(frame);
         self.drain_events();
         self.disturb();
@@ -206,6 +210,7 @@ impl<M: Machine> Monitor<M> {
     /// Tells everything, once the guest is done.
     pub fn report(&mut self) {
         self.final_events();
+        self.finish_oracle();
         self.end_line();
         let shared = self.realm.granules.shared();
         let rim = self.realm.measurements.initial();

@@ -5,6 +5,7 @@
 
 mod device;
 mod pools;
+mod words;
 
 use core::fmt;
 
@@ -14,6 +15,8 @@ use token::{Form, Lifecycle, RealmProfile};
 
 pub use self::device::TrustedDevice;
 pub use self::pools::{MOST as MOST_POOLS, Pool, PoolOption, PoolOptions, Pools};
+pub use self::words::{script, secrets};
+use crate::oracle;
 use crate::style::Style;
 
 /// Which address a device has to use for a shared page.
@@ -176,6 +179,8 @@ pub struct Options {
     pub models: Count,
     /// How the attack runs.
     pub attack: Attack,
+    /// Whether shared pages are looked through for what nobody was told.
+    pub oracle: bool,
 }
 
 /// RSI version 1.0.
@@ -206,6 +211,7 @@ impl Default for Options {
             pools: PoolOptions::default(),
             device: TrustedDevice::default(),
             models: Count::default(),
+            oracle: false,
             attack: Attack {
                 rounds: 1,
                 lies: 1000,
@@ -246,15 +252,6 @@ pub fn parse(line: &str) -> Result<(Options, &str), BadWord<'_>> {
         set(&mut options, word).ok_or(BadWord(word))?;
     }
     Ok((options, guests))
-}
-
-/// What our devices say: the script of the option `attack` of a line that was parsed.
-#[must_use]
-pub fn script(line: &str) -> Script {
-    let (ours, _) = split(line.trim()).unwrap_or((line, ""));
-    let value = |word: &str| word.strip_prefix("monitor.attack=")?.parse().ok();
-    let last = ours.split_ascii_whitespace().filter_map(value).next_back();
-    last.unwrap_or_default()
 }
 
 const PREFIX: &str = "monitor.";
@@ -327,6 +324,8 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         "storm" => options.attack.storm = value.parse().ok()?,
         "budget" => options.attack.budget = value.parse().ok().filter(|&n| n > 0)?,
         "models" => options.models = models(value)?,
+        "oracle" => options.oracle = pick(value, &[("on", true), ("off", false)])?,
+        "secret" => drop(oracle::parse(value)?),
         "lifecycle" => {
             let digits = value.strip_prefix("0x")?;
             options.token.lifecycle = Lifecycle(u16::from_str_radix(digits, 16).ok()?);

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::oracle::Leak;
 use crate::regions::Region;
 
 /// What pools have to do with an address that a device was kept from.
@@ -146,10 +147,7 @@ pub enum Violation {
         alias: bool,
     },
     /// Private bytes were seen in a shared page.
-    Leak {
-        /// Their address, without the shared bit.
-        address: u64,
-    },
+    Leak(Leak),
     /// An instruction trapped that a realm's processor would have carried out.
     Trapped {
         /// Syndrome.
@@ -193,7 +191,7 @@ impl Violation {
             Self::HeldDevice { address, .. } => (18, address & PAGE, 0),
             Self::DmaLost => (14, 0, 0),
             Self::SmmuBroken => (15, 0, 0),
-            Self::Leak { address } => (18, address & PAGE, 0),
+            Self::Leak(leak) => (19, leak.address & PAGE, leak.what.number()),
             Self::ToldPrivate { address } => (16, address & PAGE, 0),
         }
     }
@@ -289,9 +287,7 @@ impl fmt::Display for Violation {
                 f.write_str("devices were blocked more often than the SMMU could tell")
             }
             Self::SmmuBroken => f.write_str("the SMMU does not finish a command"),
-            Self::Leak { address } => {
-                write!(f, "private bytes are in a shared page at {address:#x}")
-            }
+            Self::Leak(leak) => write!(f, "{leak}"),
             Self::ToldPrivate { address } => {
                 write!(f, "a device was told {address:#x}, which is not shared")
             }

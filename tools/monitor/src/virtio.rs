@@ -13,7 +13,7 @@ mod scan;
 pub(crate) use self::fence::DRIVER_OK;
 pub use self::fence::{Fence, MOST, Verdict};
 pub use self::function::{Bar, Function};
-pub use self::scan::{Error, scan};
+pub use self::scan::{Error, common, scan};
 
 /// Where a function keeps the registers that start it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod echo;
 mod hostile_devices;
 mod interrupts;
 mod keyrelease;
+mod leaks;
 mod main_job;
 mod memory;
 mod monitor_lies;

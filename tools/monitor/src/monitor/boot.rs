@@ -17,6 +17,7 @@ use crate::layout::{
 };
 use crate::machine::{Abort, Machine};
 use crate::options::{self, Options, Pools, Ram, UnsafeDevice};
+use crate::oracle::Secrets;
 use crate::regions::Regions;
 use crate::rsi::Realm;
 use crate::smmu::{Smmu, View};
@@ -49,6 +50,7 @@ impl<M: Machine> Monitor<M> {
         let initrd = initrd(plan.machine.initrd.clone(), memory, &image)?;
         // The machine's tree may lie where the guest's goes.
         let script = options::script(plan.machine.arguments);
+        let secrets = Secrets::new(options::secrets(plan.machine.arguments));
         let measured_tree = write_tree(&machine, &plan)?;
         let space = space(&options, config);
         if machine.address_bits() < space.width() {
@@ -62,6 +64,7 @@ impl<M: Machine> Monitor<M> {
         monitor.bind(plan.pools);
         monitor.assign(config)?;
         monitor.measure(&image, initrd.as_ref(), &measured_tree);
+        monitor.begin_oracle(secrets);
         let kept = GUEST_RAM..image.end;
         monitor.populate([Some(image), Some(tree), initrd]);
         monitor
@@ -98,6 +101,7 @@ impl<M: Machine> Monitor<M> {
             functions: Functions::new(),
             violations: Violations::new(),
             attack: Attack::default(),
+            oracle: None,
             rounds: Rounds::default(),
             starts: [Start::default(); MAX_CPUS],
             stormed: 0,
@@ -123,8 +127,10 @@ impl<M: Machine> Monitor<M> {
         if self.options.ram == Ram::All {
             self.set_ram(&all);
         }
-        for part in parts.into_iter().flatten() {
-            self.set_ram(&part);
+        let parts: heapless::Vec<_, 3> = parts.into_iter().flatten().collect();
+        parts.iter().for_each(|part| self.set_ram(part));
+        if self.has_oracle() {
+            self.seed(&parts);
         }
         for at in granules(&all) {
             self.place(at);

@@ -2,7 +2,7 @@
 
 use hostile::Part;
 
-use super::world::Moves;
+use super::world::{Followed, Moves};
 use super::{Frame, MAX_CPUS, Monitor, Next, Start};
 use crate::machine::Machine;
 use crate::psci::{self, Action};
@@ -60,9 +60,13 @@ impl<M: Machine> Monitor<M> {
             space: self.space,
             config: self.regions.config(),
             moved: &mut self.counters.granules_moved,
+            followed: self.oracle.is_some().then(Followed::default),
         };
         let reply = self.realm.call(command, &arguments, &mut moves);
         let (broken, taken, mapped) = (moves.smmu_broken, moves.taken, moves.mapped);
+        if let Some(followed) = moves.followed {
+            self.follow_pages(&followed);
+        }
         if broken {
             self.violation(Violation::SmmuBroken);
         }

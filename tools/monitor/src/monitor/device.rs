@@ -59,6 +59,7 @@ impl<M: Machine> Monitor<M> {
                         return Ok(());
                     }
                     self.watch_device(place, access, value);
+                    self.watch_store((place.0, address), value);
                     self.machine.store(address, access.width, value)
                 }
             };

@@ -6,7 +6,6 @@ use core::ops::Range;
 
 use hostile::judge::{Excuses, Outcome};
 use hostile::liar::Tally;
-use hostile::plan::CANARY;
 use hostile::script::{self, Script};
 use hostile::{Liar, Lie, Place};
 
@@ -17,6 +16,7 @@ use crate::gic::Tables;
 use crate::granules::{Ripas, granules};
 use crate::layout::{GRANULE_BYTES, GUEST_ENTRY, GUEST_RAM};
 use crate::machine::Machine;
+use crate::oracle::{Leak, Secrets};
 use crate::report::Escaped;
 
 use crate::stage2::Side;
@@ -44,6 +44,8 @@ pub(super) struct Rounds {
     /// Shared pages, and how many had moved when this was written down.
     pub(super) pages: alloc::vec::Vec<u64>,
     moved: (u64, u64),
+    /// What is looked for in them.
+    secrets: Secrets,
     /// The page that is looked at next.
     looked: usize,
     /// Where the last tick found the guest, and how often in a row.
@@ -290,10 +292,12 @@ impl<M: Machine> Monitor<M> {
         };
         let mut bytes = [0; GRANULE_BYTES];
         self.machine.read(address, &mut bytes);
-        let words = bytes.as_chunks::<8>().0;
-        if words.contains(&[CANARY; 8]) {
+        if let Some((at, secret)) = self.rounds.secrets.find(&bytes) {
             self.attack.leaked.get_or_insert(address);
-            self.violation(Violation::Leak { address });
+            self.violation(Violation::Leak(Leak::of_secret(
+                address + at as u64,
+                secret,
+            )));
         }
     }
 

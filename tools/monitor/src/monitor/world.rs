@@ -1,11 +1,13 @@
 //! Pages that move from one half to the other.
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::granules::granules;
 use crate::layout::{GuestMemory, Space};
 use crate::machine::Machine;
 use crate::options::{Content, Options, Pools};
+use crate::oracle::seed;
 use crate::rsi::World;
 use crate::smmu::{Smmu, View};
 use crate::stage2::{Side, Stage2};
@@ -30,6 +32,17 @@ pub(super) struct Moves<'a, M> {
     pub(super) config: u64,
     /// Granules that became shared, and that became private.
     pub(super) moved: &'a mut (u64, u64),
+    /// What the leak oracle has to know of, if it is asked.
+    pub(super) followed: Option<Followed>,
+}
+
+/// What happened to memory during a call.
+#[derive(Default)]
+pub(super) struct Followed {
+    /// Runs that changed halves, and whether they are shared now.
+    pub(super) moved: Vec<(Range<u64>, bool)>,
+    /// Runs that were written for the guest.
+    pub(super) written: Vec<Range<u64>>,
 }
 
 impl<M: Machine> World for Moves<'_, M> {
@@ -39,6 +52,9 @@ impl<M: Machine> World for Moves<'_, M> {
 
     fn write(&mut self, address: u64, bytes: &[u8]) {
         self.machine.write(address, bytes);
+        if let Some(followed) = &mut self.followed {
+            followed.written.push(address..address + bytes.len() as u64);
+        }
     }
 
     fn bar(&self, stream: u32, bar: u8) -> u64 {
@@ -105,8 +121,15 @@ impl<M: Machine> Moves<'_, M> {
         numbers().for_each(|granule| self.stage2.unmap(from, granule));
         self.machine.flush();
         if self.options.enforce {
-            self.machine
-                .fill(range.clone(), content(self.options.content));
+            let word = if to == Side::Protected && self.followed.is_some() {
+                seed
+            } else {
+                content(self.options.content)
+            };
+            self.machine.fill(range.clone(), word);
+        }
+        if let Some(followed) = &mut self.followed {
+            followed.moved.push((range.clone(), to == Side::Shared));
         }
         let mut count = 0;
         for granule in numbers() {
@@ -128,7 +151,7 @@ pub(super) fn shared_view(pools: &Pools, address: u64) -> View {
     pools.at(address).map_or(View::Shared, View::Pool)
 }
 
-fn content(content: Content) -> fn(u64) -> u64 {
+pub(super) fn content(content: Content) -> fn(u64) -> u64 {
     match content {
         Content::Zero => |_| 0,
         Content::Noise => noise,

@@ -70,8 +70,8 @@ pub fn scan<M: Machine>(machine: &M, config: u64) -> Result<heapless::Vec<Unsafe
     Ok(list)
 }
 
-/// Walks the capabilities, of which there are at most 48.
-fn common<M: Machine>(function: &Function<'_, M>) -> Option<Common> {
+/// Where a function keeps its common registers: walks the capabilities, of which there are at most 48.
+pub fn common<M: Machine>(function: &Function<'_, M>) -> Option<Common> {
     const LIST: u64 = 0x10;
     if function.read(STATUS, Width::Half) & LIST == 0 {
         return None;
