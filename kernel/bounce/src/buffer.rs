@@ -74,6 +74,16 @@ impl Buffer {
     }
 }
 
+impl Buffer {
+    /// The same, for a device with `pool`; `None` if the buffer is of another one as well.
+    pub fn address_in(&self, pool: &Pool<Private>) -> Option<PrivateIpa> {
+        match &self.0 {
+            Memory::Slot(slot) if slot.is_of(pool) => self.address(),
+            Memory::Slot(_) | Memory::Heap(_) => None,
+        }
+    }
+}
+
 impl core::fmt::Debug for Buffer {
     /// Says nothing of the content.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -58,6 +58,10 @@ impl<W: World> Pool<W> {
         self.0.count(|c| c.exhausted += 1);
     }
 
+    pub(crate) fn owns(&self, owner: &Rc<Owner<W>>) -> bool {
+        Rc::ptr_eq(&self.0, owner)
+    }
+
     /// Bytes of the pool, leased or not.
     pub fn size(&self) -> usize {
         self.0.size

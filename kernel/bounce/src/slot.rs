@@ -6,7 +6,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::pool::Owner;
-use crate::{DeviceAddress, Direction, Error, Shared, Spacing, World};
+use crate::{DeviceAddress, Direction, Error, Pool, Shared, Spacing, World};
 
 /// A leased run of bytes that a device reaches. Dropping it gives it back; the next owner finds it cleared.
 ///
@@ -55,6 +55,11 @@ impl<W: World> Slot<W> {
             len,
             filled: Cell::new(0),
         }
+    }
+
+    /// Whether it was leased from `pool`.
+    pub fn is_of(&self, pool: &Pool<W>) -> bool {
+        pool.owns(&self.owner)
     }
 
     /// Bytes of the slot.

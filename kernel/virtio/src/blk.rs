@@ -200,7 +200,7 @@ impl<P: Path> Block<P> {
     /// on. On a direct path nothing is copied.
     pub async fn read_owned(&self, sector: u64, mut buffer: Buffer) -> Returned {
         let checked = self.check_owned(sector, &buffer);
-        match (checked, P::address(&buffer)) {
+        match (checked, P::address(&buffer, self.device.pool())) {
             (Err(error), _) => refused(buffer, error),
             (Ok(()), Some(address)) => self.owned(Operation::Read, sector, (buffer, address)).await,
             (Ok(()), None) => {
@@ -215,7 +215,7 @@ impl<P: Path> Block<P> {
     /// On a direct path nothing is copied.
     pub async fn write_owned(&self, sector: u64, buffer: Buffer) -> Returned {
         let checked = self.check_owned(sector, &buffer);
-        match (checked, P::address(&buffer)) {
+        match (checked, P::address(&buffer, self.device.pool())) {
             (Err(error), _) => refused(buffer, error),
             (Ok(()), _) if self.read_only() => refused(buffer, block::Error::ReadOnly),
             (Ok(()), Some(address)) => {

@@ -54,8 +54,9 @@ pub trait Path: sealed::Sealed + 'static {
     /// Whose half of the address space the device reaches: queues, and data.
     type World: World;
 
-    /// What the device is told of a user's buffer; `None` if it is to be copied.
-    fn address(buffer: &Buffer) -> Option<DeviceAddress<Self::World>>;
+    /// What a device with `pool` is told of a user's buffer; `None` if it is to be copied: it is on the heap,
+    /// or of another pool, which is given back and cleared at other times.
+    fn address(buffer: &Buffer, pool: &Pool<Self::World>) -> Option<DeviceAddress<Self::World>>;
 
     /// A buffer that suits a device with `pool`.
     ///
@@ -76,7 +77,7 @@ pub struct Direct(());
 impl<W: World> Path for Bounced<W> {
     type World = W;
 
-    fn address(_: &Buffer) -> Option<DeviceAddress<W>> {
+    fn address(_: &Buffer, _: &Pool<W>) -> Option<DeviceAddress<W>> {
         None
     }
 
@@ -88,8 +89,8 @@ impl<W: World> Path for Bounced<W> {
 impl Path for Direct {
     type World = Private;
 
-    fn address(buffer: &Buffer) -> Option<DeviceAddress<Private>> {
-        buffer.address()
+    fn address(buffer: &Buffer, pool: &Pool<Private>) -> Option<DeviceAddress<Private>> {
+        buffer.address_in(pool)
     }
 
     fn buffer(pool: &Pool<Private>, len: usize) -> Result<Buffer, bounce::Error> {

@@ -82,6 +82,24 @@ fn the_same_calls_copy_on_a_bounced_path() {
     assert_eq!((counters.bytes_out, counters.bytes_in), (4096 + 34, 4098));
 }
 
+/// A disk is told of its own pool only, which is given back when it is trusted no more.
+#[test]
+fn a_buffer_of_another_pool_is_copied_and_never_told() {
+    let (t, other) = (trusted(64), trusted(64));
+    let mut buffer = other.disk.buffer(4096).unwrap();
+    buffer.bytes_mut().fill(0x3c);
+    let buffer = whole(block_on(t.disk.write_owned(1, buffer), || ()));
+    assert_eq!(t.fake.borrow().content[512..][..4096], [0x3c; 4096]);
+    let buffer = whole(block_on(t.disk.read_owned(0, buffer), || ()));
+    assert!(buffer.bytes() == &t.fake.borrow().content[..4096]);
+    let counters = t.pool.counters();
+    assert_eq!(
+        (counters.bytes_out, counters.bytes_in),
+        (4096 + 34, 4096 + 2)
+    );
+    assert_eq!(t.device.faults(), 0);
+}
+
 #[test]
 fn slices_work_on_a_direct_disk_by_a_private_copy() {
     let t = trusted(64);

@@ -39,6 +39,8 @@ pub enum Fault {
     Issuer,
     /// An extension that has to be understood is not.
     Extension,
+    /// An extension that says what it may comes twice, so it says two things.
+    Repeated,
     /// It signs a certificate, and may not.
     NotAnAuthority,
     /// It belongs to a device and may not sign data.
@@ -55,6 +57,7 @@ impl fmt::Display for Fault {
             Self::Key(error) => return write!(f, "{error}"),
             Self::Issuer => "does not name the one before it as its issuer",
             Self::Extension => "has a critical extension that is not known",
+            Self::Repeated => "has an extension twice",
             Self::NotAnAuthority => "may not sign another",
             Self::NotForSigning => "may not sign measurements",
             Self::TooLong => "there are more than are allowed",
@@ -90,6 +93,8 @@ pub(super) struct Certificate<'a> {
 /// What the extensions that we know say.
 #[derive(Clone, Copy, Debug, Default)]
 struct Extensions {
+    /// Whether basic constraints were there.
+    constrained: bool,
     authority: bool,
     path: Option<usize>,
     usage: Option<u8>,
@@ -248,6 +253,9 @@ impl Extensions {
         let value = <&OctetStringRef>::decode(&mut reader)?.as_bytes();
         reader.finish()?;
         match kind {
+            // Ref: RFC 5280, 4.2: an extension is there once at most.
+            BASIC_CONSTRAINTS if self.constrained => Err(Fault::Repeated),
+            KEY_USAGE if self.usage.is_some() => Err(Fault::Repeated),
             BASIC_CONSTRAINTS => self.constrain(value),
             KEY_USAGE => {
                 let bits = BitStringRef::from_der(value)?;
@@ -261,6 +269,7 @@ impl Extensions {
     }
 
     fn constrain(&mut self, value: &[u8]) -> Result<(), Fault> {
+        self.constrained = true;
         let mut reader = content(value)?;
         if !reader.is_finished() && Tag::peek(&reader)? == Tag::Boolean {
             self.authority = bool::decode(&mut reader)?;
@@ -269,5 +278,41 @@ impl Extensions {
             self.path = Some(usize::from(u8::decode(&mut reader)?));
         }
         Ok(reader.finish()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUTHORITY: [u8; 17] = [
+        0x30, 0x0f, 6, 3, 0x55, 0x1d, 19, 1, 1, 0xff, 4, 5, 0x30, 3, 1, 1, 0xff,
+    ];
+    const MAY_SIGN_DATA: [u8; 13] = [0x30, 11, 6, 3, 0x55, 0x1d, 15, 4, 4, 3, 2, 7, 0x80];
+    const MAY_SIGN_OTHERS: [u8; 13] = [0x30, 11, 6, 3, 0x55, 0x1d, 15, 4, 4, 3, 2, 2, 4];
+
+    fn noted(all: &[&[u8]]) -> Result<Extensions, Fault> {
+        let mut found = Extensions::default();
+        all.iter().try_for_each(|one| found.note(one))?;
+        Ok(found)
+    }
+
+    #[test]
+    fn extensions_say_what_a_certificate_may() {
+        let found = noted(&[&AUTHORITY, &MAY_SIGN_OTHERS]).unwrap();
+        assert!(found.authority);
+        assert_eq!(found.usage, Some(KEY_CERT_SIGN));
+    }
+
+    #[test]
+    fn an_extension_that_comes_twice_is_refused_and_overrides_nothing() {
+        let twice: [&[&[u8]]; 3] = [
+            &[&AUTHORITY, &AUTHORITY],
+            &[&MAY_SIGN_DATA, &MAY_SIGN_OTHERS],
+            &[&MAY_SIGN_OTHERS, &AUTHORITY, &MAY_SIGN_OTHERS],
+        ];
+        for all in twice {
+            assert_eq!(noted(all).map(|found| found.usage), Err(Fault::Repeated));
+        }
     }
 }
