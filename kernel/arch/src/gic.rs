@@ -9,6 +9,7 @@ use arm_gic::InterruptGroup;
 use arm_gic::gicv3::{GicCpuInterface, SgiTarget, SgiTargetGroup};
 use clock::Clock;
 use pci::Registers;
+use untrusted::Untrusted;
 
 use crate::cpu;
 
@@ -40,6 +41,7 @@ const CTLR_WRITE_PENDING: u32 = 1 << 31;
 const TYPER_LPIS: u32 = 1 << 17;
 const TYPER_VLPIS: u32 = 1 << 1;
 const TYPER_LAST: u32 = 1 << 4;
+const WRITTEN_BACK: &str = "written back, but for our bit";
 const WAKER_SLEEP: u32 = 1 << 1;
 const WAKER_CHILDREN_ASLEEP: u32 = 1 << 2;
 
@@ -110,7 +112,7 @@ impl<R: Registers> Gic<R> {
     pub fn new(distributor: R, redistributors: R, clock: &dyn Clock) -> Result<Self, Error> {
         let own = redistributor_of(cpu::affinity(), &redistributors);
         let own = own.ok_or(Error::NoRedistributor)?;
-        let lines = distributor.read32(TYPER) & 0x1f;
+        let lines = distributor.read32(TYPER).masked(0x1f);
         let end = (32 * (lines + 1)).min(1020);
         let gic = Self {
             distributor,
@@ -142,7 +144,7 @@ impl<R: Registers> Gic<R> {
     fn open_distributor(&self, clock: &dyn Clock) -> Result<(), Error> {
         self.distributor
             .write32(CTLR, CTLR_AFFINITY_ROUTING | CTLR_ENABLE_GROUP_1);
-        let mut done = || self.distributor.read32(CTLR) & CTLR_WRITE_PENDING == 0;
+        let mut done = || !self.distributor.read32(CTLR).has(CTLR_WRITE_PENDING);
         if clock.wait(PATIENCE, &mut done) {
             Ok(())
         } else {
@@ -152,9 +154,9 @@ impl<R: Registers> Gic<R> {
 
     fn wake_redistributor(&self, redistributor: u64, clock: &dyn Clock) -> Result<(), Error> {
         let at = redistributor + GICR_WAKER;
-        let waker = self.redistributors.read32(at);
-        self.redistributors.write32(at, waker & !WAKER_SLEEP);
-        let mut awake = || self.redistributors.read32(at) & WAKER_CHILDREN_ASLEEP == 0;
+        let waker = self.redistributors.read32(at).masked(!WAKER_SLEEP);
+        self.redistributors.write32(at, waker);
+        let mut awake = || !self.redistributors.read32(at).has(WAKER_CHILDREN_ASLEEP);
         if clock.wait(PATIENCE, &mut awake) {
             Ok(())
         } else {
@@ -178,12 +180,14 @@ impl<R: Registers> Gic<R> {
         let id = interrupt.raw_value();
         let (word, bit) = (u64::from(id / 32) * 4, 1 << (id % 32));
         let group = base + IGROUPR + word;
-        registers.write32(group, registers.read32(group) | bit);
+        let others = registers.read32(group).any_value(WRITTEN_BACK);
+        registers.write32(group, others | bit);
         registers.write8(base + IPRIORITYR + u64::from(id), PRIORITY);
         // Those of CPUs among each other are edges for good.
         if !interrupt.is_sgi() {
             let trigger = base + ICFGR + u64::from(id / 16) * 4;
-            registers.write32(trigger, registers.read32(trigger) & !(2 << (id % 16 * 2)));
+            let edges = registers.read32(trigger).masked(!(2 << (id % 16 * 2)));
+            registers.write32(trigger, edges);
         }
         if interrupt.is_spi() {
             let [low, high] = halves(cpu::affinity());
@@ -208,7 +212,7 @@ impl<R: Registers> Gic<R> {
     /// The registers of all redistributors and where this CPU's begin, for whoever uses its LPIs;
     /// `None` if there are no LPIs.
     pub fn lpis(&self) -> Option<(&R, u64)> {
-        let has = self.distributor.read32(TYPER) & TYPER_LPIS != 0;
+        let has = self.distributor.read32(TYPER).has(TYPER_LPIS);
         has.then_some((&self.redistributors, self.own))
     }
 
@@ -225,8 +229,8 @@ impl<R: Registers> Gic<R> {
     }
 
     /// Takes the next pending interrupt, to be given to [`Self::end`].
-    pub fn take(&self) -> Option<IntId> {
-        take()
+    pub fn acknowledge_next(&self) -> Option<Untrusted<IntId>> {
+        acknowledge_next()
     }
 
     /// Ends an interrupt that was taken; it may come again.
@@ -243,10 +247,11 @@ pub fn open_cpu_interface() {
 }
 
 /// Takes the next interrupt that is pending for this CPU, to be given to [`end`].
-pub fn take() -> Option<IntId> {
+pub fn acknowledge_next() -> Option<Untrusted<IntId>> {
     let special = IntId::SPECIAL_SECURE.raw_value()..=IntId::SPECIAL_NONE.raw_value();
     GicCpuInterface::get_and_acknowledge_interrupt(InterruptGroup::Group1)
         .filter(|id| !special.contains(&id.raw_value()))
+        .map(Untrusted::from_host)
 }
 
 /// Ends an interrupt of this CPU that was taken; it may come again.
@@ -284,13 +289,13 @@ fn redistributor_of<R: Registers>(affinity: u64, region: &R) -> Option<u64> {
             return None;
         }
         let kind = region.read32(at + GICR_TYPER);
-        if region.read32(at + GICR_TYPER + 4) == wanted {
+        if region.read32(at + GICR_TYPER + 4).is(wanted) {
             return Some(at);
         }
-        if kind & TYPER_LAST != 0 {
+        if kind.has(TYPER_LAST) {
             return None;
         }
-        at += if kind & TYPER_VLPIS != 0 {
+        at += if kind.has(TYPER_VLPIS) {
             2 * REDISTRIBUTOR
         } else {
             REDISTRIBUTOR

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use pci::{Accesses, Registers};
 use safe_mmio::UniqueMmioPointer;
+use untrusted::Untrusted;
 
 static READS: AtomicU64 = AtomicU64::new(0);
 static WRITES: AtomicU64 = AtomicU64::new(0);
@@ -61,9 +62,9 @@ impl Mmio {
 
 macro_rules! access {
     ($read:ident, $write:ident, $word:ty) => {
-        fn $read(&self, at: u64) -> $word {
+        fn $read(&self, at: u64) -> Untrusted<$word> {
             let Some(register) = self.register::<$word>(at) else {
-                return <$word>::MAX;
+                return Untrusted::from_host(<$word>::MAX);
             };
             count(&READS);
             // SAFETY: `register` lies inside a run of device memory (`new`). The pointer is there for one
@@ -72,7 +73,7 @@ macro_rules! access {
             // one more access: an instruction, to a register that is no object of the program.
             let mut pointer = unsafe { UniqueMmioPointer::new(register) };
             // SAFETY: `new` was promised that any register of the run may be read.
-            <$word>::from_le(unsafe { pointer.read_unsafe() })
+            Untrusted::from_host(<$word>::from_le(unsafe { pointer.read_unsafe() }))
         }
 
         fn $write(&self, at: u64, value: $word) {

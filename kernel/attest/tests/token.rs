@@ -11,6 +11,7 @@ use ipa::ProtectedIpa;
 use rsi::{Call, Error, Rsi, Status};
 use testkit::attestation::{TOKEN_PAGE, TickingClock, TokenPage};
 use testkit::rmm::{Behaviour, FakeRmm};
+use untrusted::Untrusted;
 
 const CHALLENGE: Challenge = Challenge::new([0x5c; 64]);
 
@@ -25,12 +26,12 @@ impl Granule for Watched<'_> {
         self.page.address()
     }
 
-    fn copy_in(&mut self, offset: usize, bytes: &[u8]) {
-        self.page.copy_in(offset, bytes);
+    fn fill(&mut self, offset: usize, bytes: &[u8]) {
+        self.page.fill(offset, bytes);
     }
 
-    fn copy_out(&self, offset: usize, into: &mut [u8]) {
-        self.page.copy_out(offset, into);
+    fn take_answer<'b>(&self, offset: usize, into: &'b mut [u8]) -> Untrusted<&'b mut [u8]> {
+        self.page.take_answer(offset, into)
     }
 
     fn clear(&mut self) {

@@ -5,6 +5,8 @@ use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
 
+use untrusted::Untrusted;
+
 use crate::pool::Owner;
 use crate::{DeviceAddress, Direction, Error, Pool, Shared, Spacing, World};
 
@@ -27,7 +29,7 @@ macro_rules! words {
         /// # Errors
         ///
         /// [`Error::OutOfBounds`], [`Error::Unaligned`].
-        pub fn $load(&self, at: usize) -> Result<$word, Error> {
+        pub fn $load(&self, at: usize) -> Result<Untrusted<$word>, Error> {
             self.owner.note_load();
             self.owner
                 .window
@@ -128,10 +130,26 @@ impl<W: World> Slot<W> {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`]; then nothing was copied.
-    pub fn copy_in(&self, at: usize, into: &mut [u8]) -> Result<(), Error> {
-        let start = self.inside(at, into.len())?;
-        self.owner.window.copy_in(start, into)?;
-        self.cross(start, into.len(), Direction::In)
+    pub fn copy_in<'b>(
+        &self,
+        at: usize,
+        into: &'b mut [u8],
+    ) -> Result<Untrusted<&'b mut [u8]>, Error> {
+        let (start, len) = (self.inside(at, into.len())?, into.len());
+        let bytes = self.owner.window.copy_in(start, into)?;
+        self.cross(start, len, Direction::In)?;
+        Ok(bytes)
+    }
+
+    /// Copies a structure of `N` bytes in, counted and traced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn snapshot<const N: usize>(&self, at: usize) -> Result<Untrusted<[u8; N]>, Error> {
+        let mut bytes = [0; N];
+        self.copy_in(at, &mut bytes)?.opaque("marked again below");
+        Ok(Untrusted::from_host(bytes))
     }
 
     /// Sets the whole slot to zero.

@@ -12,6 +12,8 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use untrusted::Untrusted;
+
 use crate::{DeviceAddress, Error, Shared, World};
 
 /// One contiguous run of memory of one world.
@@ -30,13 +32,13 @@ macro_rules! words {
         /// # Errors
         ///
         /// [`Error::OutOfBounds`], [`Error::Unaligned`].
-        pub fn $load(&self, at: usize) -> Result<$word, Error> {
+        pub fn $load(&self, at: usize) -> Result<Untrusted<$word>, Error> {
             let word = self.word(at, size_of::<$word>())?.cast::<$atomic>();
             // SAFETY: `word` checked that these bytes lie inside the window and are aligned; `new`
             // was promised that they stay valid and are accessed by atomics only. The reference
             // is to an atomic and lives for this expression.
             let value = unsafe { word.as_ref() }.load(Ordering::Relaxed);
-            Ok(<$word>::from_le(value))
+            Ok(Untrusted::from_host(<$word>::from_le(value)))
         }
 
         #[doc = concat!("Stores `value` as a little-endian `", stringify!($word), "` at `at`.")]
@@ -130,11 +132,15 @@ impl<W: World> Window<W> {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`]; then nothing was copied.
-    pub fn copy_in(&self, at: usize, into: &mut [u8]) -> Result<(), Error> {
+    pub fn copy_in<'b>(
+        &self,
+        at: usize,
+        into: &'b mut [u8],
+    ) -> Result<Untrusted<&'b mut [u8]>, Error> {
         let from = self.bytes(at, into.len())?;
         // SAFETY: as for `copy_out`.
-        unsafe { copy::copy_in(from, into) };
-        Ok(())
+        unsafe { copy::fetch(from, into) };
+        Ok(Untrusted::from_host(into))
     }
 
     /// Sets `len` bytes at `at` to zero.

@@ -4,6 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use clock::Clock;
+use untrusted::Untrusted;
 
 use crate::FIRST_LPI;
 use crate::error::Error;
@@ -51,16 +52,16 @@ impl<R: Registers> Redistributor<R> {
         if by_address {
             self.address >> 16
         } else {
-            u64::from(self.kind() >> 8 & 0xffff)
+            u64::from(self.type_register().masked(0xffff << 8) >> 8)
         }
     }
 
-    fn kind(&self) -> u32 {
+    fn type_register(&self) -> Untrusted<u32> {
         self.registers.read32(self.at + TYPER)
     }
 
     fn are_lpis_on(&self) -> bool {
-        self.registers.read32(self.at + CTLR) & CTLR_ENABLE_LPIS != 0
+        self.registers.read32(self.at + CTLR).has(CTLR_ENABLE_LPIS)
     }
 
     /// Tells it of the tables, and turns its LPIs on.
@@ -70,10 +71,11 @@ impl<R: Registers> Redistributor<R> {
         layout: &Layout,
         clock: &dyn Clock,
     ) -> Result<(), Error> {
-        if self.kind() & TYPER_PHYSICAL_LPIS == 0 {
+        if !self.type_register().has(TYPER_PHYSICAL_LPIS) {
             return Err(Error::NoLpis);
         }
         let control = self.registers.read32(self.at + CTLR);
+        let control = control.any_value("written back, but for our bit");
         if control & CTLR_ENABLE_LPIS != 0 {
             let off = control & !CTLR_ENABLE_LPIS;
             self.registers.write32(self.at + CTLR, off);

@@ -52,7 +52,9 @@ impl<R: Registers> Probe<R> {
     /// [`Error`] says what it lacks, or did not do.
     pub fn new(registers: R, capacity: Capacity, clock: &dyn Clock) -> Result<Self, Error> {
         let capacity = capacity.check()?;
-        let kind = registers.read32(TYPER);
+        let kind = registers
+            .read32(TYPER)
+            .any_value("each of its fields is checked below");
         if kind & TYPER_PHYSICAL == 0 {
             return Err(Error::NoLpis);
         }
@@ -84,7 +86,7 @@ impl<R: Registers> Probe<R> {
 /// Lets the ITS carry out commands.
 pub(crate) fn enable(registers: &impl Registers) -> Result<(), Error> {
     registers.write32(CTLR, CTLR_ENABLED);
-    if registers.read32(CTLR) & CTLR_ENABLED == 0 {
+    if !registers.read32(CTLR).has(CTLR_ENABLED) {
         return Err(Error::NotKept { register: CTLR });
     }
     Ok(())
@@ -97,7 +99,10 @@ pub(crate) fn disable(registers: &impl Registers) {
 
 fn stop(registers: &impl Registers, clock: &dyn Clock) -> Result<(), Error> {
     disable(registers);
-    let mut stopped = || registers.read32(CTLR) & (CTLR_QUIESCENT | CTLR_ENABLED) == CTLR_QUIESCENT;
+    let mut stopped = || {
+        let state = registers.read32(CTLR);
+        state.masked(CTLR_QUIESCENT | CTLR_ENABLED) == CTLR_QUIESCENT
+    };
     if clock.wait(PATIENCE, &mut stopped) {
         Ok(())
     } else {
@@ -122,12 +127,12 @@ fn base(registers: &impl Registers, table: Table) -> Result<Base, Error> {
     let mut bases = (0..BASERS).map(|n| BASER + 8 * n);
     let found = bases.find_map(|at| {
         let kind = registers.read32(at + 4);
-        (kind >> 24 & 7 == wanted).then_some((at, kind))
+        kind.accept(|kind| (kind >> 24 & 7 == wanted).then_some((at, kind)))
     });
     let (register, kind) = found.ok_or(Error::NoTable(table))?;
     registers.write32(register, 0);
-    let said = registers.read32(register);
-    let page = match said & BASER_PAGE {
+    let said = registers.read32(register).masked(BASER_PAGE);
+    let page = match said {
         0 => 0x1000,
         0x100 => 0x4000,
         _ => 0x1_0000,
@@ -135,7 +140,7 @@ fn base(registers: &impl Registers, table: Table) -> Result<Base, Error> {
     let entry = 1 + u64::from(kind >> 16 & 0x1f);
     Ok(Base {
         register,
-        page: u64::from(said & BASER_PAGE),
+        page: u64::from(said),
         shape: Shape { entry, page },
     })
 }

@@ -76,7 +76,9 @@ impl Queue {
     fn wait(&self, registers: &impl Registers, len: u32, clock: &dyn Clock) -> Result<(), Error> {
         let mut broken = None;
         let done = clock.wait(PATIENCE, &mut || {
-            let said = registers.read32(CREADR);
+            let said = registers
+                .read32(CREADR)
+                .any_value("an offset outside the queue ends the ITS");
             let offset = said & OFFSET;
             if offset >= len {
                 broken = Some(Error::Reader { offset });

@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 
+use untrusted::Untrusted;
+
 use crate::error::Error;
 
 /// Shareable among the processors: what the memory is here.
@@ -12,7 +14,7 @@ const SHAREABILITY: u32 = 3 << 10;
 /// halves, the lower one first: a host exists that takes only half of a longer store.
 pub trait Registers {
     /// Reads the word at `at`, a multiple of 4.
-    fn read32(&self, at: u64) -> u32;
+    fn read32(&self, at: u64) -> Untrusted<u32>;
     /// Writes the word at `at`, a multiple of 4.
     fn write32(&self, at: u64, value: u32);
 }
@@ -66,12 +68,13 @@ pub(crate) fn tell(
     let low = u32::from_le_bytes([a, b, c, d]);
     registers.write32(at, low | SHAREABLE);
     registers.write32(at + 4, u32::from_le_bytes([e, f, g, h]));
-    let kept = registers.read32(at);
-    if kept & ours != low & ours {
-        return Err(Error::NotKept { register: name });
-    }
-    if kept & SHAREABILITY == 0 {
-        return Err(Error::NotCoherent { register: name });
-    }
-    Ok(())
+    registers.read32(at).check(|kept| {
+        if kept & ours != low & ours {
+            return Err(Error::NotKept { register: name });
+        }
+        if kept & SHAREABILITY == 0 {
+            return Err(Error::NotCoherent { register: name });
+        }
+        Ok(())
+    })
 }

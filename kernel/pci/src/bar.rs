@@ -15,6 +15,9 @@ const BAR_IO: u32 = 1;
 const BAR_TYPE: u32 = 0b110;
 const BAR_TYPE_64: u32 = 0b100;
 const BAR_FLAGS: u32 = 0xf;
+/// Who checks an address, and who a size.
+const PLACED: &str = "Placement::claim takes none outside the window";
+const SIZED: &str = "a size that is no power of two is refused below";
 
 /// CPU addresses of the BARs that a driver asked for, without the shared bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +87,9 @@ impl<R: Registers> Function<'_, R> {
         needs: &[u64; BAR_COUNT],
         placement: &mut Placement,
     ) -> Result<Bars, Error> {
-        let found = self.read16(COMMAND);
+        let found = self
+            .read16(COMMAND)
+            .any_value("written back, but for our bits");
         let bars = if found & COMMAND_MEMORY != 0 {
             self.keep(needs, placement)?
         } else {
@@ -100,7 +105,7 @@ impl<R: Registers> Function<'_, R> {
     /// Memory that BARs of a decoding function begin at, as the bus has it.
     pub(crate) fn decoded_addresses(&self) -> [Option<u64>; BAR_COUNT] {
         let mut addresses = [None; BAR_COUNT];
-        if self.read16(COMMAND) & COMMAND_MEMORY == 0 {
+        if !self.read16(COMMAND).has(COMMAND_MEMORY) {
             return addresses;
         }
         let mut skip = false;
@@ -196,7 +201,7 @@ impl<R: Registers> Function<'_, R> {
     ///
     /// Ref: PCI Express Base 6.0, 7.5.1.2.1 "Base Address Registers".
     fn bar(&self, index: u8) -> Result<Bar, Error> {
-        let low = self.read32(register(index));
+        let low = self.read32(register(index)).any_value(PLACED);
         if low & BAR_IO != 0 {
             let address = u64::from(low & !0b11);
             return Ok(Bar {
@@ -212,7 +217,7 @@ impl<R: Registers> Function<'_, R> {
                 address: u64::from(low & !BAR_FLAGS),
             }),
             BAR_TYPE_64 if usize::from(index) + 1 < BAR_COUNT => {
-                let high = self.read32(register(index + 1));
+                let high = self.read32(register(index + 1)).any_value(PLACED);
                 let address = join(low & !BAR_FLAGS, high);
                 Ok(Bar {
                     index,
@@ -227,9 +232,9 @@ impl<R: Registers> Function<'_, R> {
     /// Finds the size of a BAR that does not decode, in bytes; 0 if there is none.
     fn size(&self, bar: Bar) -> Result<u64, Error> {
         self.write_bar(bar, u64::MAX);
-        let low = self.read32(register(bar.index)) & !BAR_FLAGS;
+        let low = self.read32(register(bar.index)).masked(!BAR_FLAGS);
         let mask = if bar.is_64() {
-            join(low, self.read32(register(bar.index + 1)))
+            join(low, self.read32(register(bar.index + 1)).any_value(SIZED))
         } else if low == 0 {
             0
         } else {

@@ -1,5 +1,7 @@
 //! Configuration space as a window: one page for each function.
 
+use untrusted::Untrusted;
+
 use crate::{Bdf, Error, Registers};
 
 /// Bytes of one bus in the window.
@@ -59,15 +61,15 @@ impl<R: Registers> Ecam<R> {
         page << 12 | u64::from(register & 0xfff)
     }
 
-    pub(crate) fn read8(&self, bdf: Bdf, register: u16) -> u8 {
+    pub(crate) fn read8(&self, bdf: Bdf, register: u16) -> Untrusted<u8> {
         self.registers.read8(self.at(bdf, register))
     }
 
-    pub(crate) fn read16(&self, bdf: Bdf, register: u16) -> u16 {
+    pub(crate) fn read16(&self, bdf: Bdf, register: u16) -> Untrusted<u16> {
         self.registers.read16(self.at(bdf, register & !1))
     }
 
-    pub(crate) fn read32(&self, bdf: Bdf, register: u16) -> u32 {
+    pub(crate) fn read32(&self, bdf: Bdf, register: u16) -> Untrusted<u32> {
         self.registers.read32(self.at(bdf, register & !3))
     }
 

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use untrusted::Untrusted;
+
 use crate::{Bdf, Ecam, Error, Identity, Registers};
 
 /// Most capabilities of a function: as many as fit behind the header at 4 bytes each.
@@ -67,17 +69,17 @@ impl<'e, R: Registers> Function<'e, R> {
     }
 
     /// Reads a byte of the first 4096 of its configuration space.
-    pub fn read8(&self, register: u16) -> u8 {
+    pub fn read8(&self, register: u16) -> Untrusted<u8> {
         self.ecam.read8(self.bdf(), register)
     }
 
     /// Reads the halfword at `register`, rounded down to a multiple of 2.
-    pub fn read16(&self, register: u16) -> u16 {
+    pub fn read16(&self, register: u16) -> Untrusted<u16> {
         self.ecam.read16(self.bdf(), register)
     }
 
     /// Reads the word at `register`, rounded down to a multiple of 4.
-    pub fn read32(&self, register: u16) -> u32 {
+    pub fn read32(&self, register: u16) -> Untrusted<u32> {
         self.ecam.read32(self.bdf(), register)
     }
 
@@ -91,13 +93,13 @@ impl<'e, R: Registers> Function<'e, R> {
 
     /// The wired interrupt of the function; `None` if it says it has none, or nonsense.
     pub fn interrupt_pin(&self) -> Option<Pin> {
-        match self.read8(INTERRUPT_PIN) {
+        self.read8(INTERRUPT_PIN).accept(|pin| match pin {
             1 => Some(Pin::A),
             2 => Some(Pin::B),
             3 => Some(Pin::C),
             4 => Some(Pin::D),
             _ => None,
-        }
+        })
     }
 
     /// Lists the capabilities. The walk visits at most 48 entries.
@@ -109,18 +111,20 @@ impl<'e, R: Registers> Function<'e, R> {
     ///
     /// Ref: PCI Express Base 6.0, 7.5.1.1.11 "Capabilities Pointer".
     pub fn capabilities(&self) -> Result<Vec<Capability>, Error> {
+        const CHECKED_BELOW: &str = "each offset is checked before it is used, and an id is a name";
         let mut list = Vec::new();
-        if self.read16(STATUS) & STATUS_CAPABILITIES == 0 {
+        if !self.read16(STATUS).has(STATUS_CAPABILITIES) {
             return Ok(list);
         }
-        let mut at = self.read8(CAPABILITIES);
+        let mut at = self.read8(CAPABILITIES).any_value(CHECKED_BELOW);
         while at != 0 {
             let repeated = list.iter().any(|seen: &Capability| seen.at == at);
             let misplaced = at < FIRST_CAPABILITY || !at.is_multiple_of(4);
             if misplaced || repeated || list.len() >= MAX_CAPABILITIES {
                 return Err(Error::Capabilities { at });
             }
-            let [id, next] = self.read16(u16::from(at)).to_le_bytes();
+            let entry = self.read16(u16::from(at)).any_value(CHECKED_BELOW);
+            let [id, next] = entry.to_le_bytes();
             list.push(Capability { id, at });
             at = next;
         }

@@ -11,6 +11,7 @@ const MSI_X: u8 = 0x11;
 const CONTROL_ENABLE: u16 = 1 << 15;
 const CONTROL_MASK_ALL: u16 = 1 << 14;
 const CONTROL_SIZE: u16 = 0x7ff;
+const WRITTEN_BACK: &str = "written back, but for our bit";
 /// Bytes of an entry: address, data, control.
 const ENTRY: u64 = 16;
 const DATA: u64 = 8;
@@ -59,7 +60,7 @@ impl<R: Registers> Function<'_, R> {
     pub fn disable_msi_x(&self, capabilities: &[Capability]) {
         for found in capabilities.iter().filter(|c| c.id == MSI_X) {
             let register = u16::from(found.at) + 2;
-            let control = self.read16(register);
+            let control = self.read16(register).any_value(WRITTEN_BACK);
             if control & CONTROL_ENABLE != 0 {
                 self.write16(register, control & !CONTROL_ENABLE);
             }
@@ -75,12 +76,14 @@ impl<R: Registers> Function<'_, R> {
         found.at.checked_add(11)?;
         let at = u16::from(found.at);
         let control = at + 2;
-        let place = self.read32(at + 4);
+        let place = self
+            .read32(at + 4)
+            .any_value("the end of the table is checked against its BAR");
         let table = MsiXTable {
             control,
             bar: (place & 7) as u8,
             offset: place & !7,
-            vectors: (self.read16(control) & CONTROL_SIZE) + 1,
+            vectors: self.read16(control).masked(CONTROL_SIZE) + 1,
         };
         (usize::from(table.bar) < BAR_COUNT).then_some(table)
     }
@@ -110,7 +113,8 @@ impl MsiX {
     /// left out. Vectors without a message stay masked, as they are after a reset. Wired interrupts
     /// are off meanwhile.
     pub fn enable(&self, messages: &[Message]) {
-        let control = self.config.read16(self.control) & !(CONTROL_ENABLE | CONTROL_MASK_ALL);
+        let found = self.config.read16(self.control);
+        let control = found.masked(!(CONTROL_ENABLE | CONTROL_MASK_ALL));
         // Entries are written while nothing can be sent.
         let quiet = control | CONTROL_ENABLE | CONTROL_MASK_ALL;
         self.config.write16(self.control, quiet);
@@ -122,8 +126,8 @@ impl MsiX {
 
     /// Turns MSI-X off: the function uses its wired interrupt.
     pub fn disable(&self) {
-        let control = self.config.read16(self.control);
-        self.config.write16(self.control, control & !CONTROL_ENABLE);
+        let control = self.config.read16(self.control).masked(!CONTROL_ENABLE);
+        self.config.write16(self.control, control);
     }
 
     fn write(&self, vector: u16, message: Message) {

@@ -1,5 +1,7 @@
 //! Device registers as drivers see them: a bounded run, accessed by 8, 16 or 32 bits.
 
+use untrusted::Untrusted;
+
 /// A mapped run of device registers.
 ///
 /// Each access is one load or store instruction of exactly that width; in a realm it is an exit to
@@ -14,11 +16,11 @@ pub trait Registers {
         self.len() == 0
     }
     /// Reads the byte at `at`.
-    fn read8(&self, at: u64) -> u8;
+    fn read8(&self, at: u64) -> Untrusted<u8>;
     /// Reads the little-endian halfword at `at`, a multiple of 2.
-    fn read16(&self, at: u64) -> u16;
+    fn read16(&self, at: u64) -> Untrusted<u16>;
     /// Reads the little-endian word at `at`, a multiple of 4.
-    fn read32(&self, at: u64) -> u32;
+    fn read32(&self, at: u64) -> Untrusted<u32>;
     /// Writes the byte at `at`.
     fn write8(&self, at: u64, value: u8);
     /// Writes the little-endian halfword at `at`, a multiple of 2.

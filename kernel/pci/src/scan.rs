@@ -103,22 +103,27 @@ fn scan_device<R: Registers>(
     }
 }
 
+/// What identities are for.
+const A_NAME: &str = "drivers are chosen by it, and check the rest";
+
 /// Reads who is at `bdf`, and whether the device has more functions.
 fn identify<R: Registers>(ecam: &Ecam<R>, bdf: Bdf) -> Option<(Identity, bool)> {
-    let [v0, v1, d0, d1] = ecam.read32(bdf, VENDOR_DEVICE).to_le_bytes();
+    let who = ecam.read32(bdf, VENDOR_DEVICE).any_value(A_NAME);
+    let [v0, v1, d0, d1] = who.to_le_bytes();
     let vendor = u16::from_le_bytes([v0, v1]);
     if vendor == 0xffff || vendor == 0 {
         return None;
     }
-    let [revision, interface, subclass, class] = ecam.read32(bdf, REVISION_CLASS).to_le_bytes();
-    let kind = ecam.read8(bdf, HEADER_TYPE);
+    let what = ecam.read32(bdf, REVISION_CLASS).any_value(A_NAME);
+    let [revision, interface, subclass, class] = what.to_le_bytes();
+    let kind = ecam.read8(bdf, HEADER_TYPE).any_value("each has a name");
     let header = match kind & 0x7f {
         0 => Header::Endpoint,
         1 => Header::Bridge,
         other => Header::Other(other),
     };
     let subsystem = match header {
-        Header::Endpoint => ecam.read16(bdf, SUBSYSTEM + 2),
+        Header::Endpoint => ecam.read16(bdf, SUBSYSTEM + 2).any_value(A_NAME),
         _ => 0,
     };
     let identity = Identity {
@@ -134,11 +139,11 @@ fn identify<R: Registers>(ecam: &Ecam<R>, bdf: Bdf) -> Option<(Identity, bool)> 
 }
 
 fn follow<R: Registers>(ecam: &Ecam<R>, bridge: Bdf, buses: &mut Vec<u8>, scan: &mut Scan) {
-    let secondary = ecam.read8(bridge, SECONDARY_BUS);
-    let known = secondary <= bridge.bus() || buses.contains(&secondary);
-    if known || secondary > ecam.last_bus() {
+    let below = ecam.read8(bridge, SECONDARY_BUS).at_most(ecam.last_bus());
+    let is_new = |bus: &u8| *bus > bridge.bus() && !buses.contains(bus);
+    let Some(secondary) = below.filter(is_new) else {
         return;
-    }
+    };
     if buses.len() < MAX_BUSES {
         buses.push(secondary);
     } else {

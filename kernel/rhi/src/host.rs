@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use clock::Clock;
 use rsi::{Conduit, Granule, HOST_CALL_SIZE, HostCall, Rsi, VdevId};
+use untrusted::Untrusted;
 
 use crate::{Call, Error, Inbox, Status};
 
@@ -57,6 +58,9 @@ pub enum TdiState {
     Run = 2,
 }
 
+/// Why any status may come.
+const NAMED: &str = "each has a name, or is kept as it is";
+
 /// The host, and the memory through which it is spoken with.
 pub struct Host<'a, C> {
     rsi: &'a Rsi<C>,
@@ -87,10 +91,13 @@ impl<'a, C: Conduit> Host<'a, C> {
     ///
     /// [`Error::NotOffered`], [`Error::Rsi`].
     pub fn check(&mut self) -> Result<(), Error> {
-        let [version, ..] = self.exchange(Call::Version, &[])?;
+        const COMPARED: &str = "compared with what we need";
+        let [version, ..] = self.ask_host(Call::Version, &[])?;
+        let version = version.any_value(COMPARED);
         let is_known = version >> 16 == MAJOR;
         let features = if is_known {
-            self.exchange(Call::Features, &[])?[0]
+            let [features, ..] = self.ask_host(Call::Features, &[])?;
+            features.any_value(COMPARED)
         } else {
             0
         };
@@ -119,16 +126,20 @@ impl<'a, C: Conduit> Host<'a, C> {
             }
         };
         let room = self.inbox.room();
-        let fitting = usize::try_from(size).ok();
-        let fitting = fitting.filter(|size| (1..=room).contains(size));
-        let size = fitting.ok_or(Error::Size { size, room })?;
+        let size = size.check(|size| {
+            let fitting = usize::try_from(size).ok();
+            let fitting = fitting.filter(|size| (1..=room).contains(size));
+            fitting.ok_or(Error::Size { size, room })
+        })?;
         let operands = [device.get(), kind, self.inbox.address(), room as u64, 0];
         let copied = self.repeat(Call::ObjectRead, &operands)?;
-        if copied != size as u64 {
-            return Err(Error::Short { size, copied });
-        }
+        copied.check(|copied| match copied {
+            whole if whole == size as u64 => Ok(()),
+            copied => Err(Error::Short { size, copied }),
+        })?;
         let mut bytes = vec![0; size];
-        self.inbox.take(&mut bytes);
+        let object = self.inbox.take_in(&mut bytes);
+        object.opaque("tdisp compares it with the digest of the RMM, and then parses it");
         Ok(bytes)
     }
 
@@ -176,8 +187,9 @@ impl<'a, C: Conduit> Host<'a, C> {
             } else {
                 operands
             };
-            let [status, value, ..] = self.exchange(now, operands)?;
-            match Status::from_code(status) {
+            let [status, value, ..] = self.ask_host(now, operands)?;
+            let value = value.any_value("a handle is given back as it came");
+            match Status::from_code(status.any_value(NAMED)) {
                 Status::Success => return Ok(()),
                 Status::Busy => {}
                 Status::Incomplete if handle.is_some() => {}
@@ -187,7 +199,7 @@ impl<'a, C: Conduit> Host<'a, C> {
             }
             if self.clock.now() >= deadline {
                 // Whatever comes of that: the device is given up anyway.
-                let _given_up = self.exchange(Call::Abort, &[device]);
+                let _given_up = self.ask_host(Call::Abort, &[device]);
                 return Err(Error::TooSlow { call });
             }
             self.clock.relax();
@@ -195,11 +207,11 @@ impl<'a, C: Conduit> Host<'a, C> {
     }
 
     /// Makes a `call` that gives a value, again while the host is busy.
-    fn repeat(&mut self, call: Call, operands: &[u64]) -> Result<u64, Error> {
+    fn repeat(&mut self, call: Call, operands: &[u64]) -> Result<Untrusted<u64>, Error> {
         let deadline = self.clock.deadline(PATIENCE);
         loop {
-            let [status, value, ..] = self.exchange(call, operands)?;
-            match Status::from_code(status) {
+            let [status, value, ..] = self.ask_host(call, operands)?;
+            match Status::from_code(status.any_value(NAMED)) {
                 Status::Success => return Ok(value),
                 Status::Busy if self.clock.now() < deadline => self.clock.relax(),
                 Status::Busy => return Err(Error::TooSlow { call }),
@@ -209,17 +221,19 @@ impl<'a, C: Conduit> Host<'a, C> {
     }
 
     /// Makes one call; registers without an operand are 0.
-    fn exchange(&mut self, call: Call, operands: &[u64]) -> Result<[u64; 31], Error> {
+    fn ask_host(&mut self, call: Call, operands: &[u64]) -> Result<[Untrusted<u64>; 31], Error> {
         let mut registers = [0; 31];
         for (register, value) in registers.iter_mut().skip(1).zip(operands) {
             *register = *value;
         }
         registers[0] = call.function();
-        self.page
-            .copy_in(0, &HostCall::new(0, registers).to_bytes());
+        self.page.fill(0, &HostCall::new(0, registers).to_bytes());
         self.rsi.host_call(self.page.address())?;
         let mut bytes = [0; HOST_CALL_SIZE];
-        self.page.copy_out(0, &mut bytes);
-        Ok(HostCall::from_bytes(&bytes).registers)
+        let answer = self.page.take_answer(0, &mut bytes);
+        answer.opaque("each register is marked again");
+        Ok(HostCall::from_bytes(&bytes)
+            .registers
+            .map(Untrusted::from_host))
     }
 }

@@ -1,5 +1,7 @@
 //! Shared memory through which the host hands things over.
 
+use untrusted::Untrusted;
+
 /// A run of shared memory, which the host may change at any moment.
 ///
 /// On the target a leased slot of the bounce region; a fake of the host keeps the bytes itself.
@@ -14,5 +16,5 @@ pub trait Inbox {
     fn put(&self, bytes: &[u8]);
 
     /// Copies its first bytes to private memory, once.
-    fn take(&self, into: &mut [u8]);
+    fn take_in<'b>(&self, into: &'b mut [u8]) -> Untrusted<&'b mut [u8]>;
 }

@@ -145,6 +145,6 @@ fn the_page_holds_nothing_but_the_call() {
     let (inbox, clock) = (SharedRun::of(&rmm, 4096), TickingClock::default());
     Host::new(&rsi, &mut page, &inbox, &clock).check().unwrap();
     let mut registers = [1; 240];
-    page.copy_out(24, &mut registers[..232]);
+    let _told = page.take_answer(24, &mut registers[..232]);
     assert_eq!(registers[..232], [0; 232], "registers without an operand");
 }

@@ -1,12 +1,14 @@
 //! The way to whoever answers: the RMM, the host's PSCI, or a fake.
 
+use untrusted::Untrusted;
+
 use crate::{Call, Status};
 
 /// What goes in: `x0` to `x10`, the function identifier first.
 pub type Arguments = [u64; 11];
 
 /// What comes back: `x0` to `x8`, the status first.
-pub type Results = [u64; 9];
+pub type Results = [Untrusted<u64>; 9];
 
 /// Something that answers SMC calls.
 pub trait Conduit {
@@ -34,10 +36,10 @@ pub(crate) fn call(conduit: &impl Conduit, call: Call, operands: &[u64]) -> (Sta
     }
     arguments[0] = call.function();
     let results = conduit.call(arguments);
-    (Status::from_code(results[0]), results)
+    (Status::of(answer(&results, 0)), results)
 }
 
 /// Result register `n`; 0 for one that is not returned.
-pub(crate) fn result(results: &Results, n: usize) -> u64 {
-    results.get(n).copied().unwrap_or(0)
+pub fn answer(results: &Results, n: usize) -> Untrusted<u64> {
+    results.get(n).copied().unwrap_or_default()
 }

@@ -120,7 +120,7 @@ impl<C: Conduit> Rsi<C> {
     ///
     /// Ref: DEN0137 1.0-rel0, B5.3.9 `RSI_REALM_CONFIG`.
     pub fn realm_config(&self, page: ProtectedIpa) -> Result<(), Error> {
-        self.succeed(Call::RealmConfig, &[page.get()])?;
+        let _nothing_else = self.succeed(Call::RealmConfig, &[page.get()])?;
         Ok(())
     }
 }

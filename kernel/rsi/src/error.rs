@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use untrusted::Untrusted;
+
 use crate::Version;
 
 /// The calls of RSI 1.0, and those of RSI 1.1 that assign devices.
@@ -141,6 +143,13 @@ impl Status {
             u64::MAX => Self::NotSupported,
             other => Self::Other(other),
         }
+    }
+}
+
+impl Status {
+    /// Takes what came in `x0`.
+    pub(crate) fn of(code: Untrusted<u64>) -> Self {
+        Self::from_code(code.any_value("each has a name, or is kept as it is"))
     }
 }
 

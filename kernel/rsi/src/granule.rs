@@ -1,6 +1,7 @@
 //! The page through which the RMM gives more than fits into registers.
 
 use ipa::ProtectedIpa;
+use untrusted::Untrusted;
 
 /// A private granule of RAM that the RMM may write to while we look away.
 ///
@@ -11,10 +12,10 @@ pub trait Granule {
     fn address(&self) -> ProtectedIpa;
 
     /// Copies `bytes` to `offset`; what would go past the end of the granule is left out.
-    fn copy_in(&mut self, offset: usize, bytes: &[u8]);
+    fn fill(&mut self, offset: usize, bytes: &[u8]);
 
     /// Copies the bytes from `offset` on to `into`; bytes past the end of the granule read as zero.
-    fn copy_out(&self, offset: usize, into: &mut [u8]);
+    fn take_answer<'b>(&self, offset: usize, into: &'b mut [u8]) -> Untrusted<&'b mut [u8]>;
 
     /// Clears it, so that nothing stays behind.
     fn clear(&mut self);

@@ -75,7 +75,7 @@ impl<C: Conduit> Rsi<C> {
     ///
     /// Ref: DEN0137 1.0-rel0, B5.3.4 `RSI_HOST_CALL`.
     pub fn host_call(&self, at: ProtectedIpa) -> Result<(), Error> {
-        self.succeed(Call::HostCall, &[at.get()])?;
+        let _nothing_else = self.succeed(Call::HostCall, &[at.get()])?;
         Ok(())
     }
 }

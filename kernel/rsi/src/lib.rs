@@ -23,7 +23,7 @@ mod vdev;
 mod vdev_info;
 mod version;
 
-pub use conduit::{Arguments, Conduit, Results};
+pub use conduit::{Arguments, Conduit, Results, answer};
 pub use config::{CONFIG_SIZE, HashAlgorithm, RealmConfig};
 pub use error::{Call, Error, Status};
 pub use granule::Granule;
@@ -60,7 +60,8 @@ impl<C: Conduit> Rsi<C> {
     /// Ref: DEN0137 1.0-rel0, B5.3.3 `RSI_FEATURES`.
     pub fn features(&self, index: u64) -> Result<u64, Error> {
         let results = self.succeed(Call::Features, &[index])?;
-        Ok(conduit::result(&results, 1))
+        let bits = conduit::answer(&results, 1);
+        Ok(bits.any_value("a set: what we do not know is not used"))
     }
 
     /// Makes `call` and hands back all results.

@@ -7,6 +7,7 @@
 
 use core::fmt;
 
+use crate::conduit::answer;
 use crate::{Arguments, Conduit, Version};
 
 /// A PSCI function.
@@ -111,7 +112,9 @@ fn call(conduit: &impl Conduit, function: Function, operands: [u64; 3]) -> i32 {
         *argument = operand;
     }
     // What comes back are codes of 32 bits, whatever the convention.
-    let [a, b, c, d, ..] = conduit.call(arguments)[0].to_le_bytes();
+    let code = answer(&conduit.call(arguments), 0);
+    let code = code.any_value("0, or an error with that code");
+    let [a, b, c, d, ..] = code.to_le_bytes();
     i32::from_le_bytes([a, b, c, d])
 }
 

@@ -13,6 +13,7 @@ pub(crate) const MAX_STALLS: u32 = 16;
 
 pub(crate) const ACCEPT: u64 = 0;
 pub(crate) const REJECT: u64 = 1;
+pub(crate) const INSIDE: &str = "what lies outside of the range is refused";
 
 /// Realm IPA state (RIPAS): what the realm says about a page of the protected half.
 ///
@@ -127,14 +128,15 @@ impl<C: Conduit> Rsi<C> {
         let flags = u64::from(flags == SetFlags::ChangeDestroyed);
         let operands = [at, rest.top(), to as u64, flags];
         let results = self.succeed(Call::IpaStateSet, &operands)?;
-        let claimed = conduit::result(&results, 1);
+        let claimed = conduit::answer(&results, 1).any_value(INSIDE);
         let left = if claimed == rest.top() {
             None
         } else {
             let left = rest.part(claimed, rest.top());
             Some(left.ok_or(Error::Misplaced { at, claimed })?)
         };
-        match (conduit::result(&results, 2), left) {
+        let response = conduit::answer(&results, 2);
+        match (response.any_value("accepted, rejected, or an error"), left) {
             (ACCEPT, left) => Ok(left),
             (REJECT, _) => Err(Error::Rejected { at: claimed }),
             (response, _) => Err(Error::UnknownResponse { at, response }),
@@ -160,11 +162,12 @@ impl<C: Conduit> Rsi<C> {
     pub fn ipa_state_get(&self, range: GranuleRange) -> Result<(GranuleRange, Ripas), Error> {
         let at = range.base().get();
         let results = self.succeed(Call::IpaStateGet, &[at, range.top()])?;
-        let claimed = conduit::result(&results, 1);
+        let claimed = conduit::answer(&results, 1).any_value(INSIDE);
         let run = range
             .part(at, claimed)
             .ok_or(Error::Misplaced { at, claimed })?;
-        Ok((run, Ripas::from_code(conduit::result(&results, 2))))
+        let state = conduit::answer(&results, 2).map(Ripas::from_code);
+        Ok((run, state.any_value("each has a name, or is kept as it is")))
     }
 }
 

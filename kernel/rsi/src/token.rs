@@ -32,7 +32,8 @@ impl<C: Conduit> Rsi<C> {
         let mut operands = [0; CHALLENGE_SIZE / size_of::<u64>()];
         pack(challenge, &mut operands);
         let results = self.succeed(Call::AttestationTokenInit, &operands)?;
-        Ok(conduit::result(&results, 1))
+        let most = conduit::answer(&results, 1);
+        Ok(most.any_value("a hint: attest has budgets of its own"))
     }
 
     /// Has the RMM write the next bytes of the token, at most `len`, at `offset` of `granule`.
@@ -57,7 +58,7 @@ impl<C: Conduit> Rsi<C> {
         let call = Call::AttestationTokenContinue;
         let operands = [granule.get(), offset as u64, len as u64];
         let (status, results) = self.call(call, &operands);
-        let written = || fitting(conduit::result(&results, 1), len);
+        let written = || conduit::answer(&results, 1).check(|written| fitting(written, len));
         match status {
             Status::Success => Ok(TokenProgress::Complete(written()?)),
             Status::Incomplete => Ok(TokenProgress::Incomplete(written()?)),

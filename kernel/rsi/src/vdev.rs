@@ -7,7 +7,7 @@ use core::fmt;
 use ipa::{GranuleRange, ProtectedIpa};
 
 use crate::conduit;
-use crate::ripas::{ACCEPT, MAX_STALLS, REJECT};
+use crate::ripas::{ACCEPT, INSIDE, MAX_STALLS, REJECT};
 use crate::{Call, Conduit, Error, Results, Rsi, Status};
 
 /// The bit of feature register 0 that says that the realm may have devices.
@@ -74,7 +74,7 @@ impl<C: Conduit> Rsi<C> {
     /// [`Error::Call`], with [`Status::Input`] also where the host does not know the device;
     /// [`Error::Unfinished`].
     pub fn vdev_get_info(&self, device: VdevId, at: ProtectedIpa) -> Result<(), Error> {
-        self.finish(Call::VdevGetInfo, &[device.get(), at.get()])?;
+        let _nothing_else = self.finish(Call::VdevGetInfo, &[device.get(), at.get()])?;
         Ok(())
     }
 
@@ -136,13 +136,14 @@ impl<C: Conduit> Rsi<C> {
             report,
         ];
         let results = self.finish(Call::VdevValidateMapping, &operands)?;
-        let claimed = conduit::result(&results, 1);
+        let claimed = conduit::answer(&results, 1).any_value(INSIDE);
         if claimed == top {
             return Ok(None);
         }
         let left = rest.part(claimed, top);
         let left = left.ok_or(Error::Misplaced { at, claimed })?;
-        match conduit::result(&results, 2) {
+        let response = conduit::answer(&results, 2);
+        match response.any_value("accepted, rejected, or an error") {
             ACCEPT => Ok(Some(left)),
             REJECT => Err(Error::Rejected { at: claimed }),
             response => Err(Error::UnknownResponse { at, response }),
@@ -159,7 +160,7 @@ impl<C: Conduit> Rsi<C> {
         let [lock, measurements, report] = nonces.operands();
         // No address translation by the device, and plane 0: the realm has no others.
         let operands = [device.get(), 0, 0, lock, measurements, report];
-        self.finish(Call::VdevDmaEnable, &operands)?;
+        let _nothing_else = self.finish(Call::VdevDmaEnable, &operands)?;
         Ok(())
     }
 
@@ -169,7 +170,7 @@ impl<C: Conduit> Rsi<C> {
     ///
     /// [`Error::Call`], [`Error::Unfinished`].
     pub fn vdev_dma_disable(&self, device: VdevId) -> Result<(), Error> {
-        self.finish(Call::VdevDmaDisable, &[device.get()])?;
+        let _nothing_else = self.finish(Call::VdevDmaDisable, &[device.get()])?;
         Ok(())
     }
 

@@ -67,10 +67,12 @@ impl<C: Conduit> Rsi<C> {
     ///
     /// Ref: DEN0137 1.0-rel0, B5.3.10 `RSI_VERSION`.
     pub fn negotiate(conduit: C) -> Result<Self, Error> {
+        const COMPARED: &str = "compared with the version that we speak";
         let call = Call::Version;
         let (status, results) = conduit::call(&conduit, call, &[Version::SPOKEN.raw()]);
-        let lower = Version::from_raw(conduit::result(&results, 1));
-        let higher = Version::from_raw(conduit::result(&results, 2));
+        let lower = conduit::answer(&results, 1).map(Version::from_raw);
+        let higher = conduit::answer(&results, 2).map(Version::from_raw);
+        let (lower, higher) = (lower.any_value(COMPARED), higher.any_value(COMPARED));
         match status {
             Status::Success if lower == Version::SPOKEN && higher >= lower => Ok(Self {
                 conduit,

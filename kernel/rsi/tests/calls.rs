@@ -10,6 +10,7 @@ use rsi::{
     Rsi, SetFlags, Status, TokenProgress, Version, psci,
 };
 use testkit::rmm::{Behaviour, FakeRmm};
+use untrusted::Untrusted;
 
 const PAGE: u64 = 0x8000_0000;
 
@@ -392,7 +393,7 @@ impl Conduit for Stubborn {
             (0xc400_0003, _) => 0xffff_fffe,
             _ => u64::MAX,
         };
-        [code, 0, 0, 0, 0, 0, 0, 0, 0]
+        [code, 0, 0, 0, 0, 0, 0, 0, 0].map(Untrusted::from_host)
     }
 }
 

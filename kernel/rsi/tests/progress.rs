@@ -14,6 +14,7 @@ use std::cell::RefCell;
 
 use ipa::{GRANULE_SIZE, GranuleRange, IpaSpace};
 use rsi::{Arguments, Call, Conduit, Results, Rsi, SetFlags, Version};
+use untrusted::Untrusted;
 
 const BASE: u64 = 0x8000_0000;
 const GRANULES: u64 = 3;
@@ -70,7 +71,7 @@ impl Conduit for &Scripted {
         let mut book = self.0.borrow_mut();
         if arguments[0] == Call::Version.function() {
             let version = Version::SPOKEN.raw();
-            return [0, version, version, 0, 0, 0, 0, 0, 0];
+            return [0, version, version, 0, 0, 0, 0, 0, 0].map(Untrusted::from_host);
         }
         let (base, top) = (arguments[1], arguments[2]);
         book.at = base.wrapping_sub(BASE) / GRANULE_SIZE;
@@ -84,7 +85,8 @@ impl Conduit for &Scripted {
         if answer.status == 0 && answer.response == ACCEPT && (base..=TOP).contains(&claimed) {
             book.accepted = (claimed - BASE) / GRANULE_SIZE;
         }
-        [answer.status, claimed, answer.response, 0, 0, 0, 0, 0, 0]
+        let answer = [answer.status, claimed, answer.response, 0, 0, 0, 0, 0, 0];
+        answer.map(Untrusted::from_host)
     }
 }
 

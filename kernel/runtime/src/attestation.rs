@@ -9,6 +9,7 @@ use attest::Granule;
 use ipa::{IpaSpace, PagingError, ProtectedIpa};
 use plan::Arguments;
 use realm::{Attestation, Error};
+use untrusted::Untrusted;
 
 use crate::rmm::Rmm;
 
@@ -69,29 +70,30 @@ impl Granule for TokenPage {
         self.address
     }
 
-    fn copy_in(&mut self, offset: usize, bytes: &[u8]) {
+    fn fill(&mut self, offset: usize, bytes: &[u8]) {
         for (at, byte) in (offset..).zip(bytes) {
             if let Some(place) = self.byte(at) {
-                // SAFETY: as in `copy_out`; what the RMM reads has to be there when it is called.
+                // SAFETY: as in `take_answer`; what the RMM reads has to be there when it is called.
                 unsafe { place.write_volatile(*byte) };
             }
         }
     }
 
-    fn copy_out(&self, offset: usize, into: &mut [u8]) {
-        for (at, byte) in (offset..).zip(into) {
+    fn take_answer<'b>(&self, offset: usize, into: &'b mut [u8]) -> Untrusted<&'b mut [u8]> {
+        for (at, byte) in (offset..).zip(&mut *into) {
             // SAFETY: the byte is in the page, which nobody has a reference to. The RMM writes only
             // while a call to it is made; volatile, because the compiler does not see that it does.
             *byte = self
                 .byte(at)
                 .map_or(0, |byte| unsafe { byte.read_volatile() });
         }
+        Untrusted::from_host(into)
     }
 
     fn clear(&mut self) {
         for at in 0..GRANULE_SIZE {
             if let Some(byte) = self.byte(at) {
-                // SAFETY: as in `copy_out`. Volatile, because nobody reads what is written here, and
+                // SAFETY: as in `take_answer`. Volatile, because nobody reads what is written here, and
                 // the compiler might leave it out.
                 unsafe { byte.write_volatile(0) };
             }

@@ -12,6 +12,7 @@ use critical_section::Mutex;
 use devtree::Uart;
 use pci::Registers;
 use plan::{ConsoleBudget, Hold, Lines, Turn};
+use untrusted::Untrusted;
 
 /// Bytes that both kinds of port take at once when their buffer is empty. Asking before each byte
 /// would be an exit more for each.
@@ -154,14 +155,14 @@ impl Port {
         match self.uart {
             Uart::Pl011 => {
                 let flags = self.registers.read32(PL011_FLAGS);
-                if flags & PL011_EMPTY != 0 {
+                if flags.has(PL011_EMPTY) {
                     DEPTH
                 } else {
-                    u8::from(flags & PL011_FULL == 0)
+                    u8::from(!flags.has(PL011_FULL))
                 }
             }
             Uart::Ns16550 { .. } => {
-                let empty = self.read(NS16550_LINE_STATUS) & NS16550_EMPTY != 0;
+                let empty = self.read_as_wide(NS16550_LINE_STATUS).has(NS16550_EMPTY);
                 if empty { DEPTH } else { 0 }
             }
         }
@@ -188,14 +189,14 @@ impl Port {
     }
 
     /// Reads a register of a 16550, in accesses as wide as the device tree wants them.
-    fn read(&self, register: u64) -> u8 {
+    fn read_as_wide(&self, register: u64) -> Untrusted<u8> {
         let Uart::Ns16550 { shift, width } = self.uart else {
-            return 0;
+            return Untrusted::from_host(0);
         };
         let at = register << shift;
         match width {
-            4 => self.registers.read32(at).to_le_bytes()[0],
-            2 => self.registers.read16(at).to_le_bytes()[0],
+            4 => self.registers.read32(at).map(|word| word.to_le_bytes()[0]),
+            2 => self.registers.read16(at).map(|word| word.to_le_bytes()[0]),
             _ => self.registers.read8(at),
         }
     }

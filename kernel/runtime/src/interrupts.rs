@@ -170,8 +170,12 @@ impl Interrupts {
         let raised = messages.raise(lpi).is_ok();
         raised
             && self.clock.wait(PATIENCE, &mut || {
-                let taken = self.gic.take();
-                taken.inspect(|id| self.gic.end(*id)).map(IntId::raw_value) == Some(lpi)
+                let taken = self.gic.acknowledge_next();
+                taken.is_some_and(|id| {
+                    let id = id.any_value("ended, whichever it is");
+                    self.gic.end(id);
+                    id.raw_value() == lpi
+                })
             })
     }
 
@@ -216,9 +220,10 @@ impl Interrupts {
     pub fn take(&self) {
         self.unmask();
         for _ in 0..BATCH {
-            let Some(id) = self.gic.take() else {
+            let Some(id) = self.gic.acknowledge_next() else {
                 return;
             };
+            let id = id.any_value("a hint; one that nobody knows is disabled");
             self.handle(id);
             self.gic.end(id);
         }

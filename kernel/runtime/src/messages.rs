@@ -13,6 +13,7 @@ use devtree::Machine;
 use ipa::IpaSpace;
 use its::{Capacity, Error, Its, Memory, Probe, Redistributor};
 use pci::{Mapper, Message, Registers};
+use untrusted::Untrusted;
 
 /// What the tables' share of the bounce region is called.
 pub const POOL: &str = "its";
@@ -29,7 +30,7 @@ const _: () = assert!(ALIGN as u64 == its::ALIGN);
 struct Frame(Mmio);
 
 impl its::Registers for Frame {
-    fn read32(&self, at: u64) -> u32 {
+    fn read32(&self, at: u64) -> Untrusted<u32> {
         self.0.read32(at)
     }
 

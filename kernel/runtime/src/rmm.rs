@@ -39,7 +39,8 @@ pub fn space_of_stranger() -> Option<IpaSpace> {
         let call = Call::RealmConfig;
         let mut arguments = Arguments::default();
         (arguments[0], arguments[1]) = (call.function(), page.get());
-        match Status::from_code(Smc.call(arguments)[0]) {
+        let code = rsi::answer(&Smc.call(arguments), 0);
+        match Status::from_code(code.any_value("each has a name")) {
             Status::Success => Ok(()),
             status => Err(rsi::Error::Call { call, status }),
         }

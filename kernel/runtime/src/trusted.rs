@@ -14,6 +14,7 @@ use pci::Identity;
 use rhi::Inbox;
 use rsi::{Rsi, VdevId};
 use trust::{Bar, Line, Measurement, Policy, PrivateDevice, SharedDevice};
+use untrusted::Untrusted;
 use virtio::{Kind, Transport};
 
 use crate::attestation::TokenPage;
@@ -74,9 +75,10 @@ impl Inbox for SharedInbox {
         let _fits = self.slot.copy_out(0, bytes);
     }
 
-    fn take(&self, into: &mut [u8]) {
+    fn take_in<'b>(&self, into: &'b mut [u8]) -> Untrusted<&'b mut [u8]> {
         // More than fits stays zero.
         let _fits = self.slot.copy_in(0, into);
+        Untrusted::from_host(into)
     }
 }
 

@@ -58,7 +58,8 @@ impl<'a, C: Conduit> Line<'a, C> {
     pub(crate) fn info(&mut self, device: VdevId) -> Result<VdevInfo, Error> {
         self.rsi.vdev_get_info(device, self.page.address())?;
         let mut bytes = [0; VDEV_INFO_SIZE];
-        self.page.copy_out(0, &mut bytes);
+        let told = self.page.take_answer(0, &mut bytes);
+        told.opaque("VdevInfo::parse refuses what it does not know");
         VdevInfo::parse(&bytes).map_err(Error::Layout)
     }
 

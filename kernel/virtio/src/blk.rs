@@ -381,10 +381,13 @@ impl<P: Path> BlockDevice for Block<P> {
 ///
 /// Ref: virtio 1.2, 5.2.4 "Device configuration layout".
 fn read_config(transport: &Transport, features: Features) -> Result<(u64, usize), Error> {
+    const CLAMPED: &str = "clamped when the configuration was stable";
     let has_runs = features.contains(Features::BLK_SEG_MAX);
     let (low, high, runs) = transport.config(|config| {
-        let (low, high) = (config.read32(0)?, config.read32(4)?);
-        Ok((low, high, if has_runs { config.read32(12)? } else { 1 }))
+        let low = config.read32(0)?.any_value(CLAMPED);
+        let high = config.read32(4)?.any_value(CLAMPED);
+        let runs = has_runs.then(|| config.read32(12)).transpose()?;
+        Ok((low, high, runs.map_or(1, |runs| runs.any_value(CLAMPED))))
     })?;
     let capacity = u64::from(high) << 32 | u64::from(low);
     let runs = usize::try_from(runs).unwrap_or(MOST_RUNS);

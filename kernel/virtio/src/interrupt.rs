@@ -62,7 +62,10 @@ impl Interrupt {
         if self.gone.get() {
             return false;
         }
-        let cause = self.isr.read8(0);
+        let cause = self
+            .isr
+            .read8(0)
+            .any_value("a hint to look, and nothing more");
         if cause & CONFIG_CHANGED != 0 {
             self.config_changed.set(true);
         }

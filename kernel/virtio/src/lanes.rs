@@ -125,7 +125,8 @@ impl<W: World> Inbound<W> {
         };
         let count = into.len().min(len - at);
         let into = into.get_mut(..count).ok_or(Error::QueueFull)?;
-        self.buffer(tag)?.copy_in(at, into)?;
+        let bytes = self.buffer(tag)?.copy_in(at, into)?;
+        bytes.opaque("whoever reads the port, and Message::parse for control");
         self.skip(count)?;
         Ok(count)
     }

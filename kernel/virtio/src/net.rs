@@ -246,10 +246,14 @@ fn slots([receive, transmit]: [u16; 2], features: Features) -> [Want; 3] {
 ///
 /// Ref: virtio 1.2, 5.1.4 "Device configuration layout".
 fn read_mac(transport: &Transport, features: Features) -> Result<[u8; 6], Error> {
+    const CHECKED_BELOW: &str = "an address of nobody or of many is refused";
     if let Some(bit) = Features::NET_MAC.lowest_missing(features) {
         return Err(Error::MissingFeature { bit });
     }
-    let (low, high) = transport.config(|config| Ok((config.read32(0)?, config.read16(4)?)))?;
+    let (low, high) = transport.config(|config| {
+        let low = config.read32(0)?.any_value(CHECKED_BELOW);
+        Ok((low, config.read16(4)?.any_value(CHECKED_BELOW)))
+    })?;
     let ([a, b, c, d], [e, f]) = (low.to_le_bytes(), high.to_le_bytes());
     let mac = [a, b, c, d, e, f];
     let is_group = a & 1 != 0;

@@ -282,11 +282,12 @@ fn agree(transport: &Transport, environment: Environment) -> Result<Features, Er
 /// asks for.
 fn read_name(transport: &Transport) -> Result<Rc<str>, Error> {
     let bytes = transport.config(|config| {
-        let len = config.read16(0)?;
-        if !(1..=MAX_NAME).contains(&len) {
-            return Err(Error::BadName);
-        }
-        let byte = |at: u16| config.read8(2 + u64::from(at));
+        let len = config.read16(0)?.at_most(MAX_NAME);
+        let len = len.filter(|len| *len != 0).ok_or(Error::BadName)?;
+        let byte = |at: u16| {
+            let byte = config.read8(2 + u64::from(at))?;
+            Ok(byte.any_value("a name with control characters is refused below"))
+        };
         (0..len).map(byte).collect::<Result<_, Error>>()
     })?;
     let name = String::from_utf8(bytes).map_err(|_| Error::BadName)?;

@@ -303,7 +303,7 @@ impl<W: World> Queue<W> {
         let entry = self.layout.used_entry(self.taken);
         let id = self.rings.load_u32(entry)?;
         let len = self.rings.load_u32(entry + 4)?;
-        let completion = self.shadow.complete(id, len)?;
+        let completion = id.check(|id| len.check(|len| self.shadow.complete(id, len)))?;
         self.taken = self.taken.wrapping_add(1);
         self.announced -= 1;
         Ok(Some(completion))
@@ -344,11 +344,11 @@ impl<W: World> Queue<W> {
         let index = self.rings.load_u16(self.layout.used_index())?;
         // The entries are read after the index that announces them.
         fence(Ordering::Acquire);
-        let moved = index.wrapping_sub(self.taken);
         let outstanding = self.shadow.in_flight();
-        if moved > outstanding {
-            return Err(Error::UsedIndex { moved, outstanding });
-        }
+        let moved = index.check(|index| match index.wrapping_sub(self.taken) {
+            moved if moved > outstanding => Err(Error::UsedIndex { moved, outstanding }),
+            moved => Ok(moved),
+        })?;
         self.announced = moved;
         self.shadow.note_look();
         Ok(moved != 0)
@@ -382,10 +382,11 @@ impl<W: World> Queue<W> {
     fn doorbell_wanted(&self) -> Result<bool, Error> {
         if self.event_idx {
             let event = self.rings.load_u16(self.layout.available_event())?;
+            let event = event.any_value("a doorbell more or less");
             Ok(needs_event(event, self.published, self.considered))
         } else {
             let flags = self.rings.load_u16(self.layout.used_flags())?;
-            Ok(flags & NO_NOTIFY == 0)
+            Ok(!flags.has(NO_NOTIFY))
         }
     }
 

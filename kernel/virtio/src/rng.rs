@@ -92,7 +92,8 @@ impl<W: World> Rng<W> {
         self.queue.notify()?;
         let given = self.wait()?.len as usize;
         let into = into.get_mut(..given).ok_or(Error::QueueFull)?;
-        self.slot.copy_in(0, into)?;
+        let bytes = self.slot.copy_in(0, into)?;
+        bytes.opaque("mixed into a generator that has a seed");
         Ok(given)
     }
 

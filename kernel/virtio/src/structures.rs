@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use pci::{BAR_COUNT, Capability, Function, Mapper, MsiX, Placement, Registers};
+use untrusted::Untrusted;
 
 use crate::{Error, Part};
 
@@ -12,6 +13,9 @@ const VENDOR: u8 = 0x09;
 /// Bytes of a vendor capability; the one for doorbells has four more.
 const CAPABILITY_SIZE: u8 = 16;
 const COMMON_SIZE: u32 = 56;
+/// Who checks what a capability says.
+const SOUND: &str = "is_sound, and the BAR when it is known";
+const DOORBELL: &str = "Transport::doorbell checks the product";
 
 /// A run of registers inside a mapped BAR. Accesses are checked against its length.
 #[derive(Clone)]
@@ -24,10 +28,10 @@ pub(crate) struct Structure {
 macro_rules! accesses {
     ($read:ident, $write:ident, $word:ty) => {
         /// Reads the word at `at`; all ones outside the structure.
-        pub(crate) fn $read(&self, at: u64) -> $word {
+        pub(crate) fn $read(&self, at: u64) -> Untrusted<$word> {
             match self.inside(at, size_of::<$word>() as u64) {
                 Some(at) => self.registers.$read(at),
-                None => <$word>::MAX,
+                None => Untrusted::from_host(<$word>::MAX),
             }
         }
 
@@ -200,7 +204,8 @@ fn locate<R: Registers>(
 }
 
 fn read_location<R: Registers>(function: &Function<'_, R>, at: u8) -> Option<Location> {
-    let [_, _, cap_len, cfg_type] = function.read32(at.into()).to_le_bytes();
+    let head = function.read32(at.into()).any_value(SOUND);
+    let [_, _, cap_len, cfg_type] = head.to_le_bytes();
     let (part, wanted) = match cfg_type {
         1 => (Part::Common, CAPABILITY_SIZE),
         2 => (Part::Notify, CAPABILITY_SIZE + 4),
@@ -214,11 +219,11 @@ fn read_location<R: Registers>(function: &Function<'_, R>, at: u8) -> Option<Loc
     let at = u16::from(at);
     let location = Location {
         part,
-        bar: function.read8(at + 4),
-        offset: function.read32(at + 8),
-        len: function.read32(at + 12),
+        bar: function.read8(at + 4).any_value(SOUND),
+        offset: function.read32(at + 8).any_value(SOUND),
+        len: function.read32(at + 12).any_value(SOUND),
         multiplier: match part {
-            Part::Notify => function.read32(at + 16),
+            Part::Notify => function.read32(at + 16).any_value(DOORBELL),
             _ => 0,
         },
     };

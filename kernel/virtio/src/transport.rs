@@ -8,6 +8,7 @@ use core::time::Duration;
 use bounce::{DeviceAddress, World};
 use clock::Clock;
 use pci::{Function, Mapper, Placement, Registers};
+use untrusted::Untrusted;
 
 use crate::features::halves;
 use crate::messages::{Messages, NO_VECTOR};
@@ -156,7 +157,7 @@ impl Transport {
         };
         let common = &self.structures.common;
         common.write16(at, vector);
-        if common.read16(at) != vector {
+        if !common.read16(at).is(vector) {
             common.write16(at, NO_VECTOR);
             self.interrupt.give_messages_up();
         }
@@ -166,7 +167,7 @@ impl Transport {
     pub(crate) fn reset(&self) -> Result<(), Error> {
         self.status.set(0);
         self.structures.common.write8(common::DEVICE_STATUS, 0);
-        let mut is_reset = || self.structures.common.read8(common::DEVICE_STATUS) == 0;
+        let mut is_reset = || self.structures.common.read8(common::DEVICE_STATUS).is(0);
         if self.clock.wait(RESET_DEADLINE, &mut is_reset) {
             Ok(())
         } else {
@@ -196,7 +197,7 @@ impl Transport {
         let accepted = offered.both(ours);
         self.accept(accepted);
         self.add_status(status::FEATURES_OK);
-        if self.read_status() & status::FEATURES_OK == 0 {
+        if !self.read_status().has(status::FEATURES_OK) {
             return Err(Error::FeaturesRefused);
         }
         if !self.offered().contains(accepted) {
@@ -213,15 +214,16 @@ impl Transport {
 
     /// Reads the status: one exit.
     pub(crate) fn check_status(&self) -> Result<(), Error> {
-        let status = self.read_status();
-        if status & status::NEEDS_RESET != 0 {
-            return Err(Error::NeedsReset);
-        }
         let ours = self.status.get();
-        if status & ours != ours || status & status::FAILED != 0 {
-            return Err(Error::StatusLost { status });
-        }
-        Ok(())
+        self.read_status().check(|status| {
+            if status & status::NEEDS_RESET != 0 {
+                return Err(Error::NeedsReset);
+            }
+            if status & ours != ours || status & status::FAILED != 0 {
+                return Err(Error::StatusLost { status });
+            }
+            Ok(())
+        })
     }
 
     /// Agrees on the size of queue `queue`: what the device has, if that is one of `sizes`; else the
@@ -230,19 +232,21 @@ impl Transport {
     pub(crate) fn queue_size(&self, queue: u16, sizes: RangeInclusive<u16>) -> Result<u16, Error> {
         let (least, most) = sizes.into_inner();
         let common = &self.structures.common;
-        if queue >= common.read16(common::NUM_QUEUES) {
+        if common.read16(common::NUM_QUEUES).at_most(queue).is_some() {
             return Err(Error::QueueRefused { queue });
         }
         common.write16(common::QUEUE_SELECT, queue);
         let mut size = common.read16(common::QUEUE_SIZE);
-        if size > most {
+        if size.at_most(most).is_none() {
             common.write16(common::QUEUE_SIZE, most);
             size = common.read16(common::QUEUE_SIZE);
         }
-        if size < least || size > MAX_QUEUE_SIZE || !size.is_power_of_two() {
-            return Err(Error::QueueSize { queue, size });
-        }
-        Ok(size)
+        size.check(|size| {
+            if size < least || size > MAX_QUEUE_SIZE || !size.is_power_of_two() {
+                return Err(Error::QueueSize { queue, size });
+            }
+            Ok(size)
+        })
     }
 
     /// Tells the device where queue `queue` lies, and starts it. Addresses go in halves: a host
@@ -270,7 +274,7 @@ impl Transport {
         );
         let doorbell = self.doorbell(queue)?;
         common.write16(common::QUEUE_ENABLE, 1);
-        if common.read16(common::QUEUE_ENABLE) != 1 {
+        if !common.read16(common::QUEUE_ENABLE).is(1) {
             return Err(Error::QueueRefused { queue });
         }
         Ok(doorbell)
@@ -296,7 +300,8 @@ impl Transport {
     }
 
     fn generation(&self) -> u8 {
-        self.structures.common.read8(common::CONFIG_GENERATION)
+        let generation = self.structures.common.read8(common::CONFIG_GENERATION);
+        generation.any_value("compared with another")
     }
 
     /// Finds the doorbell of the selected queue. A multiplier of 0 is one doorbell for all.
@@ -304,6 +309,7 @@ impl Transport {
     /// Ref: virtio 1.2, 4.1.4.4 "Notification structure layout".
     fn doorbell(&self, queue: u16) -> Result<Doorbell, Error> {
         let offset = self.structures.common.read16(common::QUEUE_NOTIFY_OFF);
+        let offset = offset.any_value("the doorbell has to lie inside its structure");
         // 16 bits times 32 bits stay below 64.
         let at = u64::from(offset) * u64::from(self.structures.multiplier);
         let notify = self.structures.notify.clone();
@@ -317,7 +323,8 @@ impl Transport {
         let common = &self.structures.common;
         let [low, high] = [0, 1].map(|word| {
             common.write32(common::DEVICE_FEATURE_SELECT, word);
-            common.read32(common::DEVICE_FEATURE)
+            let word = common.read32(common::DEVICE_FEATURE);
+            word.any_value("a set: what we do not know is not taken")
         });
         Features::from_words(low, high)
     }
@@ -330,7 +337,7 @@ impl Transport {
         }
     }
 
-    fn read_status(&self) -> u8 {
+    fn read_status(&self) -> Untrusted<u8> {
         self.structures.common.read8(common::DEVICE_STATUS)
     }
 
@@ -346,15 +353,15 @@ impl Transport {
 pub(crate) struct Config<'t>(&'t Structure);
 
 impl Config<'_> {
-    pub(crate) fn read8(&self, at: u64) -> Result<u8, Error> {
+    pub(crate) fn read8(&self, at: u64) -> Result<Untrusted<u8>, Error> {
         self.check(at, 1).map(|()| self.0.read8(at))
     }
 
-    pub(crate) fn read16(&self, at: u64) -> Result<u16, Error> {
+    pub(crate) fn read16(&self, at: u64) -> Result<Untrusted<u16>, Error> {
         self.check(at, 2).map(|()| self.0.read16(at))
     }
 
-    pub(crate) fn read32(&self, at: u64) -> Result<u32, Error> {
+    pub(crate) fn read32(&self, at: u64) -> Result<Untrusted<u32>, Error> {
         self.check(at, 4).map(|()| self.0.read32(at))
     }
 

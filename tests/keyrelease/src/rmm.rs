@@ -103,7 +103,9 @@ impl SigningRmm {
         arguments[0] = Call::MeasurementRead.function();
         arguments[1] = index;
         let results = self.fake.call(arguments);
-        let bytes = results[1..5].iter().flat_map(|word| word.to_le_bytes());
+        let bytes = results[1..5]
+            .iter()
+            .flat_map(|word| word.any_value("a test").to_le_bytes());
         bytes.collect()
     }
 

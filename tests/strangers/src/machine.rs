@@ -14,7 +14,7 @@ use virtio_drivers::transport::pci::bus::{
 };
 
 use crate::hal::use_memory;
-use crate::transport::{Part, Parts, StrangeTransport};
+use crate::transport::{Part, Parts, STRANGERS, StrangeTransport};
 
 /// Entries of the queues: as many as `virtio-drivers` wants at most.
 pub const QUEUE_SIZE: u16 = 16;
@@ -44,7 +44,9 @@ impl Access {
 
 impl ConfigurationAccess for Access {
     fn read_word(&self, device: DeviceFunction, register: u8) -> u32 {
-        self.0.read32(Self::at(device, register))
+        self.0
+            .read32(Self::at(device, register))
+            .any_value(STRANGERS)
     }
 
     fn write_word(&mut self, device: DeviceFunction, register: u8, word: u32) {

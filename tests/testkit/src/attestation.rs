@@ -6,6 +6,7 @@ use attest::{Challenge, Granule, Token, TokenError, retrieve};
 use clock::{Clock, Instant};
 use ipa::{IpaSpace, ProtectedIpa};
 use rsi::Rsi;
+use untrusted::Untrusted;
 
 use crate::rmm::{Behaviour, FakeRmm};
 
@@ -31,13 +32,14 @@ impl Granule for TokenPage<'_> {
             .expect("the page is in the lower half")
     }
 
-    fn copy_in(&mut self, offset: usize, bytes: &[u8]) {
+    fn fill(&mut self, offset: usize, bytes: &[u8]) {
         self.0.write(TOKEN_PAGE + offset as u64, bytes);
     }
 
-    fn copy_out(&self, offset: usize, into: &mut [u8]) {
+    fn take_answer<'b>(&self, offset: usize, into: &'b mut [u8]) -> Untrusted<&'b mut [u8]> {
         let page: [u8; 4096] = self.0.read(TOKEN_PAGE);
         into.copy_from_slice(&page[offset..offset + into.len()]);
+        Untrusted::from_host(into)
     }
 
     fn clear(&mut self) {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use pci::{Bdf, HostWindow, MapError, Mapper, Registers};
+use untrusted::Untrusted;
 
 pub use config::ConfigSpace;
 
@@ -116,14 +117,14 @@ macro_rules! registers {
         fn len(&self) -> u64 {
             self.len
         }
-        fn read8(&self, at: u64) -> u8 {
-            self.read(at, 1) as u8
+        fn read8(&self, at: u64) -> Untrusted<u8> {
+            Untrusted::from_host(self.read(at, 1) as u8)
         }
-        fn read16(&self, at: u64) -> u16 {
-            self.read(at, 2) as u16
+        fn read16(&self, at: u64) -> Untrusted<u16> {
+            Untrusted::from_host(self.read(at, 2) as u16)
         }
-        fn read32(&self, at: u64) -> u32 {
-            self.read(at, 4)
+        fn read32(&self, at: u64) -> Untrusted<u32> {
+            Untrusted::from_host(self.read(at, 4))
         }
         fn write8(&self, at: u64, value: u8) {
             self.write(at, 1, value.into());

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipa::{GRANULE_SIZE, IpaSpace, ProtectedIpa};
 use rsi::{Arguments, Call, Conduit, Results, Version};
+use untrusted::Untrusted;
 
 pub use memory::FakeMemory;
 pub use vdev::SharedRun;
@@ -79,6 +80,9 @@ impl Default for Behaviour {
     }
 }
 
+/// What comes back of a call: `x0` to `x8`.
+pub type Answer = [u64; 9];
+
 /// What changes while it runs.
 #[derive(Debug)]
 struct State {
@@ -91,7 +95,7 @@ struct State {
     token: Option<token::Sent>,
     device: Option<vdev::Assigned>,
     calls: Vec<Arguments>,
-    lies: BTreeMap<u64, Results>,
+    lies: BTreeMap<u64, Answer>,
 }
 
 /// An RMM in small.
@@ -134,7 +138,7 @@ impl FakeRmm {
     }
 
     /// Answers each further `call` with `results`, whatever it asks.
-    pub fn lie(&self, call: Call, results: Results) {
+    pub fn lie(&self, call: Call, results: Answer) {
         self.0.borrow_mut().lies.insert(call.function(), results);
     }
 
@@ -173,36 +177,42 @@ impl FakeRmm {
 
 impl Conduit for FakeRmm {
     fn call(&self, arguments: Arguments) -> Results {
-        let mut state = self.0.borrow_mut();
-        state.calls.push(arguments);
-        if state.behaviour.versions.is_empty() {
-            return status(NOT_SUPPORTED);
-        }
-        if let Some(lie) = state.lies.get(&arguments[0]) {
-            return *lie;
-        }
-        let call = Call::ALL
-            .into_iter()
-            .find(|call| call.function() == arguments[0]);
-        call.map_or(status(NOT_SUPPORTED), |call| state.answer(call, &arguments))
+        self.0
+            .borrow_mut()
+            .answer_any(arguments)
+            .map(Untrusted::from_host)
     }
 }
 
 /// Results with nothing but a status.
-fn status(code: u64) -> Results {
+fn status(code: u64) -> Answer {
     returning(code, &[])
 }
 
 /// Results with a status, and values from `x1` on.
-fn returning(code: u64, values: &[u64]) -> Results {
-    let mut results = Results::default();
+fn returning(code: u64, values: &[u64]) -> Answer {
+    let mut results = Answer::default();
     results[0] = code;
     results[1..=values.len()].copy_from_slice(values);
     results
 }
 
 impl State {
-    fn answer(&mut self, call: Call, arguments: &Arguments) -> Results {
+    fn answer_any(&mut self, arguments: Arguments) -> Answer {
+        self.calls.push(arguments);
+        if self.behaviour.versions.is_empty() {
+            return status(NOT_SUPPORTED);
+        }
+        if let Some(lie) = self.lies.get(&arguments[0]) {
+            return *lie;
+        }
+        let call = Call::ALL
+            .into_iter()
+            .find(|call| call.function() == arguments[0]);
+        call.map_or(status(NOT_SUPPORTED), |call| self.answer(call, &arguments))
+    }
+
+    fn answer(&mut self, call: Call, arguments: &Arguments) -> Answer {
         match call {
             Call::Version => self.version(arguments[1]),
             Call::Features => returning(SUCCESS, &[u64::from(self.device.is_some())]),
@@ -221,7 +231,7 @@ impl State {
         }
     }
 
-    fn version(&self, asked: u64) -> Results {
+    fn version(&self, asked: u64) -> Answer {
         let asked = Version::from_raw(asked);
         let versions = &self.behaviour.versions;
         let highest = *versions.last().expect("checked before any answer");
@@ -234,7 +244,7 @@ impl State {
         returning(ERROR_INPUT, &[lower.raw(), highest.raw()])
     }
 
-    fn realm_config(&mut self, page: u64) -> Results {
+    fn realm_config(&mut self, page: u64) -> Answer {
         if !self.is_granule_of_ram(page) {
             return status(ERROR_INPUT);
         }
@@ -246,7 +256,7 @@ impl State {
         status(SUCCESS)
     }
 
-    fn ipa_state_set(&mut self, arguments: &Arguments) -> Results {
+    fn ipa_state_set(&mut self, arguments: &Arguments) -> Answer {
         let [_, base, top, to, flags, ..] = *arguments;
         if !self.is_range(base, top) || to > RAM || flags > 1 {
             return status(ERROR_INPUT);
@@ -286,7 +296,7 @@ impl State {
         self.memory.poison(granule);
     }
 
-    fn ipa_state_get(&self, arguments: &Arguments) -> Results {
+    fn ipa_state_get(&self, arguments: &Arguments) -> Answer {
         let [_, base, top, ..] = *arguments;
         if !self.is_range(base, top) {
             return status(ERROR_INPUT);
@@ -300,7 +310,7 @@ impl State {
     }
 
     /// Hands the registers to a host, which knows no service at all but those for its device.
-    fn host_call(&mut self, at: u64) -> Results {
+    fn host_call(&mut self, at: u64) -> Answer {
         if !at.is_multiple_of(256) || !self.is_ram(at) {
             return status(ERROR_INPUT);
         }

@@ -7,6 +7,7 @@
 //! | [`form`] | length and names of files, words that must not stay, paths of one machine |
 //! | [`documents`] | links that lead somewhere, and a map that names every crate |
 //! | [`fuzz_account`] | nothing: keeps account of what was fuzzed |
+//! | [`places`] | that each read of the host's bytes is marked, and says of what it is |
 //! | [`groups`] | which crates are built for which target |
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod form;
 mod fuzz_account;
 mod groups;
 mod metadata;
+mod places;
 mod tree;
 mod unsafe_files;
 
@@ -28,9 +30,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use tree::Tree;
 
-const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE
+const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE | xtask places
   check         runs every check; ends with 1 when one finds something
   unsafe-files  prints the files that hold unsafe code, one a line
+  places        prints each place that takes out what the host said: file, whose word, function, call
   packages      prints the crates of a group as arguments for cargo
   fuzz-log      adds the run of a fuzz target, whose output is in FILE, to the account";
 
@@ -59,6 +62,12 @@ fn command() -> Result<bool> {
                 .for_each(|path| println!("{path}"));
             Ok(true)
         }
+        ["places"] => {
+            let metadata = Metadata::read()?;
+            let places = places::of(&Tree::read(&metadata.workspace_root)?);
+            places.iter().for_each(|place| println!("{place}"));
+            Ok(true)
+        }
         ["packages", name] => {
             let Some(group) = Group::named(name) else {
                 bail!("{USAGE}")
@@ -79,12 +88,13 @@ fn check() -> Result<bool> {
     let metadata = Metadata::read()?;
     let tree = Tree::read(&metadata.workspace_root)?;
     let image = Metadata::read_for_image()?;
-    let checks: [(&str, Vec<Finding>); 4] = [
+    let checks: [(&str, Vec<Finding>); 5] = [
         ("files that may hold unsafe", unsafe_files::check(&tree)),
         (
             "dependencies",
             dependencies::check(&metadata, &image, &tree),
         ),
+        ("reads of the host's bytes", places::check(&tree)),
         ("form of the source", form::check(&tree)),
         (
             "documents",

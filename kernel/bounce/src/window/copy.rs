@@ -9,6 +9,6 @@ mod assembly;
 mod atomic;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
-pub(super) use assembly::{clear, copy_in, copy_out};
+pub(super) use assembly::{clear, copy_out, fetch};
 #[cfg(not(all(target_arch = "aarch64", target_feature = "neon", not(miri))))]
-pub(super) use atomic::{clear, copy_in, copy_out};
+pub(super) use atomic::{clear, copy_out, fetch};

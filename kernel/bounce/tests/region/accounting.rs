@@ -3,15 +3,15 @@
 use bounce::{Counters, Direction};
 use clock::{Clock, Instant};
 
-use crate::{NET, TOLD, pool, region};
+use crate::{LOOK, NET, TOLD, pool, region};
 
 #[test]
 fn every_copy_is_counted_with_its_direction() {
     let (region, pool, _) = pool();
     let slot = pool.lease(100, 4).unwrap();
     slot.copy_out(0, &[0; 30]).unwrap();
-    slot.copy_in(0, &mut [0; 7]).unwrap();
-    slot.copy_in(0, &mut [0; 5]).unwrap();
+    slot.copy_in(0, &mut [0; 7]).unwrap().opaque(LOOK);
+    slot.copy_in(0, &mut [0; 5]).unwrap().opaque(LOOK);
     slot.copy_out(0, &[]).unwrap();
     slot.store_u32(0, 1).unwrap();
     slot.copy_out(99, &[0; 2]).unwrap_err();
@@ -47,7 +47,7 @@ fn an_event_says_when_who_where_how_much_and_which_way() {
     region.trace().enable(10);
     clock.advance_to(Instant::from_nanos(5000));
     slot.copy_out(3, &[0; 17]).unwrap();
-    slot.copy_in(8, &mut [0; 2]).unwrap();
+    slot.copy_in(8, &mut [0; 2]).unwrap().opaque(LOOK);
     let out = region.trace().pop().unwrap();
     assert_eq!((out.at, &*out.device), (Instant::from_nanos(5000), NET));
     assert_eq!((out.address, out.size), (TOLD + 3, 17));

@@ -19,6 +19,8 @@ use bounce::{Pool, Region};
 use testkit::shared::{HostMemory, shared_memory};
 use testkit::wire::FakeClock;
 
+/// Who looks at what is copied in here.
+const LOOK: &str = "the test looks at it";
 /// What devices are told for the first byte: the shared half of a realm of 33 bits.
 const TOLD: u64 = 0x1_8800_0000;
 

@@ -7,7 +7,7 @@ use std::thread;
 
 use testkit::shared::HostMemory;
 
-use crate::{NET, TOLD, region};
+use crate::{LOOK, NET, TOLD, region};
 
 const ROUNDS: usize = if cfg!(miri) { 20 } else { 20_000 };
 
@@ -45,7 +45,7 @@ fn a_snapshot_holds_only_what_somebody_wrote() {
     while_scribbling(&host, ones_and_twos, || {
         for _ in 0..ROUNDS {
             let mut snapshot = [0xee; 34];
-            slot.copy_in(0, &mut snapshot[1..33]).unwrap();
+            slot.copy_in(0, &mut snapshot[1..33]).unwrap().opaque(LOOK);
             slot.copy_out(0, &[3; 32]).unwrap();
             slot.clear();
             assert_eq!((snapshot[0], snapshot[33]), (0xee, 0xee));
@@ -64,7 +64,8 @@ fn a_word_is_loaded_whole() {
     };
     while_scribbling(&host, words, || {
         for _ in 0..ROUNDS {
-            let (short, long) = (slot.load_u32(0).unwrap(), slot.load_u64(8).unwrap());
+            let short = slot.load_u32(0).unwrap().any_value(LOOK);
+            let long = slot.load_u64(8).unwrap().any_value(LOOK);
             assert!([0, u32::MAX].contains(&short), "torn: {short:#x}");
             assert!([0, u64::MAX].contains(&long), "torn: {long:#x}");
         }

@@ -2,8 +2,9 @@
 
 use bounce::{Error, Window};
 use testkit::shared::{HostMemory, shared_memory};
+use untrusted::Untrusted;
 
-use crate::TOLD;
+use crate::{LOOK, TOLD};
 
 fn one_page() -> (Window, HostMemory) {
     shared_memory(1, TOLD)
@@ -17,11 +18,14 @@ fn words_are_little_endian_on_both_sides() {
     window.store_u64(8, 0x7788_99aa_bbcc_ddee).unwrap();
     assert_eq!(host.read(TOLD + 2, 2), [0x22, 0x11]);
     assert_eq!(host.read(TOLD + 4, 4), [0x66, 0x55, 0x44, 0x33]);
-    assert_eq!(window.load_u16(2), Ok(0x1122));
-    assert_eq!(window.load_u32(4), Ok(0x3344_5566));
-    assert_eq!(window.load_u64(8), Ok(0x7788_99aa_bbcc_ddee));
+    assert_eq!(window.load_u16(2), Ok(Untrusted::from_host(0x1122)));
+    assert_eq!(window.load_u32(4), Ok(Untrusted::from_host(0x3344_5566)));
+    assert_eq!(
+        window.load_u64(8),
+        Ok(Untrusted::from_host(0x7788_99aa_bbcc_ddee))
+    );
     host.write(TOLD + 16, &[1, 0, 0, 0, 2, 0, 0, 0]);
-    assert_eq!(window.load_u64(16), Ok(0x2_0000_0001));
+    assert_eq!(window.load_u64(16), Ok(Untrusted::from_host(0x2_0000_0001)));
 }
 
 #[test]
@@ -39,7 +43,7 @@ fn nothing_reaches_behind_the_end_or_wraps() {
     for at in [4095, 4096, usize::MAX - 1, usize::MAX] {
         let refused = Err(Error::OutOfBounds { at, len: 2 });
         assert_eq!(window.copy_out(at, &bytes), refused);
-        assert_eq!(window.copy_in(at, &mut bytes), refused);
+        assert_eq!(window.copy_in(at, &mut bytes).map(drop), refused);
         assert_eq!(window.clear(at, 2), refused);
         assert_eq!(window.store_u16(at & !1, 0).is_err(), at > 4095);
     }
@@ -52,7 +56,7 @@ fn nothing_reaches_behind_the_end_or_wraps() {
 fn a_copy_of_nothing_right_behind_the_end_is_fine() {
     let (window, _) = one_page();
     assert_eq!(window.copy_out(4096, &[]), Ok(()));
-    assert_eq!(window.copy_in(4096, &mut []), Ok(()));
+    assert_eq!(window.copy_in(4096, &mut []).map(drop), Ok(()));
     assert_eq!(window.clear(4096, 0), Ok(()));
     assert!(window.copy_out(4097, &[]).is_err());
 }
@@ -83,7 +87,7 @@ fn copies_of_every_length_at_every_alignment_touch_their_range_and_no_more() {
             let bytes = &pattern[..len];
             window.copy_out(at, bytes).unwrap();
             let mut back = vec![0xee; len + 2];
-            window.copy_in(at, &mut back[1..=len]).unwrap();
+            window.copy_in(at, &mut back[1..=len]).unwrap().opaque(LOOK);
             assert_eq!(
                 (&back[1..=len], back[0], back[len + 1]),
                 (bytes, 0xee, 0xee)

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::LOOK;
 use bounce::{Private, Region, Window};
 use testkit::shared::private_memory;
 use testkit::wire::FakeClock;
@@ -16,7 +17,7 @@ fn a_private_copy_is_counted_and_not_traced() {
     let slot = region.pool("0000:00:02.0", 4096).unwrap().lease(64, 8);
     let slot = slot.unwrap();
     slot.copy_out(0, &[7; 64]).unwrap();
-    slot.copy_in(0, &mut [0; 64]).unwrap();
+    slot.copy_in(0, &mut [0; 64]).unwrap().opaque(LOOK);
     let [(_, counters)] = region.counters().try_into().unwrap();
     assert_eq!((counters.bytes_out, counters.bytes_in), (64, 64));
     assert_eq!(counters.copies, 2);

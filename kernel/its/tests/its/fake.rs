@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use clock::{Clock, Instant};
 use its::{ALIGN, Capacity, Error, FIRST_LPI, Its, Memory, Probe, Redistributor, Registers};
+use untrusted::Untrusted;
 
 /// Where the memory is, as the host knows it.
 pub const ADDRESS: u64 = 0x8_4560_0000;
@@ -232,8 +233,8 @@ impl Clock for FakeHost {
 pub struct Frame(FakeHost, u64);
 
 impl Registers for Frame {
-    fn read32(&self, at: u64) -> u32 {
-        (self.0.read(self.1 + at / 8 * 8) >> (8 * (at % 8))) as u32
+    fn read32(&self, at: u64) -> Untrusted<u32> {
+        Untrusted::from_host((self.0.read(self.1 + at / 8 * 8) >> (8 * (at % 8))) as u32)
     }
 
     fn write32(&self, at: u64, value: u32) {

@@ -109,11 +109,12 @@ impl<W: World> Chunks<W> {
     }
 
     /// Copies what is in `runs` into `into`, which has as many bytes.
-    pub(crate) fn copy_in(&self, runs: &[Run], into: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn fetch(&self, runs: &[Run], into: &mut [u8]) -> Result<(), Error> {
         let mut rest = into;
         for run in runs {
             let (now, later) = rest.split_at_mut_checked(run.len).ok_or(Error::QueueFull)?;
-            self.slot.copy_in(run.at, now)?;
+            let data = self.slot.copy_in(run.at, now)?;
+            data.opaque("who reads a disk of the host");
             rest = later;
         }
         Ok(())

@@ -150,10 +150,10 @@ impl<W: World> Requests<W> {
     }
 
     /// Copies what was read out of the chunks of request `index`.
-    pub(crate) fn copy_in(&self, index: u16, into: &mut [u8]) -> Result<(), Error> {
+    pub(crate) fn fetch(&self, index: u16, into: &mut [u8]) -> Result<(), Error> {
         let request = self.requests.get(usize::from(index));
         let request = request.ok_or(Error::QueueFull)?;
-        self.chunks.copy_in(&request.runs, into)
+        self.chunks.fetch(&request.runs, into)
     }
 
     /// Keeps `buffer`, where the data of request `index` is, until the device is done with it.
@@ -214,9 +214,8 @@ impl<W: World> Requests<W> {
             return Err(Error::QueueFull);
         };
         let owner = owner.take();
-        let mut status = [0];
-        request.head.copy_in(HEADER, &mut status)?;
-        let [status] = status;
+        let status = request.head.snapshot(HEADER)?;
+        let [status] = status.any_value("wire::outcome knows each");
         let result = wire::outcome(status, done.len, expected);
         if result.is_err() {
             self.counters.failed += 1;

@@ -91,7 +91,7 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
                     self.first = Some(index);
                 }
                 Some(result) => {
-                    let result = result.and_then(|()| self.copy_in(state, index, at));
+                    let result = result.and_then(|()| self.fetch(state, index, at));
                     state.requests.release(index);
                     self.result = self.result.and(result);
                 }
@@ -99,7 +99,7 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
         }
     }
 
-    fn copy_in(
+    fn fetch(
         &mut self,
         state: &State<P::World>,
         index: u16,
@@ -110,7 +110,7 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
         };
         let end = at + state.requests.data_len(index);
         let into = into.get_mut(at..end).ok_or(block::Error::Broken)?;
-        let copied = state.requests.copy_in(index, into);
+        let copied = state.requests.fetch(index, into);
         copied.map_err(|_| block::Error::Broken)
     }
 

@@ -70,7 +70,8 @@ impl<W: World> State<W> {
     pub(crate) fn with_ports(device: &Device<W>, features: Features) -> Result<Self, Error> {
         // Ref: virtio 1.2, 5.3.4 "Device configuration layout".
         let most = device.transport().config(|config| config.read32(4))?;
-        let most = u16::try_from(most).unwrap_or(MAX_PORTS).clamp(1, MAX_PORTS);
+        let most = u16::try_from(most.capped(MAX_PORTS.into())).unwrap_or(MAX_PORTS);
+        let most = most.clamp(1, MAX_PORTS);
         let mut channels = Vec::from([Channel::start(device, 0, features)?]);
         let mut control = Control {
             input: Inbound::start(device, CONTROL_IN, MESSAGES_IN, features)?,

@@ -152,14 +152,14 @@ impl<W: World> Receive<W> {
         first: Completion,
         frame: &mut Assembly<'_>,
     ) -> Result<Option<Header>, Error> {
-        let mut bytes = [0; HEADER];
         if (first.len as usize) < HEADER {
             self.lend(first.tag)?;
             return Ok(None);
         }
-        self.buffer(first.tag)?.copy_in(0, &mut bytes)?;
+        let header = self.buffer(first.tag)?.snapshot(0)?;
         self.take_piece(first, HEADER, frame)?;
-        Ok(Some(Header::from_bytes(bytes)))
+        let header = header.any_value("Header::check, when the frame is there");
+        Ok(Some(Header::from_bytes(header)))
     }
 
     /// Copies the piece's bytes from `skip` on behind what the frame has, and lends the buffer.
@@ -172,7 +172,10 @@ impl<W: World> Receive<W> {
         let len = (piece.len as usize).saturating_sub(skip);
         let end = frame.len.saturating_add(len);
         match frame.into.get_mut(frame.len..end) {
-            Some(into) => self.buffer(piece.tag)?.copy_in(skip, into)?,
+            Some(into) => {
+                let bytes = self.buffer(piece.tag)?.copy_in(skip, into)?;
+                bytes.opaque("the gate of the network stack");
+            }
             None => frame.whole = false,
         }
         frame.len = end;

@@ -307,8 +307,10 @@ impl<W: World> Request<W> {
         let (first, rest) = (len.min(head.len()), len.saturating_sub(head.len()));
         let data = data.get_mut(..rest).ok_or(Error::BadMessage)?;
         let head = head.get_mut(..first).ok_or(Error::BadMessage)?;
-        self.slot.copy_in(REPLY, head)?;
-        self.slot.copy_in(REPLY + first, data)?;
+        let told = self.slot.copy_in(REPLY, &mut *head)?;
+        told.opaque("size and tag are checked below, the rest by who parses it");
+        let told = self.slot.copy_in(REPLY + first, data)?;
+        told.opaque("who reads a share of the host");
         let [a, b, c, d, _, low, high, ..] = *head else {
             return Err(Error::BadMessage);
         };

@@ -7,6 +7,7 @@ use rsi::{
     Arguments, Call, Conduit, MeasurementIndex, RealmConfig, RemIndex, Results, Rsi, SetFlags,
     TokenProgress, Version,
 };
+use untrusted::Untrusted;
 
 const BASE: u64 = 0x8000_0000;
 const GRANULES: u64 = 64;
@@ -103,11 +104,11 @@ impl Conduit for Answers<'_> {
         state.calls += 1;
         if state.honest_version && arguments[0] == Call::Version.function() {
             let version = Version::SPOKEN.raw();
-            return [0, version, version, 0, 0, 0, 0, 0, 0];
+            return [0, version, version, 0, 0, 0, 0, 0, 0].map(Untrusted::from_host);
         }
         let mut results = Results::default();
         for register in &mut results {
-            *register = state.register(&arguments);
+            *register = Untrusted::from_host(state.register(&arguments));
         }
         results
     }

@@ -2,13 +2,13 @@
 //!
 //! Ref: DEN0137 1.0-rel0, B5.3.7 `RSI_MEASUREMENT_EXTEND`.
 
-use rsi::{Arguments, Results};
+use rsi::Arguments;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{ERROR_INPUT, SUCCESS, State, returning, status};
+use super::{Answer, ERROR_INPUT, SUCCESS, State, returning, status};
 
 impl State {
-    pub(super) fn measurement_read(&self, arguments: &Arguments) -> Results {
+    pub(super) fn measurement_read(&self, arguments: &Arguments) -> Answer {
         let index = usize::try_from(arguments[1]).unwrap_or(usize::MAX);
         let Some(measurement) = self.measurements.get(index) else {
             return status(ERROR_INPUT);
@@ -18,7 +18,7 @@ impl State {
         returning(SUCCESS, &words)
     }
 
-    pub(super) fn measurement_extend(&mut self, arguments: &Arguments) -> Results {
+    pub(super) fn measurement_extend(&mut self, arguments: &Arguments) -> Answer {
         let [_, index, size, value @ ..] = arguments;
         if !(1..=4).contains(index) || *size > 64 {
             return status(ERROR_INPUT);

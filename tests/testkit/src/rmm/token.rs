@@ -1,9 +1,9 @@
 //! A token, piece by piece.
 
 use ipa::GRANULE_SIZE;
-use rsi::{Arguments, Results};
+use rsi::Arguments;
 
-use super::{ERROR_INPUT, ERROR_STATE, INCOMPLETE, SUCCESS, State, returning, status};
+use super::{Answer, ERROR_INPUT, ERROR_STATE, INCOMPLETE, SUCCESS, State, returning, status};
 
 /// How much of a token is out.
 #[derive(Debug, Default)]
@@ -13,13 +13,13 @@ pub(super) struct Sent {
 }
 
 impl State {
-    pub(super) fn token_init(&mut self, _: &Arguments) -> Results {
+    pub(super) fn token_init(&mut self, _: &Arguments) -> Answer {
         self.token = Some(Sent::default());
         let bound = self.behaviour.token.len().next_multiple_of(4096);
         returning(SUCCESS, &[bound as u64])
     }
 
-    pub(super) fn token_continue(&mut self, arguments: &Arguments) -> Results {
+    pub(super) fn token_continue(&mut self, arguments: &Arguments) -> Answer {
         let [_, granule, offset, size, ..] = *arguments;
         let end = offset.checked_add(size).filter(|end| *end <= GRANULE_SIZE);
         if end.is_none() || offset == GRANULE_SIZE || !self.is_granule_of_ram(granule) {

@@ -1,10 +1,11 @@
 //! A device that the realm may trust, as the RMM has it and as the host carries it.
 
 use ipa::GRANULE_SIZE;
-use rsi::{Arguments, Call, Results};
+use rsi::{Arguments, Call};
+use untrusted::Untrusted;
 use vdev::{Curve, HostServices, Lie, REGISTERS, Range, Tdi, Validation};
 
-use super::{ERROR_INPUT, ERROR_STATE, FakeRmm, INCOMPLETE, State, returning, status};
+use super::{Answer, ERROR_INPUT, ERROR_STATE, FakeRmm, INCOMPLETE, State, returning, status};
 
 /// A device, and where its registers are.
 pub(super) struct Assigned {
@@ -63,7 +64,7 @@ impl HostServices for World<'_> {
 }
 
 impl State {
-    pub(super) fn device_call(&mut self, call: Call, arguments: &Arguments) -> Results {
+    pub(super) fn device_call(&mut self, call: Call, arguments: &Arguments) -> Answer {
         let Some(mut assigned) = self.device.take() else {
             return status(ERROR_STATE);
         };
@@ -75,7 +76,7 @@ impl State {
         if results[0] == 0 { results } else { all }
     }
 
-    fn of_device(&mut self, call: Call, x: &Arguments, assigned: &mut Assigned) -> Results {
+    fn of_device(&mut self, call: Call, x: &Arguments, assigned: &mut Assigned) -> Answer {
         if assigned.stalled < self.behaviour.device_stalls {
             assigned.stalled += 1;
             return status(INCOMPLETE);
@@ -157,10 +158,11 @@ impl rhi::Inbox for SharedRun<'_> {
         self.0.write(SHARED_RUN, &all);
     }
 
-    fn take(&self, into: &mut [u8]) {
-        for (at, byte) in (SHARED_RUN..).zip(into) {
+    fn take_in<'b>(&self, into: &'b mut [u8]) -> Untrusted<&'b mut [u8]> {
+        for (at, byte) in (SHARED_RUN..).zip(&mut *into) {
             let [read] = self.0.read(at);
             *byte = read;
         }
+        Untrusted::from_host(into)
     }
 }

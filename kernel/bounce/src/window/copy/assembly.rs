@@ -26,7 +26,7 @@ pub(in super::super) unsafe fn copy_out(bytes: &[u8], to: NonNull<u8>) {
 ///
 /// `into.len()` bytes at `from` are mapped for reading as Normal memory, and everyone accesses
 /// them by atomics or from outside this program.
-pub(in super::super) unsafe fn copy_in(from: NonNull<u8>, into: &mut [u8]) {
+pub(in super::super) unsafe fn fetch(from: NonNull<u8>, into: &mut [u8]) {
     // SAFETY: the destination is a slice; the caller vouches for the source.
     unsafe { copy(from.as_ptr(), into.as_mut_ptr(), into.len()) };
 }

@@ -24,7 +24,7 @@ pub(in super::super) unsafe fn copy_out(bytes: &[u8], to: NonNull<u8>) {
 ///
 /// `into.len()` bytes at `from` are mapped for reading, and everyone accesses them by atomics or
 /// from outside this program.
-pub(in super::super) unsafe fn copy_in(from: NonNull<u8>, into: &mut [u8]) {
+pub(in super::super) unsafe fn fetch(from: NonNull<u8>, into: &mut [u8]) {
     for (i, byte) in into.iter_mut().enumerate() {
         // SAFETY: `i` is below the length that the caller vouches for.
         *byte = unsafe { atomic(from, i) }.load(Ordering::Relaxed);
