@@ -30,8 +30,8 @@ pub use net::{Error as NetworkError, Lease, Network, Reach, TcpBuffers, TcpSocke
 pub use ninep::{Entry, Kind as EntryKind};
 pub use plan::{Arguments, Diagnosis, parse_size};
 pub use realm::{
-    Counters, CpuError, Cpus, DeviceCounters, Disk, Distrust, Error, Facts, Folder, FolderFile,
-    Means, Mode, Realm, Reason, Refusal, Share, ShareError, ShareFile, Taken, Work,
+    Counters, CpuError, Cpus, DeviceCounters, Disk, Distrust, Error, Facts, Folder, FolderError,
+    FolderFile, Means, Mode, Realm, Reason, Refusal, Share, ShareError, ShareFile, Taken, Work,
 };
 pub use share::Digest as ShareDigest;
 pub use trust::{Error as TrustError, Measurement as DeviceMeasurement};

@@ -1,4 +1,4 @@
-//! HTTP/1.1, the client's half, over any stream.
+//! HTTP/1.1 over any stream: the client's half, and heads of requests for a server ([`Asked`]).
 //!
 //! One request, one response, one connection: [`send`] writes a [`Request`] and reads the head of
 //! the answer; the [`Response`] is then a stream of the body. The server is not trusted: heads,
@@ -37,6 +37,7 @@
 
 extern crate alloc;
 
+mod asked;
 mod buffered;
 mod chunked;
 mod error;
@@ -44,6 +45,7 @@ mod head;
 mod request;
 mod response;
 
+pub use asked::{Asked, ByteRange};
 pub use error::Error;
 pub use request::{Method, Request};
 pub use response::{Response, send};

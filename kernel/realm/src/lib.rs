@@ -30,5 +30,5 @@ pub use interrupts::{Means, Taken};
 pub use random::{Fork, Generator};
 pub use realm::{Facts, Machine, Mode, Parts, Realm};
 pub use refusal::{Reason, Refusal};
-pub use share::{Folder, FolderFile, Share, ShareError, ShareFile};
+pub use share::{Folder, FolderError, FolderFile, Share, ShareError, ShareFile};
 pub use shared::Shared;

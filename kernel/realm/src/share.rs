@@ -20,6 +20,8 @@ const MANIFEST_REM: u8 = 4;
 pub type ShareFile<'s> = ninep::File<'s, Rc<NineP>>;
 /// A share with a manifest: what it hands out was checked.
 pub type Folder = ::share::Folder<Rc<NineP>>;
+/// Why a [`Folder`] hands nothing out.
+pub type FolderError = ::share::Error<DeviceError>;
 /// An open file of a [`Folder`].
 pub type FolderFile<'f> = ::share::VerifiedFile<'f, Rc<NineP>>;
 

@@ -256,3 +256,26 @@ fn a_folder_hands_out_what_its_manifest_lists() {
         || (),
     );
 }
+
+/// lkvm without a disk puts two folders in front of what it was asked for. Asking for their names leaves them reset,
+/// and the one that is named is driven: by a queue of 256 that cannot be changed and one doorbell for all.
+#[test]
+fn of_two_folders_that_lkvm_puts_in_front_only_the_named_one_is_driven() {
+    let rig = Rig::with_memory(Style::Lkvm, 256, MEMORY);
+    let plug = |slot, name| {
+        let mut fake = FakeNineP::new(name).with("f", b"hi");
+        fake.shy = true;
+        rig.plug(slot, Rc::new(RefCell::new(fake)))
+    };
+    let (root, home) = (plug(1, "/dev/root"), plug(2, "hostfs"));
+    for (slot, name) in [(1, "/dev/root"), (2, "hostfs")] {
+        let found = virtio::share_name(&rig.open(slot).unwrap(), rig.environment);
+        assert_eq!(found.as_deref(), Ok(name));
+    }
+    assert_eq!((root.status(), home.status()), (0, 0));
+    let driver = Rc::new(rig.ninep(2).unwrap());
+    assert_eq!(home.queue(0).size, 256);
+    let share = block_on(Client::attach(driver), || ()).unwrap();
+    assert_eq!(block_on(share.read("f", 9), || ()).unwrap(), b"hi");
+    assert_eq!((root.status(), root.doorbells()), (0, 0));
+}

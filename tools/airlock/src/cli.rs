@@ -34,6 +34,9 @@ pub enum Command {
     Dist(DistOptions),
     /// Makes a payload in a folder of its own, outside of Airlock's.
     New(NewOptions),
+    /// Lists the files of a folder by digests, in a file there, so that a realm can believe them
+    /// (docs/share.md); prints the boot argument that names the list.
+    Manifest(ManifestOptions),
     /// Computes the RIM that an image must have, from its file.
     Measure(Box<MeasureOptions>),
 }
@@ -225,6 +228,14 @@ pub struct NewOptions {
     /// The checkout of Airlock that the payload depends on; without it, the one that this command is of.
     #[arg(long, value_name = "DIR")]
     pub airlock: Option<PathBuf>,
+}
+
+/// Options of `airlock manifest`.
+#[derive(Args, Clone, Debug)]
+pub struct ManifestOptions {
+    /// The folder; `airlock.manifest` is written there.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// Options of `airlock image`.

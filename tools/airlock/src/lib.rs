@@ -16,6 +16,7 @@
 //! | [`measure`], [`guest_tree`] | the RIM that an image must have, and the device tree that is in it |
 //! | [`dist`] | a folder for those who boot and do not build |
 //! | [`new`] | a payload in a folder of its own |
+//! | [`manifest`] | a folder as a list of digests, which a realm believes |
 //! | [`symbols`] | who called what broke, from the ELF file |
 //! | [`debugger`] | the line that starts gdb |
 //! | [`run`] | all of it in order |
@@ -35,6 +36,7 @@ pub mod image;
 pub mod job;
 pub mod keyrelease;
 pub mod machine;
+pub mod manifest;
 pub mod measure;
 pub mod network;
 pub mod new;

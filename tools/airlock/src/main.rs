@@ -3,7 +3,7 @@
 
 use airlock_cli::cli::{Arguments, Command};
 use airlock_cli::verdict::{Verdict, WrongArguments};
-use airlock_cli::{attack, dist, measure, new, profile, qemu, run, workspace};
+use airlock_cli::{attack, dist, manifest, measure, new, profile, qemu, run, workspace};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -18,6 +18,10 @@ fn main() -> ExitCode {
         Command::Profile(options) => profile::profile(&options),
         Command::Dist(options) => dist::dist(&options).map(|()| Verdict::Ok),
         Command::New(options) => new::new(&options).map(|()| Verdict::Ok),
+        Command::Manifest(options) => manifest::write(&options).map(|digest| {
+            println!("share.manifest={digest}");
+            Verdict::Ok
+        }),
         Command::Measure(options) => measure::measure(&options).map(|()| Verdict::Ok),
     };
     let verdict = done.unwrap_or_else(|error| {

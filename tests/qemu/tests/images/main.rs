@@ -20,4 +20,5 @@ mod processors;
 mod profile;
 mod rogue;
 mod secrets;
+mod share;
 mod trusted;
