@@ -67,6 +67,10 @@ test: setup ## all tests: on the host, then whole images in QEMU (QEMU=path sele
 	@echo 'make: builds the images, then boots them in QEMU'
 	@$(CARGO) test --package qemu-tests
 
+.PHONY: newcomer
+newcomer: tool ## docs/payload.md from an empty folder: airlock new, cargo test, airlock run, and the service (some minutes)
+	@scripts/newcomer
+
 .PHONY: check
 check: setup ## format, clippy and docs for host and target, and what no compiler checks
 	@echo 'make: format'

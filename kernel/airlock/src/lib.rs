@@ -21,6 +21,7 @@ use simulated as machine;
 pub use simulated as testing;
 
 pub use airlock_macros::main;
+pub use attest::keybroker;
 pub use attest::{Challenge, EventLog, MeasureError, Measurements, Token, TokenError};
 pub use block::{BlockDevice, Error as DiskError, SECTOR_SIZE};
 pub use bounce::Buffer;

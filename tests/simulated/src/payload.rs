@@ -12,12 +12,12 @@ macro_rules! __payload {
             fn check(realm: $crate::__private::Realm) -> impl Sized {
                 $main(realm)
             }
-        };
 
-        #[unsafe(no_mangle)]
-        extern "C" fn main() -> i32 {
-            $crate::__private::refuse()
-        }
+            #[unsafe(export_name = "main")]
+            extern "C" fn start() -> i32 {
+                $crate::__private::refuse()
+            }
+        };
     };
 }
 

@@ -162,11 +162,15 @@ pub struct RunOptions {
     /// random attack.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// The image that the key broker is to know, if not the one that boots (payload keybroker).
+    /// Starts a key broker that gives the key `skywalker` to this image, with these boot arguments, and tells
+    /// the payload where it is by keybroker.url=. The payload keybroker has one without this.
+    #[arg(long)]
+    pub broker: bool,
+    /// The image that the key broker is to know, if not the one that boots (with a broker).
     #[arg(long, value_name = "FILE")]
     pub reference_image: Option<PathBuf>,
-    /// The boot arguments that the key broker is to know by REM 1, if not those of this run (payload
-    /// keybroker).
+    /// The boot arguments that the key broker is to know by REM 1, if not those of this run (with a
+    /// broker).
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub reference_append: Option<String>,
     /// Lets devices, interrupts, RMM and shared memory lie to the payload `victim`: `random` (--seed says
@@ -176,7 +180,7 @@ pub struct RunOptions {
     /// The most lies of an attack.
     #[arg(long, default_value = "4000", value_name = "N")]
     pub events: u32,
-    /// Keeps the tokens that the key broker is sent there, for `keybroker verify` (payload keybroker).
+    /// Keeps the tokens that the key broker is sent there, for `keybroker verify` (with a broker).
     #[arg(long, value_name = "DIR")]
     pub dump_evidence: Option<PathBuf>,
     /// Waits for a debugger on this port of loopback, and prints the line that starts it; no time limit.

@@ -19,7 +19,9 @@ const DISK: u64 = 16 * MIB;
 const BROKERS: [&str; 3] = ["--reference-image", "--reference-append", "--dump-evidence"];
 /// Options that describe the file server of this run.
 const SERVERS: [&str; 2] = ["--serve", "--seed"];
-const NO_BROKER: &str = "the payload keybroker has nobody to ask with --net none; leave it out";
+const NO_BROKER: &str = "there is nobody to ask for a key with --net none; leave it out";
+const TWO_BROKERS: &str =
+    "--broker starts a key broker, and keybroker.url= names another; leave one out";
 
 /// The host's side of a run.
 pub enum Job {
@@ -108,18 +110,20 @@ enum Kind {
 impl Kind {
     /// Who names a server of his own needs none of ours.
     fn of(options: &RunOptions) -> Self {
-        let given = |key: &str| {
-            options
-                .append
-                .split_whitespace()
-                .any(|word| word.starts_with(key))
-        };
+        let given = |key| given(options, key);
         match options.payload_name() {
             "fetch" if online(options) && !given("fetch.url=") => Self::Fetch,
             "keybroker" if !given("keybroker.url=") => Self::KeyRelease,
+            _ if options.broker => Self::KeyRelease,
             _ => Self::Other,
         }
     }
+}
+
+/// Whether the user gives a boot argument that begins so.
+fn given(options: &RunOptions, key: &str) -> bool {
+    let mut words = options.append.split_whitespace();
+    words.any(|word| word.starts_with(key))
 }
 
 fn online(options: &RunOptions) -> bool {
@@ -128,6 +132,10 @@ fn online(options: &RunOptions) -> bool {
 
 /// Refuses options that would be ignored: who gives one believes that it did something.
 fn check_options(options: &RunOptions, kind: Kind) -> Result<()> {
+    ensure!(
+        !(options.broker && given(options, "keybroker.url=")),
+        WrongArguments(String::from(TWO_BROKERS))
+    );
     let given = [
         options.reference_image.is_some(),
         options.reference_append.is_some(),
@@ -141,7 +149,7 @@ fn check_options(options: &RunOptions, kind: Kind) -> Result<()> {
         return Err(ignored(
             option,
             "key broker",
-            "payload keybroker without keybroker.url=",
+            "payload keybroker without keybroker.url=, or --broker",
         ));
     }
     let given = [options.serve != Behaviour::Honest, options.seed.is_some()];
@@ -176,6 +184,14 @@ mod tests {
             Command::Run(options) => check_options(&options, Kind::of(&options)),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_broker_is_started_for_any_payload_unless_another_is_named() {
+        checked(&["--payload", "hello", "--broker", "--dump-evidence", "x"]).unwrap();
+        let named = ["--append", "keybroker.url=http://10.0.2.2:1", "--broker"];
+        let error = checked(&named).unwrap_err();
+        assert!(error.to_string().contains("leave one out"), "{error}");
     }
 
     #[test]

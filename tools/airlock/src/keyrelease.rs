@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// This host, as a guest behind QEMU's user network sees it.
 const HOST_SEEN_BY_GUEST: &str = "10.0.2.2";
-/// What the payload is started with, besides the address of the broker.
+/// What the main job is started with, besides the address of the broker.
 const TRACE: &str = "trace=bounce";
 
 /// The broker of one run, and what it expects.
@@ -37,7 +37,8 @@ impl KeyRelease {
         let algorithm = algorithm(options);
         let address = free_address().context("no port is free for the key broker")?;
         let url = format!("http://{HOST_SEEN_BY_GUEST}:{}", address.port());
-        let arguments = boot_arguments(&machine.append, &url);
+        let trace = if options.broker { "" } else { TRACE };
+        let arguments = boot_arguments(&machine.append, trace, &url);
         machine.append.clone_from(&arguments);
         machine.monitor_options.extend(secret(options));
         let rim = rim(options, algorithm, qemu, machine)?;
@@ -91,9 +92,11 @@ fn secret(options: &RunOptions) -> Option<String> {
         .then(|| format!("monitor.secret={name}:{digits}"))
 }
 
-fn boot_arguments(given: &str, url: &str) -> String {
-    let text = format!("{given} {TRACE} keybroker.url={url}");
-    text.trim().to_owned()
+fn boot_arguments(given: &str, trace: &str, url: &str) -> String {
+    let url = format!("keybroker.url={url}");
+    let mut parts = vec![given.trim(), trace, &url];
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
 }
 
 fn broker(options: &RunOptions, rim: &Digest, rem1: &Digest) -> BrokerConfig {

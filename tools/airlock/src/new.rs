@@ -9,9 +9,14 @@ use std::path::{Path, PathBuf};
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// What a new payload consists of: a file's path and its text.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 9] = [
     ("Cargo.toml", include_str!("../template/Cargo.toml.in")),
+    ("src/lib.rs", include_str!("../template/lib.rs.in")),
     ("src/main.rs", include_str!("../template/main.rs.in")),
+    (
+        "tests/payload.rs",
+        include_str!("../template/payload.rs.in"),
+    ),
     ("README.md", include_str!("../template/README.md.in")),
     // How an image is linked is the same for everybody.
     (
@@ -47,6 +52,7 @@ pub fn new(options: &NewOptions) -> Result<()> {
     for (path, text) in FILES {
         let text = text
             .replace("@NAME@", &options.name)
+            .replace("@CRATE@", &options.name.replace('-', "_"))
             .replace("@AIRLOCK@", &checkout.display().to_string());
         write(&folder.join(path), &text)?;
     }
@@ -55,7 +61,10 @@ pub fn new(options: &NewOptions) -> Result<()> {
     std::fs::copy(&lock, folder.join("Cargo.lock"))
         .with_context(|| format!("cannot copy {}", lock.display()))?;
     println!("airlock: made {}", folder.display());
-    println!("airlock: next: cd {} && airlock run", folder.display());
+    println!(
+        "airlock: next: cd {}, then `cargo test` and `airlock run`",
+        folder.display()
+    );
     Ok(())
 }
 
@@ -116,7 +125,9 @@ mod tests {
             let text =
                 std::fs::read_to_string(folder.path().join("my-service").join(path)).unwrap();
             assert!(
-                !text.contains("@NAME@") && !text.contains("@AIRLOCK@"),
+                !["@NAME@", "@CRATE@", "@AIRLOCK@"]
+                    .iter()
+                    .any(|mark| text.contains(mark)),
                 "{path}"
             );
         }
@@ -124,6 +135,32 @@ mod tests {
         let manifest = std::fs::read_to_string(manifest).unwrap();
         assert!(manifest.contains("name = \"my-service\""), "{manifest}");
         assert!(folder.path().join("my-service/Cargo.lock").is_file());
+    }
+
+    #[test]
+    fn what_it_makes_is_what_tests_newcomer_has_which_is_compiled_and_tested() {
+        let folder = tempfile::tempdir().unwrap();
+        new(&options("newcomer", folder.path())).unwrap();
+        let tested = Path::new(CHECKOUT).join("tests/newcomer");
+        for path in ["src/lib.rs", "src/main.rs", "tests/payload.rs"] {
+            let read = |folder: &Path| std::fs::read_to_string(folder.join(path)).unwrap();
+            let made = folder.path().join("newcomer");
+            assert_eq!(read(&made), read(&tested), "{path}");
+        }
+    }
+
+    #[test]
+    fn cargo_reads_what_it_makes_without_a_network() {
+        let folder = tempfile::tempdir().unwrap();
+        new(&options("my-service", folder.path())).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO"));
+        command.args(["metadata", "--offline", "--format-version", "1"]);
+        let output = command
+            .current_dir(folder.path().join("my-service"))
+            .output();
+        let output = output.unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
     }
 
     #[test]

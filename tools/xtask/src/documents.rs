@@ -58,17 +58,21 @@ fn broken_links(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
 }
 
 /// Listings that are not what the file has which they were taken from. A comment in the line before
-/// the listing names the file.
+/// the listing names the file: all of it, or one with these lines somewhere.
 fn stale_listings(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
     let lines: Vec<&str> = text.lines().collect();
     let listing = |(at, line): (usize, &&str)| {
-        let source = line
-            .strip_prefix("<!-- the same as ")?
-            .strip_suffix(" -->")?;
+        let comment = line.strip_prefix("<!-- ")?.strip_suffix(" -->")?;
+        let whole = comment.strip_prefix("the same as ");
+        let source = whole.or_else(|| comment.strip_prefix("part of "))?;
         let shown = lines.iter().skip(at + 2).take_while(|line| **line != "```");
-        let same = tree
-            .text(source)
-            .is_some_and(|text| shown.eq(text.lines().collect::<Vec<_>>().iter()));
+        let shown: Vec<&str> = shown.copied().collect();
+        let there: Vec<&str> = tree.text(source).unwrap_or_default().lines().collect();
+        let same = if whole.is_some() {
+            shown == there
+        } else {
+            !shown.is_empty() && there.windows(shown.len()).any(|lines| lines == shown)
+        };
         let text = format!("the listing is not what `{source}` has");
         (!same).then(|| Finding::in_line(path, at + 1, text))
     };
@@ -136,6 +140,15 @@ mod tests {
                 texts(&tree, &[]),
                 [format!("a.md:2: the link `{link}` leads nowhere")]
             );
+        }
+    }
+
+    #[test]
+    fn a_listing_of_a_part_has_its_lines_together_in_the_file() {
+        let listing = "<!-- part of a.rs -->\n```rust\none\ntwo\n```\n";
+        for (text, found) in [("zero\none\ntwo\nthree", 0), ("one\nzero\ntwo", 1), ("", 1)] {
+            let tree = Tree::default().with("a.md", listing).with("a.rs", text);
+            assert_eq!(texts(&tree, &[]).len(), found, "{text}");
         }
     }
 

@@ -22,3 +22,4 @@ mod rogue;
 mod secrets;
 mod share;
 mod trusted;
+mod tutorial;

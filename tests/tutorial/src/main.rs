@@ -1,0 +1,8 @@
+//! The image: what boots.
+#![no_std]
+#![no_main]
+
+#[airlock::main]
+async fn main(realm: airlock::Realm) -> Result<(), notes::Failure> {
+    notes::run(realm).await
+}
