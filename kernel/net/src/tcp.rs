@@ -28,9 +28,8 @@ const MISSED_SIGNS: u32 = 4;
 /// Sizes of the private buffers of a connection, in bytes. Each direction moves at most one buffer
 /// per round trip.
 ///
-/// 256 KiB each way, the default, cost a byte sent or received a tenth less than 64 KiB do, where the
-/// card cuts and joins segments; 1 MiB gains little more, but halves doorbells and interrupts. Windows
-/// above 64 KiB are scaled. Both are taken from the heap when the socket is made.
+/// 256 KiB each way is the default. Windows above 64 KiB are scaled. Both are taken from the heap when
+/// the socket is made.
 ///
 /// The receive buffer is the window that the peer sees. lkvm's user-mode network sends segments as
 /// long as that window, and not as long as our frames: the stack takes frames of up to 64 KiB, so
