@@ -16,16 +16,15 @@ mod pool;
 mod region;
 mod slot;
 mod spacing;
-mod trace;
 mod window;
 mod world;
 
+pub use audit::{Direction, Label, Purpose, Trace};
 pub use buffer::Buffer;
 pub use pool::{AtRest, Counters, Outstanding, Pool};
 pub use region::Region;
 pub use slot::Slot;
 pub use spacing::Spacing;
-pub use trace::{Direction, Event, Trace};
 pub use window::Window;
 pub use world::{DeviceAddress, Private, PrivateIpa, Shared, SharedIpa, World};
 

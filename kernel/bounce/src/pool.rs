@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use clock::Clock;
 
-use crate::{DeviceAddress, Direction, Error, Event, Shared, Slot, Spacing, Trace, Window, World};
+use crate::{DeviceAddress, Direction, Error, Label, Shared, Slot, Spacing, Trace, Window, World};
 
 /// What went through a pool. Bytes are payload and headers; words of rings are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,6 +159,8 @@ pub(crate) struct Owner<W: World> {
     clock: Rc<dyn Clock>,
     trace: Rc<Trace>,
     device: Rc<str>,
+    /// Its number in the trace.
+    number: u8,
     size: usize,
     /// Whether the pool was given up.
     closed: Cell<bool>,
@@ -183,12 +185,14 @@ impl<W: World> Owner<W> {
             ..Counters::default()
         };
         let free = RefCell::new(Vec::from([run]));
+        let number = if W::CROSSES { trace.device(&device) } else { 0 };
         Self {
             window,
             spacing,
             clock,
             trace,
             device,
+            number,
             size,
             closed: Cell::new(false),
             free,
@@ -218,8 +222,14 @@ impl<W: World> Owner<W> {
         self.counters.set(counters);
     }
 
-    /// Notes a copy of `size` bytes at `address`.
-    pub(crate) fn crossed(&self, address: DeviceAddress<W>, size: usize, direction: Direction) {
+    /// Notes a copy of `size` bytes at `address` of a slot with `label`.
+    pub(crate) fn crossed(
+        &self,
+        address: DeviceAddress<W>,
+        size: usize,
+        direction: Direction,
+        label: Label,
+    ) {
         self.count(|c| {
             c.copies += 1;
             match direction {
@@ -227,15 +237,11 @@ impl<W: World> Owner<W> {
                 Direction::In => c.bytes_in += size as u64,
             }
         });
-        if W::CROSSES && self.trace.enabled() {
-            let (at, device) = (self.clock.now(), self.device());
-            self.trace.push(Event {
-                at,
-                device,
-                address: address.get(),
-                size,
-                direction,
-            });
+        if W::CROSSES {
+            let place = (self.number, address.get());
+            let len = u32::try_from(size).unwrap_or(u32::MAX);
+            let now = || self.clock.now();
+            self.trace.record(place, len, direction, label, now);
         }
     }
 

@@ -42,11 +42,25 @@ impl<W: World> Region<W> {
         clock: Rc<dyn Clock>,
         spacing: Spacing,
     ) -> Result<Self, Error> {
+        Self::traced(window, clock, spacing, Rc::default())
+    }
+
+    /// The same, with a record of copies that other regions have, too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub fn traced(
+        window: Window<W>,
+        clock: Rc<dyn Clock>,
+        spacing: Spacing,
+        trace: Rc<Trace>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             window: Rc::new(window),
             spacing,
             clock,
-            trace: Rc::new(Trace::new()),
+            trace,
             carved: Cell::new(0),
             pools: RefCell::new(Vec::new()),
         })
@@ -99,7 +113,7 @@ impl<W: World> Region<W> {
     }
 
     /// The record of copies.
-    pub fn trace(&self) -> &Trace {
+    pub fn trace(&self) -> &Rc<Trace> {
         &self.trace
     }
 

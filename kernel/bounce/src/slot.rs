@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use untrusted::Untrusted;
 
 use crate::pool::Owner;
-use crate::{DeviceAddress, Direction, Error, Pool, Shared, Spacing, World};
+use crate::{DeviceAddress, Direction, Error, Label, Pool, Purpose, Shared, Spacing, World};
 
 /// A leased run of bytes that a device reaches. Dropping it gives it back; the next owner finds it cleared.
 ///
@@ -20,6 +20,8 @@ pub struct Slot<W: World = Shared> {
     len: usize,
     /// Bytes from the start that may hold what was copied out and not cleared since.
     filled: Cell<usize>,
+    /// What copies are noted with.
+    label: Cell<Label>,
 }
 
 macro_rules! words {
@@ -56,12 +58,31 @@ impl<W: World> Slot<W> {
             run,
             len,
             filled: Cell::new(0),
+            label: Cell::new(Label::default()),
         }
     }
 
     /// Whether it was leased from `pool`.
     pub fn is_of(&self, pool: &Pool<W>) -> bool {
         pool.owns(&self.owner)
+    }
+
+    /// Says what is copied from now on: for `queue` of the device, as number `slot` there, and what for.
+    /// The trace says so.
+    pub fn label(&self, queue: u16, slot: u16, purpose: Purpose) {
+        self.label.set(Label {
+            queue: u8::try_from(queue).unwrap_or(u8::MAX),
+            slot,
+            purpose,
+        });
+    }
+
+    /// Says what is copied from now on, for the same queue as before.
+    pub fn purpose(&self, purpose: Purpose) {
+        self.label.set(Label {
+            purpose,
+            ..self.label.get()
+        });
     }
 
     /// Bytes of the slot.
@@ -181,8 +202,9 @@ impl<W: World> Slot<W> {
 
     fn cross(&self, start: usize, size: usize, direction: Direction) -> Result<(), Error> {
         if size != 0 {
+            let address = self.owner.window.address(start)?;
             self.owner
-                .crossed(self.owner.window.address(start)?, size, direction);
+                .crossed(address, size, direction, self.label.get());
         }
         Ok(())
     }

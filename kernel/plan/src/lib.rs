@@ -22,6 +22,7 @@ mod patience;
 mod pools;
 mod size;
 mod storm;
+mod trace;
 mod turn;
 
 pub use arguments::{Arguments, MAX_LENGTH};
@@ -39,4 +40,5 @@ pub use patience::Patience;
 pub use pools::{PoolFault, PoolWish, Taken, place_pools};
 pub use size::{SizeError, parse_size};
 pub use storm::Storm;
+pub use trace::Tracing;
 pub use turn::{Hold, Turn};

@@ -69,6 +69,11 @@ impl Disk {
         either!(self, disk => disk.counters())
     }
 
+    /// What the disk has of its queue.
+    pub fn usage(&self) -> virtio::Usage {
+        either!(self, disk => disk.usage())
+    }
+
     /// Why the disk was stopped; `None` while it runs.
     pub fn failure(&self) -> Option<Error> {
         either!(self, disk => disk.failure())

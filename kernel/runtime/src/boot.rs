@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use arch::counter::Counter;
 use clock::Instant;
 use net::Stack;
-use plan::Irq;
+use plan::{Irq, Tracing};
 use realm::{Error, Parts, Realm};
 use virtio::{Depth, Offload};
 
@@ -14,6 +14,7 @@ use crate::ground::Ground;
 use crate::interrupts::Interrupts;
 use crate::machine::Booted;
 use crate::platform::Platform;
+use crate::trace::Tracer;
 use crate::trusted::ToTrust;
 use crate::{bus, devices, diagnosis, executor, heap, power, println, random, sharing};
 
@@ -55,7 +56,9 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let its = interrupts.map(|interrupts| &**interrupts).zip(its);
     let to_trust = ToTrust::take(&ground, &mut bus)?;
     let found = core::mem::take(&mut bus.found);
+    let tracing = argument(&ground, "trace", (Tracing::EXPECTED, Tracing::parse))?;
     let sharing = sharing::share(&ground, ram, found, its, to_trust.shared_bytes())?;
+    let mut tracer = Tracer::start(tracing, sharing.trace, entry);
     let trusted = to_trust.accept(&ground, &mut bus, &sharing.regions, &mapper)?;
     let mut refused = bus.refused;
     refused.extend(sharing.refused);
@@ -81,6 +84,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         processors: ground.machine.processors.iter().copied().collect(),
         clock,
     });
+    tracer.connect(&machine, stack.as_ref().map(Stack::network));
     let parts = Parts {
         facts,
         arguments: ground.arguments,
@@ -94,7 +98,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         attestation: ground.attestation,
         machine: Rc::<Booted>::clone(&machine),
     };
-    let platform = Platform::new(machine, entry, stack);
+    let platform = Platform::new(machine, tracer, stack);
     platform.open_console();
     Ok((Realm::new(parts), platform))
 }

@@ -55,8 +55,11 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
         unsafe { executor.poll() };
         cpus::run_first();
         power::stop_if_asked();
-        if let Some(verdict) = verdict.borrow_mut().take() {
-            platform.finish();
+        let is_over = verdict.borrow().is_some();
+        if is_over
+            && platform.finish()
+            && let Some(verdict) = verdict.borrow_mut().take()
+        {
             match &verdict {
                 Ok(()) => power::tell(Ok(())),
                 Err(reason) => power::tell(Err(reason)),

@@ -33,6 +33,7 @@ mod ram;
 mod random;
 mod rmm;
 mod sharing;
+mod stream;
 mod time;
 mod trace;
 mod trusted;

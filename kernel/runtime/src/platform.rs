@@ -11,12 +11,13 @@ use plan::Patience;
 
 use crate::machine::Booted;
 use crate::printing::Printing;
-use crate::{console, time, trace};
+use crate::trace::Tracer;
+use crate::{console, time};
 
 /// Everything that is polled.
 pub struct Platform {
     machine: Rc<Booted>,
-    entry: Instant,
+    tracer: Tracer,
     stack: Option<Stack>,
     patience: Patience,
     /// The last sleep, if nothing was polled since: whether an interrupt of a device ended it.
@@ -24,11 +25,11 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Takes the machine, entered at `entry`, and its network.
-    pub fn new(machine: Rc<Booted>, entry: Instant, stack: Option<Stack>) -> Self {
+    /// Takes the machine, its trace and its network.
+    pub fn new(machine: Rc<Booted>, tracer: Tracer, stack: Option<Stack>) -> Self {
         Self {
             machine,
-            entry,
+            tracer,
             stack,
             patience: Patience::default(),
             slept: Cell::new(None),
@@ -61,10 +62,8 @@ impl Platform {
             .as_ref()
             .and_then(|trusted| trusted.look(now));
         self.machine.running.tell_failures();
-        for region in &self.machine.regions {
-            trace::print_batch(region.trace(), self.entry);
-        }
-        [time::wake(now), devices, network, watched]
+        let told = self.tracer.poll(now);
+        [time::wake(now), devices, network, watched, told]
             .into_iter()
             .flatten()
             .min()
@@ -136,15 +135,12 @@ impl Platform {
         }
     }
 
-    /// Prints what is left of the trace.
-    pub fn finish(&self) {
-        for region in &self.machine.regions {
-            while trace::print_batch(region.trace(), self.entry) {
-                if let Some(printing) = self.printing() {
-                    printing.make_room();
-                }
-            }
-            trace::print_end(region.trace());
+    /// The payload is over: says whether nothing is left to be told of the trace.
+    pub fn finish(&self) -> bool {
+        let is_told = self.tracer.finish(self.machine.clock.now());
+        if !is_told && let Some(printing) = self.printing() {
+            printing.make_room();
         }
+        is_told
     }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 use core::ops::Range;
 
-use bounce::{Pool, Region, Spacing};
+use bounce::{Pool, Region, Spacing, Trace};
 use devtree::NodeName;
 use plan::{BLOCK, Demand, divide};
 use realm::{Error, Reason, Refusal};
@@ -18,7 +18,6 @@ use crate::ground::Ground;
 use crate::interrupts::Interrupts;
 use crate::messages;
 use crate::ram::Ram;
-use crate::trace;
 
 /// A device, and its share of a region.
 pub struct Share {
@@ -30,6 +29,8 @@ pub struct Share {
 
 /// The memory of all devices.
 pub struct Sharing {
+    /// What crosses, of all regions.
+    pub trace: Rc<Trace>,
     /// The general region, and behind it a region for each restricted pool that is used.
     pub regions: Vec<Rc<Region>>,
     /// Who got a share, the most important first.
@@ -85,16 +86,20 @@ pub fn share(
     let plan = Plan::new(ground, &ram, found, spacing, (reserve, tables));
     let rsi = ground.rmm.as_ref().map(|rmm| &rmm.rsi);
     let low = ground.arguments.get("dma") == Some("low");
+    // One for all, so that events are in their order.
+    let trace = Rc::new(Trace::new());
     let mut sharing = Sharing {
+        trace: Rc::clone(&trace),
         regions: Vec::new(),
         shares: Vec::new(),
         refused: plan.refused,
     };
     for pool in plan.restricted {
-        let region = Region::spaced(
+        let region = Region::traced(
             ram.share_pool(&pool.range, rsi, low)?,
             ground.shared_clock(),
             spacing,
+            Rc::clone(&trace),
         )?;
         let (start, end) = (pool.range.start, pool.range.end - 1);
         tell(
@@ -105,7 +110,7 @@ pub fn share(
         sharing.carve(region, pool.devices)?;
     }
     let window = ram.share(plan.size, rsi, low)?;
-    let region = Region::spaced(window, ground.shared_clock(), spacing)?;
+    let region = Region::traced(window, ground.shared_clock(), spacing, Rc::clone(&trace))?;
     tell(format_args!("bounce"), &region, &plan.general);
     match its {
         Some((interrupts, its)) if plan.tables => interrupts.use_its(its, &region, ground.space),
@@ -113,7 +118,7 @@ pub fn share(
         None => {}
     }
     sharing.carve(region, plan.general)?;
-    sharing.order(ground);
+    sharing.order();
     Ok(sharing)
 }
 
@@ -129,14 +134,9 @@ impl Sharing {
     }
 
     /// Puts the general region, which was shared last, and the most important device first.
-    fn order(&mut self, ground: &Ground) {
+    fn order(&mut self) {
         self.regions.rotate_right(1);
         sort(&mut self.shares, |share| &share.found);
-        if ground.arguments.get("trace") == Some("bounce") {
-            self.regions
-                .iter()
-                .for_each(|region| trace::enable(region.trace()));
-        }
     }
 }
 

@@ -1,44 +1,107 @@
-//! The bounce trace as text, in the form of Linux's event `swiotlb_bounced`.
+//! What becomes of the trace: text, in the form of Linux's event `swiotlb_bounced`, or a stream to the host.
 
-use bounce::{Direction, Event, Trace};
+use alloc::rc::Rc;
+
+use audit::{Event, Keep, Trace};
 use clock::Instant;
+use net::Network;
+use plan::Tracing;
 
-use crate::{console, println};
+use crate::machine::Booted;
+use crate::stream::{Look, Stream};
+use crate::{console, println, wake};
 
 /// Events that are kept until they are printed.
 const ROOM: usize = 8192;
 /// Events that are printed before devices and tasks have their turn again.
 const BATCH: usize = 32;
 
-/// Begins the trace.
-pub fn enable(trace: &Trace) {
-    trace.enable(ROOM);
+/// Where events go.
+pub struct Tracer {
+    trace: Rc<Trace>,
+    entry: Instant,
+    tracing: Tracing,
+    stream: Option<Stream>,
 }
 
-/// Prints the oldest events; says whether there may be more.
-pub fn print_batch(trace: &Trace, entry: Instant) -> bool {
-    let events = (0..BATCH).map_while(|_| trace.pop());
-    events.map(|event| print(&event, entry)).count() == BATCH
-}
-
-/// Prints how many events were lost.
-pub fn print_end(trace: &Trace) {
-    match trace.lost() {
-        0 => {}
-        lost => println!("trace: {lost} events found no room and are not shown"),
+impl Tracer {
+    /// Records in `trace` what `tracing` asks for, from now on.
+    pub fn start(tracing: Tracing, trace: Rc<Trace>, entry: Instant) -> Self {
+        match tracing {
+            Tracing::Off => {}
+            Tracing::Lines => trace.enable(Keep::Copies, ROOM),
+            Tracing::Tcp(_) => trace.enable(Keep::Runs, ROOM),
+        }
+        Self {
+            trace,
+            entry,
+            tracing,
+            stream: None,
+        }
     }
-}
 
-/// The direction is ours: Linux traces only when it maps a buffer.
-fn print(event: &Event, entry: Instant) {
-    let since = event.at.since(entry).as_micros();
-    let (seconds, micros) = (since / 1_000_000, since % 1_000_000);
-    let direction = match event.direction {
-        Direction::Out => "out",
-        Direction::In => "in",
-    };
-    console::print_line(format_args!(
-        "[{seconds:5}.{micros:06}] swiotlb_bounced: dev_name: {} dev_addr={:x} size={} {direction}",
-        event.device, event.address, event.size,
-    ));
+    /// Opens the way to the host, if there is to be one, once devices and network run.
+    pub fn connect(&mut self, machine: &Rc<Booted>, network: Option<Network>) {
+        let Tracing::Tcp(peer) = self.tracing else {
+            return;
+        };
+        let Some((network, card)) = network.zip(machine.running.card.as_ref()) else {
+            log::warn!("trace: no network card to tell {peer} of it: nothing is told");
+            self.trace.enable(Keep::Nothing, 0);
+            return;
+        };
+        card.device.leave_out(Rc::clone(&self.trace), peer);
+        let look = Look {
+            trace: Rc::clone(&self.trace),
+            machine: Rc::clone(machine),
+        };
+        self.stream = Some(Stream::tcp(look, self.entry, network, peer));
+    }
+
+    /// Tells the oldest events; says when to call again at the latest.
+    pub fn poll(&self, now: Instant) -> Option<Instant> {
+        if let Some(stream) = &self.stream {
+            return stream.poll(now);
+        }
+        if self.tracing == Tracing::Lines {
+            self.print_batch();
+        }
+        None
+    }
+
+    /// Prints the oldest events; says whether there may be more.
+    fn print_batch(&self) -> bool {
+        let events = (0..BATCH).map_while(|_| self.trace.pop());
+        events.map(|event| self.print(&event)).count() == BATCH
+    }
+
+    /// The payload is over: says whether all events were told.
+    pub fn finish(&self, now: Instant) -> bool {
+        if let Some(stream) = &self.stream {
+            return stream.finish(now);
+        }
+        if self.tracing == Tracing::Lines && self.print_batch() {
+            wake::wake();
+            return false;
+        }
+        if self.trace.lost() != 0 {
+            let lost = self.trace.lost();
+            println!("trace: {lost} events found no room and are not shown");
+        }
+        true
+    }
+
+    /// The direction is ours: Linux traces only when it maps a buffer.
+    fn print(&self, event: &Event) {
+        let since = event.at.since(self.entry).as_micros();
+        let (seconds, micros) = (since / 1_000_000, since % 1_000_000);
+        let name = self.trace.name(event.device);
+        console::print_line(format_args!(
+            "[{seconds:5}.{micros:06}] swiotlb_bounced: dev_name: {} dev_addr={:x} size={} {}",
+            name.as_deref().unwrap_or("?"),
+            event.address,
+            event.len,
+            event.direction.name(),
+        ));
+    }
 }

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use arch::counter::Counter;
 use arch::{Devices, Smc};
-use bounce::{Region, Slot};
+use bounce::{Purpose, Region, Slot};
 use clock::{Clock, Instant};
 use ipa::{GranuleRange, IpaSpace};
 use pci::Identity;
@@ -167,6 +167,7 @@ impl Way {
         let Ok(slot) = pool.and_then(|pool| pool.lease(INBOX, 4096)) else {
             return Ok(None);
         };
+        slot.label(0, 0, Purpose::Evidence);
         let space = ground.space;
         Ok(Some(Self {
             rsi: rmm.rsi,

@@ -31,13 +31,12 @@ pub use crate::blk::owned::Returned;
 use crate::blk::request::{FRAME, MOST_RUNS, Requests};
 use crate::blk::state::State;
 use crate::blk::transfer::{Transfer, Work};
-use crate::blk::wire::Operation;
+use crate::blk::wire::{Operation, REQUEST_QUEUE};
 use crate::device::Device;
 use crate::needs;
-use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
+use crate::queue::{Interrupts, Queue, RING_ALIGN, Usage, ring_bytes};
 use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path, Transport};
 
-const REQUEST_QUEUE: u16 = 0;
 /// How many requests can be in flight at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth(u16);
@@ -258,6 +257,11 @@ impl<P: Path> Block<P> {
             doorbells: state.queue.rung(),
             ..state.requests.counters()
         }
+    }
+
+    /// What the device has of its queue.
+    pub fn usage(&self) -> Usage {
+        self.state.borrow().queue.usage()
     }
 
     /// Why the device was stopped; `None` while it runs.

@@ -40,6 +40,7 @@ pub use needs::Needs;
 pub use net::{MAX_FRAME, MAX_SEGMENT, Net, NetCounters, Offload};
 pub use ninep::{NineP, NinePCounters, share_name};
 pub use path::{Bounced, Direct, Path};
+pub use queue::Usage;
 pub use rng::Rng;
 pub use stream::StreamError;
 pub use transport::Transport;

@@ -28,7 +28,7 @@ use crate::needs::{Want, divide};
 pub use crate::net::offload::Offload;
 use crate::net::receive::{Outcome, Receive};
 use crate::net::transmit::Transmit;
-use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
+use crate::queue::{Interrupts, Queue, RING_ALIGN, Usage, ring_bytes};
 use crate::transport::MAX_QUEUE_SIZE;
 use crate::{Bounced, Environment, Error, Features, Interrupt, Kind, Needs, Path, Transport};
 
@@ -211,6 +211,11 @@ impl<P: Path> Net<P> {
             doorbells: self.receive.rung() + self.transmit.rung(),
             ..self.counters
         }
+    }
+
+    /// What the card has of its queues: that of frames that come, and that of frames that go.
+    pub fn usage(&self) -> [Usage; 2] {
+        [self.receive.usage(), self.transmit.usage()]
     }
 
     /// Why the card was stopped; `None` while it runs.

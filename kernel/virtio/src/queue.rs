@@ -49,6 +49,17 @@ pub(crate) struct Completion {
     pub(crate) len: u32,
 }
 
+/// What a device has of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests in flight.
+    pub in_flight: u16,
+    /// Bytes that the device may use for them.
+    pub lent: u64,
+    /// Most bytes that it ever might use at once.
+    pub high_water: u64,
+}
+
 /// Whether the driver wants interrupts for completions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interrupts {
@@ -213,6 +224,11 @@ impl<W: World> Queue<W> {
     /// Requests in flight.
     pub(crate) fn in_flight(&self) -> u16 {
         self.shadow.in_flight()
+    }
+
+    /// What the device has of it.
+    pub(crate) fn usage(&self) -> Usage {
+        self.shadow.usage()
     }
 
     /// Doorbells rung.

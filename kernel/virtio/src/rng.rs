@@ -6,7 +6,7 @@
 use alloc::rc::Rc;
 use core::time::Duration;
 
-use bounce::{Pool, Shared, Slot, Spacing, World};
+use bounce::{Pool, Purpose, Shared, Slot, Spacing, World};
 
 use crate::device::Device;
 use crate::queue::{Completion, Interrupts, Lend, Queue, RING_ALIGN, ring_bytes};
@@ -54,6 +54,7 @@ impl<W: World> Rng<W> {
             .negotiate(|_| Features::default(), environment)?;
         let queue = Queue::start(&device, REQUEST_QUEUE, 1, features, Interrupts::Silent)?;
         let slot = device.lease(BYTES, BYTES)?;
+        slot.label(REQUEST_QUEUE, 0, Purpose::Entropy);
         device.transport().driver_ok()?;
         Ok(Self {
             queue,

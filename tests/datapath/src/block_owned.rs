@@ -103,7 +103,7 @@ fn a_buffer_of_another_pool_is_copied_and_never_told() {
 #[test]
 fn slices_work_on_a_direct_disk_by_a_private_copy() {
     let t = trusted(64);
-    t.region.trace().enable(8);
+    t.region.trace().enable(audit::Keep::Runs, 8);
     block_on(t.disk.write(1, &[9; 512]), || ()).unwrap();
     let mut into = [0; 1024];
     block_on(t.disk.read(1, &mut into), || ()).unwrap();

@@ -126,7 +126,7 @@ fn a_flood_does_not_keep_the_caller() {
     rig.memory = memory;
     let clock = Rc::new(Meddling::default());
     let region = Region::new(window, Rc::<Meddling>::clone(&clock)).unwrap();
-    region.trace().enable(1);
+    region.trace().enable(audit::Keep::Copies, 1 << 16);
     let pool = region.pool("0000:00:01.0", card_pool()).unwrap();
     let fake = Rc::new(RefCell::new(FakeNet::default()));
     let device = rig.plug(CARD, Rc::<RefCell<FakeNet>>::clone(&fake));

@@ -11,6 +11,7 @@ mod input;
 mod ninep;
 mod pci_config;
 mod rsi_answers;
+mod trace_stream;
 mod used_ring;
 mod whole_boot;
 
@@ -22,5 +23,6 @@ pub use http_response::http_response;
 pub use ninep::ninep;
 pub use pci_config::pci_config;
 pub use rsi_answers::rsi_answers;
+pub use trace_stream::trace_stream;
 pub use used_ring::used_ring;
 pub use whole_boot::whole_boot;

@@ -4,6 +4,7 @@ use crate::measure::MeasureOptions;
 use crate::network::Network;
 use crate::profile::ProfileOptions;
 use crate::serve::Behaviour;
+use crate::trace::TraceOptions;
 use crate::units;
 use crate::verdict::EXIT_CODES;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,6 +38,8 @@ pub enum Command {
     /// Lists the files of a folder by digests, in a file there, so that a realm can believe them
     /// (docs/share.md); prints the boot argument that names the list.
     Manifest(ManifestOptions),
+    /// Shows what crossed the boundary in a run with --trace: while it runs, or as a table, frames, a page.
+    Trace(TraceOptions),
     /// Computes the RIM that an image must have, from its file.
     Measure(Box<MeasureOptions>),
 }
@@ -131,6 +134,10 @@ pub struct RunOptions {
     /// told: each is a violation (--mode realm; docs/dma.md).
     #[arg(long)]
     pub oracle: bool,
+    /// Keeps in this file what crosses the boundary, event by event, as the guest tells it by TCP, and beside it what
+    /// QEMU sees of cards and disks. `airlock trace FILE` shows it, also while it grows (--net user).
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Ends QEMU after this time (60s, 500ms, 2m).
     #[arg(long, default_value = "60s", value_parser = units::time)]
     pub timeout: Duration,

@@ -21,6 +21,7 @@
 //! | [`debugger`] | the line that starts gdb |
 //! | [`run`] | all of it in order |
 //! | [`attack`] | a run in which everything lies to the payload |
+//! | [`trace`] | what crossed the boundary: live, as a table, as frames, as a page |
 //! | [`profile`] | the same with counting: functions by their instructions |
 #![forbid(unsafe_code)]
 
@@ -48,6 +49,7 @@ pub mod run;
 pub mod serve;
 pub mod share;
 pub mod symbols;
+pub mod trace;
 mod trusted;
 pub mod units;
 pub mod verdict;

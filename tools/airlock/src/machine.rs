@@ -4,6 +4,7 @@ use crate::cli::Mode;
 use crate::network::{Forward, Network};
 use crate::ports::Ports;
 use crate::share::{self, Share};
+use crate::trace::record::{INCOMING, OUTGOING, REQUESTS, beside};
 use crate::units::MIB;
 use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
@@ -79,6 +80,8 @@ pub struct Machine {
     pub devices: Vec<String>,
     /// More words for the command line.
     pub words: Vec<String>,
+    /// Words that have QEMU write down what it sees.
+    pub witnesses: Vec<OsString>,
     /// Instead of QEMU's loader: the entry stub and the bytes that the kernel gets as device tree.
     pub bare: Option<Bare>,
 }
@@ -158,6 +161,23 @@ impl Machine {
         line.0
     }
 
+    /// Has QEMU write down, beside `trace`, each frame of the card, by its direction, and each request of a disk.
+    pub fn witness(&mut self, trace: &Path) {
+        // What QEMU's end of the card receives is what the guest sends.
+        for (queue, what) in [("rx", OUTGOING), ("tx", INCOMING)] {
+            let mut object = OsString::from(format!(
+                "filter-dump,id=trace-{queue},netdev=n0,queue={queue},file="
+            ));
+            object.push(escaped(&beside(trace, what)));
+            self.witnesses.extend(["-object".into(), object]);
+        }
+        for event in ["virtio_blk_handle_read", "virtio_blk_handle_write"] {
+            self.witnesses.extend(["-trace".into(), event.into()]);
+        }
+        self.witnesses
+            .extend(["-D".into(), beside(trace, REQUESTS).into()]);
+    }
+
     fn machine_type(&self) -> String {
         let world = match self.mode {
             Mode::Realm => "virt,virtualization=on,gic-version=3,iommu=smmuv3",
@@ -235,6 +255,7 @@ impl Machine {
             }
         }
         // First the words: a device may need what they define.
+        line.0.extend(self.witnesses.iter().cloned());
         line.0.extend(self.words.iter().map(OsString::from));
         for device in &self.devices {
             line.option("-device", device);
@@ -319,6 +340,7 @@ mod tests {
                 name: "web".into(),
                 folder: "pages".into(),
             }],
+            witnesses: Vec::new(),
             net: Network::User,
             forwards: Vec::new(),
             ports: Ports::default(),

@@ -3,7 +3,7 @@
 
 use airlock_cli::cli::{Arguments, Command};
 use airlock_cli::verdict::{Verdict, WrongArguments};
-use airlock_cli::{attack, dist, manifest, measure, new, profile, qemu, run, workspace};
+use airlock_cli::{attack, dist, manifest, measure, new, profile, qemu, run, trace, workspace};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             println!("share.manifest={digest}");
             Verdict::Ok
         }),
+        Command::Trace(options) => trace::trace(&options),
         Command::Measure(options) => measure::measure(&options).map(|()| Verdict::Ok),
     };
     let verdict = done.unwrap_or_else(|error| {

@@ -284,6 +284,7 @@ fn monitors_tree(options: &MeasureOptions, image: &[u8]) -> Result<Vec<u8>> {
         devices: Vec::new(),
         words: [&processors, &options.qemu_arg[..]].concat(),
         bare: None,
+        witnesses: Vec::new(),
     };
     machine.check()?;
     guest_tree::of_machine(&qemu, &machine)

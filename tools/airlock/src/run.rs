@@ -11,6 +11,7 @@ use crate::qemu::{self, End, Session};
 use crate::report::Report;
 use crate::share;
 use crate::symbols::{self, Caller, Symbols};
+use crate::trace::record::Recorder;
 use crate::trusted;
 use crate::verdict::Verdict;
 use crate::workspace::{self, Workspace};
@@ -49,7 +50,7 @@ pub fn run(options: &RunOptions) -> Result<Outcome> {
 /// As [`run`].
 pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     let options = &with_payload(options)?;
-    let prepared = Prepared::new(options)?;
+    let mut prepared = Prepared::new(options)?;
     prepared.announce(options);
     if let Some(folder) = &options.keep_logs {
         make_folder(folder)?;
@@ -67,6 +68,9 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
             println!("{line}");
         }
     })?;
+    if let Some(recorder) = prepared.recorder.take() {
+        println!("airlock: trace {}", recorder.finish());
+    }
     let outcome = Outcome {
         callers,
         ..prepared.judge(options, &session)
@@ -109,6 +113,8 @@ struct Prepared {
     /// The payload's source, if a payload of the workspace boots.
     source: Option<String>,
     job: Job,
+    /// Who keeps the trace.
+    recorder: Option<Recorder>,
     /// Deleted at the end, also after an error.
     _folder: TempDir,
 }
@@ -122,7 +128,14 @@ impl Prepared {
         let (image, monitor) = images(options, folder.path())?;
         let symbols = Symbols::beside(options.image.as_deref().unwrap_or(&image));
         (machine.image, machine.monitor) = (image, monitor);
+        let recorder = match &options.trace {
+            Some(path) => Some(Recorder::start(path, &mut machine)?),
+            None => None,
+        };
         let job = Job::prepare(options, &qemu, folder.path(), &mut machine)?;
+        if let Some(path) = &options.trace {
+            machine.witness(path);
+        }
         if let Some(tree) = &options.device_tree {
             let stub = folder.path().join("entry.bin");
             std::fs::write(&stub, machine.entry_stub())?;
@@ -138,6 +151,7 @@ impl Prepared {
             symbols,
             source: source(options),
             job,
+            recorder,
             _folder: folder,
         })
     }
@@ -237,6 +251,7 @@ fn machine(options: &RunOptions) -> Machine {
         ports: ports(options),
         devices: options.device.clone(),
         words: words(options),
+        witnesses: Vec::new(),
         bare: None,
     }
 }

@@ -97,7 +97,7 @@ fn told(parts: &Parts, plugin: &Plugin, how: String, effort: Effort) -> Vec<(Str
 fn line(row: &Row) -> String {
     let value = |guest| {
         let value = row.value(guest);
-        value.map_or("–".to_owned(), |value| report::svg::short(value.median))
+        value.map_or("–".to_owned(), |value| plot::short(value.median))
     };
     let met = match row.met() {
         Some(true) => "met",
@@ -112,6 +112,6 @@ fn line(row: &Row) -> String {
         value(Guest::AirlockRealm),
         row.unit,
         value(Guest::LinuxBounced),
-        report::svg::short(row.goal)
+        plot::short(row.goal)
     )
 }

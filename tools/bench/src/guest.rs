@@ -143,6 +143,7 @@ impl Guest {
             devices: Vec::new(),
             words: devices(setting, initramfs.map(PathBuf::as_path)),
             bare: None,
+            witnesses: Vec::new(),
         }
         .arguments()
     }

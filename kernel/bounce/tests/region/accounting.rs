@@ -1,6 +1,7 @@
 //! Counters and the trace.
 
-use bounce::{Counters, Direction};
+use audit::Keep;
+use bounce::{Counters, Direction, Purpose};
 use clock::{Clock, Instant};
 
 use crate::{LOOK, NET, TOLD, pool, region};
@@ -44,16 +45,19 @@ fn the_high_water_mark_stays() {
 fn an_event_says_when_who_where_how_much_and_which_way() {
     let (region, _, clock) = region(1);
     let slot = region.pool(NET, 4096).unwrap().lease(64, 1).unwrap();
-    region.trace().enable(10);
+    region.trace().enable(Keep::Copies, 10);
     clock.advance_to(Instant::from_nanos(5000));
     slot.copy_out(3, &[0; 17]).unwrap();
     slot.copy_in(8, &mut [0; 2]).unwrap().opaque(LOOK);
     let out = region.trace().pop().unwrap();
-    assert_eq!((out.at, &*out.device), (Instant::from_nanos(5000), NET));
-    assert_eq!((out.address, out.size), (TOLD + 3, 17));
+    assert_eq!(
+        (out.at, region.trace().name(out.device).as_deref()),
+        (Instant::from_nanos(5000), Some(NET))
+    );
+    assert_eq!((out.address, out.len), (TOLD + 3, 17));
     assert_eq!(out.direction, Direction::Out);
     let back = region.trace().pop().unwrap();
-    assert_eq!((back.direction, back.size), (Direction::In, 2));
+    assert_eq!((back.direction, back.len), (Direction::In, 2));
     assert_eq!(region.trace().pop(), None);
     assert!(clock.now() >= back.at);
 }
@@ -62,15 +66,15 @@ fn an_event_says_when_who_where_how_much_and_which_way() {
 fn a_full_trace_keeps_the_first_events_and_counts_the_others_as_lost() {
     let (region, pool, _) = pool();
     let slot = pool.lease(64, 1).unwrap();
-    region.trace().enable(3);
+    region.trace().enable(Keep::Copies, 3);
     for len in 1..=5 {
         slot.copy_out(0, &vec![0; len]).unwrap();
     }
     assert_eq!(region.trace().lost(), 2);
-    assert_eq!(region.trace().pop().map(|event| event.size), Some(1));
+    assert_eq!(region.trace().pop().map(|event| event.len), Some(1));
     slot.copy_out(0, &[0; 9]).unwrap();
     let sizes: Vec<_> = std::iter::from_fn(|| region.trace().pop())
-        .map(|e| e.size)
+        .map(|e| e.len)
         .collect();
     assert_eq!(sizes, [2, 3, 9]);
 }
@@ -80,10 +84,31 @@ fn a_trace_that_is_off_records_nothing_and_loses_nothing() {
     let (region, pool, _) = pool();
     let slot = pool.lease(64, 1).unwrap();
     slot.copy_out(0, &[0; 9]).unwrap();
-    region.trace().enable(1);
-    region.trace().enable(0);
+    region.trace().enable(Keep::Copies, 1);
+    region.trace().enable(Keep::Copies, 0);
     slot.copy_out(0, &[0; 9]).unwrap();
     assert!(!region.trace().enabled());
     assert_eq!((region.trace().pop(), region.trace().lost()), (None, 0));
     assert_eq!(pool.counters().copies, 2, "counting goes on");
+}
+
+#[test]
+fn an_event_says_what_the_slot_was_for() {
+    let (region, pool, _) = pool();
+    let slot = pool.lease(64, 1).unwrap();
+    region.trace().enable(Keep::Runs, 10);
+    slot.label(1, 300, Purpose::Frame);
+    slot.copy_out(0, &[0; 12]).unwrap();
+    slot.copy_out(12, &[0; 30]).unwrap();
+    slot.purpose(Purpose::Data);
+    slot.copy_out(42, &[0; 4]).unwrap();
+    let frame = region.trace().pop().unwrap();
+    assert_eq!((frame.len, frame.label.queue), (42, 1));
+    assert_eq!(
+        (frame.label.slot, frame.label.purpose),
+        (300, Purpose::Frame)
+    );
+    let data = region.trace().pop().unwrap();
+    assert_eq!((data.len, data.label.slot), (4, 300));
+    assert_eq!(data.label.purpose, Purpose::Data);
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::LOOK;
+use audit::Keep;
 use bounce::{Private, Region, Window};
 use testkit::shared::private_memory;
 use testkit::wire::FakeClock;
@@ -13,7 +14,7 @@ const TOLD: u64 = 0x4000_0000;
 fn a_private_copy_is_counted_and_not_traced() {
     let (window, _): (Window<Private>, _) = private_memory(1, TOLD);
     let region = Region::new(window, Rc::new(FakeClock::default())).unwrap();
-    region.trace().enable(8);
+    region.trace().enable(Keep::Copies, 8);
     let slot = region.pool("0000:00:02.0", 4096).unwrap().lease(64, 8);
     let slot = slot.unwrap();
     slot.copy_out(0, &[7; 64]).unwrap();

@@ -3,9 +3,10 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use bounce::{Slot, World};
+use bounce::{Purpose, Slot, World};
 
 use crate::Error;
+use crate::blk::wire::REQUEST_QUEUE;
 use crate::device::Device;
 use crate::needs::Want;
 
@@ -93,9 +94,10 @@ impl<W: World> Chunks<W> {
         &self.slot
     }
 
-    /// Copies `bytes` into `runs`, which hold as many. What lies behind them is cleared where slots
-    /// are kept apart.
-    pub(crate) fn copy_out(&self, runs: &[Run], bytes: &[u8]) -> Result<(), Error> {
+    /// Copies `bytes` of request `index` into `runs`, which hold as many. What lies behind them is cleared
+    /// where slots are kept apart.
+    pub(crate) fn copy_out(&self, index: u16, runs: &[Run], bytes: &[u8]) -> Result<(), Error> {
+        self.label(index);
         let mut rest = bytes;
         for run in runs {
             let (now, later) = rest.split_at_checked(run.len).ok_or(Error::QueueFull)?;
@@ -108,8 +110,9 @@ impl<W: World> Chunks<W> {
         Ok(())
     }
 
-    /// Copies what is in `runs` into `into`, which has as many bytes.
-    pub(crate) fn fetch(&self, runs: &[Run], into: &mut [u8]) -> Result<(), Error> {
+    /// Copies what is in `runs` of request `index` into `into`, which has as many bytes.
+    pub(crate) fn fetch(&self, index: u16, runs: &[Run], into: &mut [u8]) -> Result<(), Error> {
+        self.label(index);
         let mut rest = into;
         for run in runs {
             let (now, later) = rest.split_at_mut_checked(run.len).ok_or(Error::QueueFull)?;
@@ -118,6 +121,13 @@ impl<W: World> Chunks<W> {
             rest = later;
         }
         Ok(())
+    }
+}
+
+impl<W: World> Chunks<W> {
+    /// Says whose the next copies are.
+    fn label(&self, index: u16) {
+        self.slot.label(REQUEST_QUEUE, index, Purpose::Data);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::blk::BlkCounters;
 use crate::blk::chunks::{Chunks, Run};
 use crate::blk::order::Order;
-use crate::blk::wire::{self, HEADER, Operation, STATUS};
+use crate::blk::wire::{self, HEADER, Operation, REQUEST_QUEUE, STATUS};
 use crate::device::{Device, Held};
 use crate::needs::Want;
 use crate::queue::{Completion, Lend, Queue};
@@ -146,14 +146,14 @@ impl<W: World> Requests<W> {
     pub(crate) fn fill(&self, index: u16, bytes: &[u8]) -> Result<(), Error> {
         let request = self.requests.get(usize::from(index));
         let request = request.ok_or(Error::QueueFull)?;
-        self.chunks.copy_out(&request.runs, bytes)
+        self.chunks.copy_out(index, &request.runs, bytes)
     }
 
     /// Copies what was read out of the chunks of request `index`.
     pub(crate) fn fetch(&self, index: u16, into: &mut [u8]) -> Result<(), Error> {
         let request = self.requests.get(usize::from(index));
         let request = request.ok_or(Error::QueueFull)?;
-        self.chunks.fetch(&request.runs, into)
+        self.chunks.fetch(index, &request.runs, into)
     }
 
     /// Keeps `buffer`, where the data of request `index` is, until the device is done with it.
@@ -184,6 +184,8 @@ impl<W: World> Requests<W> {
             Operation::Write | Operation::Flush => 0,
         };
         self.lends.clear();
+        let purpose = job.operation.purpose();
+        request.head.label(REQUEST_QUEUE, index, purpose);
         request.describe(job, self.chunks.slot(), &mut self.lends)?;
         // lkvm reports the bytes it moved either way, so the limit is the whole chain.
         queue.add(&self.lends, len.saturating_add(17), index)?;

@@ -2,6 +2,10 @@
 //!
 //! Ref: virtio 1.2, 5.2.6 "Device Operation".
 
+use bounce::Purpose;
+
+/// The queue that requests go through.
+pub(crate) const REQUEST_QUEUE: u16 = 0;
 /// Bytes of the header.
 pub(crate) const HEADER: usize = 16;
 /// Bytes of the status.
@@ -15,6 +19,17 @@ pub(crate) enum Operation {
     Read = 0,
     Write = 1,
     Flush = 4,
+}
+
+impl Operation {
+    /// What the head and the status of such a request are for, in the trace.
+    pub(crate) const fn purpose(self) -> Purpose {
+        match self {
+            Self::Read => Purpose::Read,
+            Self::Write => Purpose::Write,
+            Self::Flush => Purpose::Flush,
+        }
+    }
 }
 
 /// The header of a request, and a status that no device writes.

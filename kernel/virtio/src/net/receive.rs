@@ -3,15 +3,16 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use bounce::{Slot, World};
+use bounce::{Purpose, Slot, World};
 use frame::Incoming;
 
 use crate::device::Device;
 use crate::needs::Want;
+use crate::net::RECEIVE_QUEUE;
 use crate::net::checksum;
 use crate::net::header::{ETHERNET, HEADER, Header};
 use crate::net::offload::GUEST_TSO;
-use crate::queue::{Completion, Lend, Queue};
+use crate::queue::{Completion, Lend, Queue, Usage};
 use crate::{Error, Features};
 
 /// Bytes of a buffer where frames come as they are on the wire: header and 1514 bytes fit.
@@ -76,8 +77,11 @@ impl<W: World> Receive<W> {
     ) -> Result<Self, Error> {
         let each = buffers(queue.size(), features).len;
         let lease = |_| device.lease(each, ALIGN);
-        let buffers: Vec<_> = (0..count).map(lease).collect::<Result<_, _>>()?;
+        let buffers: Vec<Rc<Slot<W>>> = (0..count).map(lease).collect::<Result<_, _>>()?;
         let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
+        for (tag, buffer) in (0..count).zip(&buffers) {
+            buffer.label(RECEIVE_QUEUE, tag, Purpose::Frame);
+        }
         let each = u32::try_from(each).map_err(|_| Error::QueueFull)?;
         let mut receive = Self {
             queue,
@@ -94,6 +98,11 @@ impl<W: World> Receive<W> {
     /// Buffers that the device has at most.
     pub(crate) fn buffers(&self) -> u16 {
         u16::try_from(self.buffers.len()).unwrap_or(u16::MAX)
+    }
+
+    /// What the device has of it.
+    pub(crate) fn usage(&self) -> Usage {
+        self.queue.usage()
     }
 
     /// Doorbells rung.
@@ -135,6 +144,7 @@ impl<W: World> Receive<W> {
             let Some(piece) = self.queue.take()? else {
                 break;
             };
+            self.buffer(piece.tag)?.purpose(Purpose::FramePart);
             self.take_piece(piece, 0, &mut frame)?;
             came += 1;
             is_last = piece.len < self.each;
@@ -156,7 +166,9 @@ impl<W: World> Receive<W> {
             self.lend(first.tag)?;
             return Ok(None);
         }
-        let header = self.buffer(first.tag)?.snapshot(0)?;
+        let buffer = self.buffer(first.tag)?;
+        buffer.purpose(Purpose::Frame);
+        let header = buffer.snapshot(0)?;
         self.take_piece(first, HEADER, frame)?;
         let header = header.any_value("Header::check, when the frame is there");
         Ok(Some(Header::from_bytes(header)))

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bounce::{Slot, World};
+use bounce::{Purpose, Slot, World};
 use frame::Outgoing;
 
 use crate::attention::Attention;
@@ -12,8 +12,8 @@ use crate::device::Device;
 use crate::needs::Want;
 use crate::net::header::{self, HEADER};
 use crate::net::offload::HOST_TSO;
-use crate::net::{MAX_FRAME, MAX_SEGMENT};
-use crate::queue::{Lend, Queue};
+use crate::net::{MAX_FRAME, MAX_SEGMENT, TRANSMIT_QUEUE};
+use crate::queue::{Lend, Queue, Usage};
 use crate::{Error, Features};
 
 /// Bytes of a small slot.
@@ -90,9 +90,12 @@ impl<W: World> Transmit<W> {
         let lease = |len| move |_| device.lease(len, 64);
         let slots = (0..small).map(lease(SMALL));
         let slots = slots.chain((0..large).map(lease(LARGE)));
-        let slots = slots.collect::<Result<Vec<_>, _>>()?;
+        let slots = slots.collect::<Result<Vec<Rc<Slot<W>>>, _>>()?;
         let number = |count: usize| u16::try_from(count).map_err(|_| Error::QueueFull);
         let (small, all) = (number(small)?, number(slots.len())?);
+        for (tag, slot) in (0..all).zip(&slots) {
+            slot.label(TRANSMIT_QUEUE, tag, Purpose::Frame);
+        }
         Ok(Self {
             queue,
             slots,
@@ -110,6 +113,11 @@ impl<W: World> Transmit<W> {
             features,
             starved: None,
         })
+    }
+
+    /// What the device has of it.
+    pub(crate) fn usage(&self) -> Usage {
+        self.queue.usage()
     }
 
     /// Doorbells rung.

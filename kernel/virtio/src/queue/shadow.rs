@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::Error;
-use crate::queue::Completion;
+use crate::queue::{Completion, Usage};
 
 /// No descriptor.
 const NONE: u16 = u16::MAX;
@@ -36,6 +36,9 @@ pub(crate) struct Shadow {
     free: u16,
     left: u16,
     in_flight: u16,
+    /// Bytes of what is in flight, and most of them ever.
+    lent: u64,
+    high_water: u64,
     /// Looks at the device's index, ever.
     looks: u64,
 }
@@ -56,6 +59,8 @@ impl Shadow {
             free: 0,
             left: size,
             in_flight: 0,
+            lent: 0,
+            high_water: 0,
             looks: 0,
         }
     }
@@ -69,6 +74,15 @@ impl Shadow {
     /// Requests in flight.
     pub(crate) fn in_flight(&self) -> u16 {
         self.in_flight
+    }
+
+    /// What is in flight, in bytes, too.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            in_flight: self.in_flight,
+            lent: self.lent,
+            high_water: self.high_water,
+        }
     }
 
     /// Descriptors that are free.
@@ -104,6 +118,8 @@ impl Shadow {
         });
         self.left = left;
         self.in_flight += 1;
+        self.lent += u64::from(limit);
+        self.high_water = self.high_water.max(self.lent);
         Ok(head)
     }
 
@@ -130,6 +146,7 @@ impl Shadow {
         self.free = head;
         self.left += request.count;
         self.in_flight -= 1;
+        self.lent -= u64::from(request.limit);
         Ok(())
     }
 
@@ -158,6 +175,22 @@ mod tests {
         assert_eq!(shadow.complete(id, 10), Ok(Completion { tag: 7, len: 10 }));
         assert_eq!(shadow.complete(id, 10), Err(Error::UsedId { id }));
         assert_eq!(shadow.in_flight(), 0);
+    }
+
+    #[test]
+    fn what_is_lent_is_counted_in_bytes_with_its_high_water() {
+        let mut shadow = Shadow::new(4);
+        let first = shadow.lend(1, 100, 0).unwrap();
+        shadow.lend(1, 20, 1).unwrap();
+        shadow.note_look();
+        shadow.complete(first.into(), 3).unwrap();
+        shadow.lend(1, 50, 2).unwrap();
+        let usage = Usage {
+            in_flight: 2,
+            lent: 70,
+            high_water: 120,
+        };
+        assert_eq!(shadow.usage(), usage);
     }
 
     #[test]

@@ -21,5 +21,6 @@ mod profile;
 mod rogue;
 mod secrets;
 mod share;
+mod trace;
 mod trusted;
 mod tutorial;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use plot::{PAGE_END, escaped, short};
 use workload::phase::Phase;
 
 use crate::figures::Figures;
@@ -10,18 +11,15 @@ use crate::guest::Guest;
 use crate::measured::Measured;
 use crate::report::history::{Change, Kept};
 use crate::report::markdown::{caption, cell, facts, met, told};
-use crate::report::svg::{Bar, Bars, lines, short};
-
-const STYLE: &str = include_str!("page.css");
+use crate::report::svg::{Bar, Bars, lines};
 
 /// The whole page.
 #[must_use]
 pub fn page(measured: &Measured, rows: &[Row], changes: Option<&(Kept, Vec<Change>)>) -> String {
-    let mut page = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Airlock against Linux</title><style>{STYLE}</style></head><body><main>\
-         <h1>What confidential I/O costs: Airlock against Linux</h1>\
+    let mut page = plot::page("Airlock against Linux");
+    let _fits = write!(
+        page,
+        "<h1>What confidential I/O costs: Airlock against Linux</h1>\
          <p class=\"soft\">{}</p>",
         escaped(&caption(measured))
     );
@@ -64,7 +62,7 @@ pub fn page(measured: &Measured, rows: &[Row], changes: Option<&(Kept, Vec<Chang
         page.push_str(&since(before, changes));
     }
     page.push_str(&how(measured));
-    page.push_str("</main></body></html>\n");
+    page.push_str(PAGE_END);
     page
 }
 
@@ -268,13 +266,6 @@ fn how(measured: &Measured) -> String {
         let _fits = write!(text, "\n# {}\n{}\n", guest.name(), escaped(command));
     }
     text + "</pre>"
-}
-
-/// Text that is no markup.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use crate::goals::{GUESTS, Row};
 use crate::guest::Guest;
 use crate::measured::Measured;
 use crate::report::history::{Change, Kept};
-use crate::report::svg::short;
 use crate::stats::Interval;
+use plot::short;
 
 /// The whole text.
 #[must_use]

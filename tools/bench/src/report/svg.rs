@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use plot::{WIDTH, open, short};
+
 use crate::guest::Guest;
 use crate::measured::Curve;
 use crate::stats::Interval;
@@ -26,7 +28,6 @@ pub struct Bars {
     pub goal: Option<f64>,
 }
 
-const WIDTH: f64 = 460.0;
 const LEFT: f64 = 128.0;
 const RIGHT: f64 = 62.0;
 const ROW: f64 = 24.0;
@@ -40,21 +41,6 @@ pub const fn class(guest: Guest) -> &'static str {
         Guest::Linux => "l",
         Guest::LinuxBounced => "lb",
         Guest::LinuxRealm => "lr",
-    }
-}
-
-/// A number with three digits that count, and thousands as such.
-#[must_use]
-pub fn short(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if size >= 1e9 => format!("{:.2} G", value / 1e9),
-        _ if size >= 1e6 => format!("{:.2} M", value / 1e6),
-        _ if size >= 1e4 => format!("{:.1} k", value / 1e3),
-        _ if size >= 100.0 => format!("{value:.0}"),
-        _ if size >= 10.0 => format!("{value:.1}"),
-        _ if size >= 0.1 || value == 0.0 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
     }
 }
 
@@ -205,13 +191,6 @@ pub fn lines(curve: &Curve) -> String {
     svg
 }
 
-fn open(title: &str, height: f64) -> String {
-    format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{title}\">\
-         <text x=\"0\" y=\"14\" class=\"title\">{title}</text>"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,18 +202,6 @@ mod tests {
             high,
             n: 5,
         }
-    }
-
-    #[test]
-    fn numbers_keep_what_counts() {
-        let shown = [1.46e9, 2.64e6, 29_100.0, 512.0, 37.75, 0.5, 0.0042, 0.0];
-        let texts = shown.map(short);
-        assert_eq!(
-            texts,
-            [
-                "1.46 G", "2.64 M", "29.1 k", "512", "37.8", "0.50", "0.0042", "0.00"
-            ]
-        );
     }
 
     #[test]

@@ -1,0 +1,290 @@
+//! The ring that events wait in, in private memory.
+
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use clock::Instant;
+
+use crate::{Direction, Event, Label, Purpose};
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Each copy.
+    Copies,
+    /// Copies that follow one another in one slot as one: a frame with its header.
+    Runs,
+}
+
+/// Crossings of the trace's own transport. They are counted and not recorded: telling of them would make more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Events that were not recorded.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The latest events, as many as there is room for, and the names of devices. What finds no room is lost, and
+/// counted.
+#[derive(Debug, Default)]
+pub struct Trace {
+    keep: Cell<Keep>,
+    room: Cell<usize>,
+    /// Crossings are those of the trace's own transport.
+    muted: Cell<bool>,
+    recorded: Cell<u64>,
+    lost: Cell<u64>,
+    own: Cell<Own>,
+    events: RefCell<VecDeque<Event>>,
+    devices: RefCell<Vec<Rc<str>>>,
+}
+
+impl Trace {
+    /// One that is off.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Records what `keep` says from now on, and keeps up to `room` events until they are taken. The memory for
+    /// them is taken here, not when a copy is made.
+    pub fn enable(&self, keep: Keep, room: usize) {
+        let mut events = self.events.borrow_mut();
+        let more = room.saturating_sub(events.len());
+        events.reserve_exact(more);
+        self.room.set(room);
+        self.keep.set(if room == 0 { Keep::Nothing } else { keep });
+    }
+
+    /// Whether copies are being recorded.
+    pub fn enabled(&self) -> bool {
+        self.keep.get() != Keep::Nothing
+    }
+
+    /// The number of the device with this name. The 256th and all others are one.
+    pub fn device(&self, name: &str) -> u8 {
+        let mut devices = self.devices.borrow_mut();
+        let known = devices.iter().position(|known| **known == *name);
+        let number = known.unwrap_or_else(|| {
+            if devices.len() <= usize::from(u8::MAX) {
+                devices.push(name.into());
+            }
+            devices.len() - 1
+        });
+        u8::try_from(number).unwrap_or(u8::MAX)
+    }
+
+    /// The name of a device.
+    pub fn name(&self, device: u8) -> Option<Rc<str>> {
+        self.devices.borrow().get(usize::from(device)).cloned()
+    }
+
+    /// How many devices have names.
+    pub fn devices(&self) -> usize {
+        self.devices.borrow().len()
+    }
+
+    /// Records that `len` bytes were copied to or from `address`, if anything is recorded. `now` is asked for
+    /// the time only if it is needed.
+    #[inline]
+    pub fn record(
+        &self,
+        (device, address): (u8, u64),
+        len: u32,
+        direction: Direction,
+        label: Label,
+        now: impl FnOnce() -> Instant,
+    ) {
+        if self.keep.get() == Keep::Nothing {
+            return;
+        }
+        if self.muted.get() {
+            self.note_own(len.into());
+            return;
+        }
+        let mut events = self.events.borrow_mut();
+        if self.keep.get() == Keep::Runs
+            && let Some(last) = events.back_mut()
+            && last.address.wrapping_add(last.len.into()) == address
+            && (last.device, last.direction, last.label) == (device, direction, label)
+        {
+            last.len = last.len.saturating_add(len);
+            return;
+        }
+        if events.len() < self.room.get() {
+            self.recorded.set(self.recorded.get() + 1);
+            events.push_back(Event {
+                at: now(),
+                address,
+                len,
+                device,
+                direction,
+                label,
+            });
+        } else {
+            self.lost.set(self.lost.get() + 1);
+        }
+    }
+
+    /// Takes the oldest event out.
+    pub fn pop(&self) -> Option<Event> {
+        self.events.borrow_mut().pop_front()
+    }
+
+    /// Hands the oldest events, at most `most`, to `take`, oldest first.
+    pub fn take(&self, most: usize, take: impl FnMut(Event)) {
+        let mut events = self.events.borrow_mut();
+        let count = most.min(events.len());
+        events.drain(..count).for_each(take);
+    }
+
+    /// Events that wait to be taken.
+    pub fn len(&self) -> usize {
+        self.events.borrow().len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Events that were recorded, ever.
+    pub fn recorded(&self) -> u64 {
+        self.recorded.get()
+    }
+
+    /// Events that found no room and were not recorded. In [`Keep::Runs`] each copy of a run counts.
+    pub fn lost(&self) -> u64 {
+        self.lost.get()
+    }
+
+    /// Crossings of the trace's own transport.
+    pub fn own(&self) -> Own {
+        self.own.get()
+    }
+
+    /// Does `work`, whose crossings are those of the trace's own transport if `own`.
+    pub fn muted<T>(&self, own: bool, work: impl FnOnce() -> T) -> T {
+        let before = self.muted.replace(own || self.muted.get());
+        let result = work();
+        self.muted.set(before);
+        result
+    }
+
+    /// Takes the latest frame back, which turned out to be one of the trace's own transport.
+    pub fn disown_frame(&self) {
+        let mut events = self.events.borrow_mut();
+        while let Some(event) = events.pop_back() {
+            self.recorded.set(self.recorded.get().saturating_sub(1));
+            self.note_own(event.len.into());
+            if event.label.purpose != Purpose::FramePart {
+                break;
+            }
+        }
+    }
+
+    fn note_own(&self, bytes: u64) {
+        let mut own = self.own.get();
+        own.events += 1;
+        own.bytes += bytes;
+        self.own.set(own);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Label = Label {
+        queue: 1,
+        slot: 3,
+        purpose: Purpose::Frame,
+    };
+
+    fn copy(trace: &Trace, address: u64, len: u32, label: Label) {
+        let now = || Instant::from_nanos(address);
+        trace.record((0, address), len, Direction::Out, label, now);
+    }
+
+    fn lens(trace: &Trace) -> Vec<u32> {
+        core::iter::from_fn(|| trace.pop())
+            .map(|event| event.len)
+            .collect()
+    }
+
+    #[test]
+    fn copies_that_follow_one_another_in_a_slot_are_one_run() {
+        let trace = Trace::new();
+        trace.enable(Keep::Runs, 8);
+        copy(&trace, 100, 12, FRAME);
+        copy(&trace, 112, 50, FRAME);
+        // The same slot from its beginning, and a neighbour.
+        copy(&trace, 100, 12, FRAME);
+        copy(&trace, 112, 7, Label { slot: 4, ..FRAME });
+        assert_eq!(trace.recorded(), 3);
+        assert_eq!(lens(&trace), [62, 12, 7]);
+    }
+
+    #[test]
+    fn each_copy_is_an_event_where_copies_are_kept() {
+        let trace = Trace::new();
+        trace.enable(Keep::Copies, 8);
+        copy(&trace, 100, 12, FRAME);
+        copy(&trace, 112, 50, FRAME);
+        assert_eq!(lens(&trace), [12, 50]);
+    }
+
+    #[test]
+    fn what_the_transport_itself_sends_is_counted_and_not_told() {
+        let trace = Trace::new();
+        trace.enable(Keep::Runs, 8);
+        trace.muted(true, || copy(&trace, 0, 9, FRAME));
+        trace.muted(false, || copy(&trace, 50, 5, FRAME));
+        // A frame in two pieces that came, and was the transport's.
+        copy(&trace, 200, 7, FRAME);
+        let part = Label {
+            slot: 9,
+            purpose: Purpose::FramePart,
+            ..FRAME
+        };
+        copy(&trace, 300, 1, part);
+        trace.disown_frame();
+        let own = Own {
+            events: 3,
+            bytes: 17,
+        };
+        assert_eq!((trace.own(), trace.recorded()), (own, 1));
+        assert_eq!(lens(&trace), [5]);
+    }
+
+    #[test]
+    fn a_full_ring_loses_what_comes_and_says_how_much() {
+        let trace = Trace::new();
+        trace.enable(Keep::Runs, 2);
+        for at in 0..5 {
+            copy(&trace, at * 100, 1, FRAME);
+        }
+        assert_eq!((trace.len(), trace.lost()), (2, 3));
+        let mut taken = 0;
+        trace.take(1, |_| taken += 1);
+        assert_eq!((taken, trace.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_device_has_one_number_however_often_it_is_named() {
+        let trace = Trace::new();
+        assert_eq!((trace.device("a"), trace.device("b")), (0, 1));
+        assert_eq!(trace.device("a"), 0);
+        assert_eq!(trace.name(1).as_deref(), Some("b"));
+        for number in 0..400 {
+            let last = trace.device(&alloc::format!("{number}"));
+            assert!(usize::from(last) < trace.devices());
+        }
+        assert_eq!(trace.devices(), 256);
+    }
+}
