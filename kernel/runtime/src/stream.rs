@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
 use core::net::SocketAddr;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -17,12 +17,15 @@ use core::time::Duration;
 use audit::wire::Writer;
 use audit::{PoolSample, QueueSample, Trace};
 use clock::{Clock, Instant};
-use net::{Network, TcpBuffers, TcpSocket};
-use virtio::Usage;
+use embedded_io_async::Write;
+use net::{Network, TcpBuffers};
+use virtio::{Console, Port, Usage};
 
 use crate::machine::Booted;
 use crate::wake;
 
+/// What the port is called.
+const PORT: &str = "airlock.trace";
 /// Events that are told at once, and how long fewer may wait.
 const BATCH: usize = 512;
 const PERIOD: Duration = Duration::from_millis(20);
@@ -84,6 +87,14 @@ impl Look {
     }
 }
 
+/// How events get to the host.
+pub enum Way {
+    /// Through a port of the console device.
+    Port(Rc<Console>),
+    /// Through a connection.
+    Tcp(Network, SocketAddr),
+}
+
 /// Events on their way to the host.
 pub struct Stream {
     shared: Rc<Shared>,
@@ -114,8 +125,8 @@ impl Wake for Woken {
 }
 
 impl Stream {
-    /// Tells `peer` what `look` sees. The image was entered at `entry`.
-    pub fn tcp(look: Look, entry: Instant, network: Network, peer: SocketAddr) -> Self {
+    /// Tells the host what `look` sees. The image was entered at `entry`.
+    pub fn open(look: Look, entry: Instant, way: Way) -> Self {
         let shared = Rc::new(Shared {
             look,
             entry,
@@ -125,8 +136,8 @@ impl Stream {
         });
         let task = Rc::clone(&shared);
         let task = async move {
-            if let Err(error) = task.tell(&network, peer).await {
-                log::warn!("trace: {peer}: {error}: nothing more is told");
+            if let Err(error) = task.tell(way).await {
+                log::warn!("trace: {error}: nothing more is told");
                 task.look.trace.enable(audit::Keep::Nothing, 0);
             }
         };
@@ -182,11 +193,27 @@ impl Shared {
         Some(until)
     }
 
-    async fn tell(&self, network: &Network, peer: SocketAddr) -> Result<(), net::Error> {
-        network.wait_configured(PATIENCE).await?;
-        let mut socket = network.tcp_socket(BUFFERS)?;
-        socket.set_timeout(PATIENCE);
-        socket.connect(peer).await?;
+    async fn tell(&self, way: Way) -> Result<(), Box<dyn core::error::Error>> {
+        match way {
+            Way::Port(console) => {
+                let mut port = Port::open(&console, PORT).await?;
+                self.tell_all(&mut port).await?;
+                port.flush().await?;
+            }
+            Way::Tcp(network, peer) => {
+                network.wait_configured(PATIENCE).await?;
+                let mut socket = network.tcp_socket(BUFFERS)?;
+                socket.set_timeout(PATIENCE);
+                socket.connect(peer).await?;
+                self.tell_all(&mut socket).await?;
+                socket.close().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells everything, to the end.
+    async fn tell_all<W: Write>(&self, sink: &mut W) -> Result<(), W::Error> {
         let (mut out, mut writer) = (Vec::new(), Writer::default());
         loop {
             poll_fn(|_| match self.due.replace(false) {
@@ -196,11 +223,21 @@ impl Shared {
             .await;
             self.since.set(None);
             let is_last = self.fill(&mut out, &mut writer);
-            send(&mut socket, &out).await?;
+            self.quietly(sink.write_all(&out)).await?;
             if is_last {
-                return socket.close().await;
+                return Ok(());
             }
         }
+    }
+
+    /// Does `work`, whose crossings are those of the trace itself.
+    async fn quietly<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let trace = &self.look.trace;
+            trace.muted(true, || work.as_mut().poll(context))
+        })
+        .await
     }
 
     /// Makes frames of what waits; says whether that was all there will ever be.
@@ -216,10 +253,4 @@ impl Shared {
         }
         is_last
     }
-}
-
-/// Sends all of `bytes`.
-async fn send(socket: &mut TcpSocket, bytes: &[u8]) -> Result<(), net::Error> {
-    use embedded_io_async::Write;
-    socket.write_all(bytes).await
 }

@@ -8,7 +8,7 @@ use net::Network;
 use plan::Tracing;
 
 use crate::machine::Booted;
-use crate::stream::{Look, Stream};
+use crate::stream::{Look, Stream, Way};
 use crate::{console, println, wake};
 
 /// Events that are kept until they are printed.
@@ -30,7 +30,7 @@ impl Tracer {
         match tracing {
             Tracing::Off => {}
             Tracing::Lines => trace.enable(Keep::Copies, ROOM),
-            Tracing::Tcp(_) => trace.enable(Keep::Runs, ROOM),
+            Tracing::Port | Tracing::Tcp(_) => trace.enable(Keep::Runs, ROOM),
         }
         Self {
             trace,
@@ -42,20 +42,28 @@ impl Tracer {
 
     /// Opens the way to the host, if there is to be one, once devices and network run.
     pub fn connect(&mut self, machine: &Rc<Booted>, network: Option<Network>) {
-        let Tracing::Tcp(peer) = self.tracing else {
-            return;
+        let running = &machine.running;
+        let way = match self.tracing {
+            Tracing::Off | Tracing::Lines => return,
+            Tracing::Port => running.console.as_ref().map(|console| {
+                let console = Rc::clone(&console.device);
+                Way::Port(console)
+            }),
+            Tracing::Tcp(peer) => network.zip(running.card.as_ref()).map(|(network, card)| {
+                card.device.leave_out(Rc::clone(&self.trace), peer);
+                Way::Tcp(network, peer)
+            }),
         };
-        let Some((network, card)) = network.zip(machine.running.card.as_ref()) else {
-            log::warn!("trace: no network card to tell {peer} of it: nothing is told");
+        let Some(way) = way else {
+            log::warn!("trace: there is no device to tell the host of it: nothing is told");
             self.trace.enable(Keep::Nothing, 0);
             return;
         };
-        card.device.leave_out(Rc::clone(&self.trace), peer);
         let look = Look {
             trace: Rc::clone(&self.trace),
             machine: Rc::clone(machine),
         };
-        self.stream = Some(Stream::tcp(look, self.entry, network, peer));
+        self.stream = Some(Stream::open(look, self.entry, way));
     }
 
     /// Tells the oldest events; says when to call again at the latest.

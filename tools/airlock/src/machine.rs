@@ -164,7 +164,11 @@ impl Machine {
     /// Has QEMU write down, beside `trace`, each frame of the card, by its direction, and each request of a disk.
     pub fn witness(&mut self, trace: &Path) {
         // What QEMU's end of the card receives is what the guest sends.
-        for (queue, what) in [("rx", OUTGOING), ("tx", INCOMING)] {
+        let card = self.net != Network::None;
+        for (queue, what) in [("rx", OUTGOING), ("tx", INCOMING)]
+            .into_iter()
+            .filter(|_| card)
+        {
             let mut object = OsString::from(format!(
                 "filter-dump,id=trace-{queue},netdev=n0,queue={queue},file="
             ));

@@ -142,6 +142,15 @@ impl Ports {
 }
 
 impl Port {
+    /// The port `name`, all of which is written to a file.
+    #[must_use]
+    pub fn to_file(name: &str, path: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            end: End::File(path.to_owned()),
+        }
+    }
+
     fn character_device(&self, number: usize) -> Option<String> {
         // QEMU ends a value at a comma, and reads two as one.
         let escaped = |path: &str| path.replace(',', ",,");

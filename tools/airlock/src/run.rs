@@ -11,7 +11,7 @@ use crate::qemu::{self, End, Session};
 use crate::report::Report;
 use crate::share;
 use crate::symbols::{self, Caller, Symbols};
-use crate::trace::record::Recorder;
+use crate::trace::record;
 use crate::trusted;
 use crate::verdict::Verdict;
 use crate::workspace::{self, Workspace};
@@ -50,7 +50,7 @@ pub fn run(options: &RunOptions) -> Result<Outcome> {
 /// As [`run`].
 pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     let options = &with_payload(options)?;
-    let mut prepared = Prepared::new(options)?;
+    let prepared = Prepared::new(options)?;
     prepared.announce(options);
     if let Some(folder) = &options.keep_logs {
         make_folder(folder)?;
@@ -68,8 +68,8 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
             println!("{line}");
         }
     })?;
-    if let Some(recorder) = prepared.recorder.take() {
-        println!("airlock: trace {}", recorder.finish());
+    if let Some(path) = &options.trace {
+        println!("airlock: trace {}", record::told(path));
     }
     let outcome = Outcome {
         callers,
@@ -113,8 +113,6 @@ struct Prepared {
     /// The payload's source, if a payload of the workspace boots.
     source: Option<String>,
     job: Job,
-    /// Who keeps the trace.
-    recorder: Option<Recorder>,
     /// Deleted at the end, also after an error.
     _folder: TempDir,
 }
@@ -128,10 +126,9 @@ impl Prepared {
         let (image, monitor) = images(options, folder.path())?;
         let symbols = Symbols::beside(options.image.as_deref().unwrap_or(&image));
         (machine.image, machine.monitor) = (image, monitor);
-        let recorder = match &options.trace {
-            Some(path) => Some(Recorder::start(path, &mut machine)?),
-            None => None,
-        };
+        if let Some(path) = &options.trace {
+            record::prepare(path, &mut machine)?;
+        }
         let job = Job::prepare(options, &qemu, folder.path(), &mut machine)?;
         if let Some(path) = &options.trace {
             machine.witness(path);
@@ -151,7 +148,6 @@ impl Prepared {
             symbols,
             source: source(options),
             job,
-            recorder,
             _folder: folder,
         })
     }

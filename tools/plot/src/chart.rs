@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{WIDTH, colour, legend, open, short};
+use crate::{WIDTH, colour, legend, open, round_up, short};
 
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 56.0;
@@ -51,8 +51,8 @@ impl Chart {
         let Some(end) = points().map(|(x, _)| *x).max_by(f64::total_cmp) else {
             return String::new();
         };
-        let most = points().map(|(_, y)| *y).fold(1e-9, f64::max) * 1.05;
-        let end = end.max(1e-9);
+        let most = round_up(points().map(|(_, y)| *y).fold(1e-9, f64::max));
+        let end = round_up(end.max(1e-9));
         let x = |value: f64| LEFT + value / end * (WIDTH - LEFT - RIGHT);
         let y = |value: f64| HEIGHT - BOTTOM - value / most * (HEIGHT - BOTTOM - TOP);
         let mut svg = open(&self.title, HEIGHT);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{WIDTH, colour, legend, open, short};
+use crate::{WIDTH, colour, legend, open, round_up, short};
 
 const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 56.0;
@@ -40,7 +40,7 @@ impl Histogram {
         let Some(most) = counts.copied().max().filter(|most| *most > 0) else {
             return String::new();
         };
-        let most = float(most) * 1.05;
+        let most = round_up(float(most));
         let columns = float(self.classes.len() as u64).max(1.0);
         let column = (WIDTH - LEFT - RIGHT) / columns;
         let width = column * 0.84 / float(self.bars.len() as u64).max(1.0);

@@ -71,6 +71,16 @@ pub fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
+/// A round number at or a little above `value`, so that a quarter of it is round, too.
+fn round_up(value: f64) -> f64 {
+    let unit = 10_f64.powf(value.max(1e-9).log10().floor());
+    let steps = [1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let fits = steps.into_iter().map(|step| step * unit);
+    fits.into_iter()
+        .find(|round| *round >= value)
+        .unwrap_or(10.0 * unit)
+}
+
 /// What the colours of a plot stand for, below it.
 fn legend<'a>(names: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::from("<figcaption>");
@@ -98,6 +108,20 @@ mod tests {
                 "1.46 G", "2.64 M", "29.1 k", "512", "37.8", "0.50", "0.0042", "0.00"
             ]
         );
+    }
+
+    #[test]
+    fn the_end_of_an_axis_is_round_and_not_far_off() {
+        for (value, round) in [
+            (7.2e6, 8e6),
+            (0.93, 1.0),
+            (1.0, 1.0),
+            (241.0, 320.0),
+            (0.0, 1e-9),
+        ] {
+            let end = round_up(value);
+            assert!((end - round).abs() <= round * 1e-9, "{value}: {end}");
+        }
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! What a realm tells of its crossings, against what QEMU saw.
 
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::thread;
 
 use airlock_cli::trace::{check::Findings, log::Log};
+use audit::Decoder;
 use qemu_tests::Boot;
 
 fn traced(boot: &Boot, folder: &Path) -> (Log, Findings) {
@@ -26,7 +30,37 @@ fn each_event_has_its_match_in_what_qemu_saw_and_the_other_way_round() {
     assert_eq!(found.wrong, Vec::<String>::new());
     assert!(found.frames > 3000, "{found:?}");
     assert!(found.requests > 100, "{found:?}");
-    assert!(log.own.events > 0, "the trace's own frames are counted");
+    assert!(log.own.events > 0, "the trace's own copies are counted");
+}
+
+/// The same by TCP, with frames of its own that must not tell of themselves without end.
+#[test]
+fn a_trace_by_tcp_leaves_its_own_frames_out() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let host = thread::spawn(move || {
+        let mut told = Vec::new();
+        listener.accept().unwrap().0.read_to_end(&mut told).unwrap();
+        told
+    });
+    let append = format!("trace=stream:tcp://10.0.2.2:{port}");
+    let _ok = Boot::realm("fetch").with(&["--append", &append]).run_ok();
+    let (mut log, mut decoder) = (Log::default(), Decoder::new());
+    decoder.push(&host.join().unwrap());
+    log.take_all(&mut decoder).unwrap();
+    assert!(log.complete && log.lost == 0, "{} lost", log.lost);
+    assert!(log.frames().len() > 3000, "{}", log.frames().len());
+    let told: u64 = log.events.iter().map(|event| u64::from(event.len)).sum();
+    let pools = &log.samples.last().unwrap().pools;
+    let counted: u64 = pools
+        .iter()
+        .map(|pool| pool.bytes_out + pool.bytes_in)
+        .sum();
+    assert_eq!(
+        told + log.own.bytes,
+        counted,
+        "every byte is told or its own"
+    );
 }
 
 /// Thousands of requests, 32 at a time.

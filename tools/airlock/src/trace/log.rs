@@ -107,6 +107,21 @@ impl Log {
             .map_or("?", String::as_str)
     }
 
+    /// What a device is and what it is called, as far as its events say.
+    #[must_use]
+    pub fn title(&self, device: u8) -> String {
+        let ours = self.events.iter().filter(|event| event.device == device);
+        let kind = ours
+            .map(|event| event.label.purpose)
+            .find_map(|purpose| match purpose {
+                audit::Purpose::Frame => Some("network card "),
+                audit::Purpose::Read | audit::Purpose::Write => Some("disk "),
+                audit::Purpose::Entropy => Some("entropy "),
+                _ => None,
+            });
+        format!("{}{}", kind.unwrap_or_default(), self.name(device))
+    }
+
     /// Seconds from the entry of the image.
     #[must_use]
     pub fn seconds(&self, at: Instant) -> f64 {

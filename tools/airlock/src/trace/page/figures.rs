@@ -80,7 +80,7 @@ pub fn rates(log: &Log) -> Vec<String> {
             }
         });
         Chart {
-            title: format!("{}, bytes a second", log.name(device)),
+            title: format!("{}: bytes a second", log.title(device)),
             x: "seconds after entry".to_owned(),
             series: series.to_vec(),
         }
@@ -126,7 +126,7 @@ pub fn occupancy(log: &Log) -> Vec<String> {
             level("pool", pool.size),
         ];
         let chart = Chart {
-            title: format!("{}, KiB; {} times short", log.name(device), pool.exhausted),
+            title: format!("{}: KiB; {} times short", log.title(device), pool.exhausted),
             x: "seconds after entry".to_owned(),
             series: lines.chain(levels).collect(),
         };
@@ -161,7 +161,7 @@ pub fn sizes(log: &Log) -> Vec<String> {
             )
         });
         histogram(
-            &format!("{}, crossings by size", log.name(device)),
+            &format!("{}: crossings by size", log.title(device)),
             "bytes, up to",
             &bars,
             bytes,
@@ -188,7 +188,7 @@ pub fn latencies(log: &Log) -> Vec<String> {
             (purpose.name(), times.collect())
         });
         histogram(
-            &format!("{}, requests by time", log.name(device)),
+            &format!("{}: requests by time", log.title(device)),
             "time, up to",
             &bars,
             micros,
