@@ -130,6 +130,10 @@ pub struct RunOptions {
     /// device tree and in the SMMU; can be given more than once (--mode realm).
     #[arg(long, value_name = "FUNCTION=SIZE", value_parser = restricted_dma)]
     pub restricted_dma: Vec<String>,
+    /// Has the monitor look in all shared pages for secrets that it knows, and for any byte that no device was
+    /// told: each is a violation (--mode realm; docs/dma.md).
+    #[arg(long)]
+    pub oracle: bool,
     /// Keeps in this file what crosses the boundary, event by event, and beside it what QEMU sees of cards and
     /// disks. `airlock trace FILE` shows it, also while it grows.
     #[arg(long, value_name = "FILE")]
