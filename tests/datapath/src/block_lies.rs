@@ -48,6 +48,22 @@ fn short_data_is_an_error_whatever_the_status_says() {
     }
 }
 
+/// A device that counts the status says one byte more than it read, and one byte less is not what lkvm says.
+#[test]
+fn a_read_that_is_one_byte_short_is_an_error_once_it_is_known_how_the_device_counts() {
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(8));
+    assert_eq!(block_on(disk.write(0, &[7; 512]), || ()), Ok(()));
+    let short = |used: Used| Used {
+        len: used.len - 1,
+        ..used
+    };
+    device.lie(|l| l.completions = Some(Box::new(move |used| vec![short(used)])));
+    let read = block_on(disk.read(0, &mut [0; 512]), || ());
+    assert_eq!(read, Err(Error::Io));
+    device.lie(|l| l.completions = None);
+    assert_eq!(block_on(disk.read(0, &mut [0; 512]), || ()), Ok(()));
+}
+
 /// Case 6: success is claimed, and nothing was written. What comes is what this device was told or
 /// has written itself, and zero before; never anything of our own.
 #[test]

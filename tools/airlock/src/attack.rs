@@ -46,7 +46,7 @@ pub fn dress(options: &RunOptions, script: &Script) -> RunOptions {
         .get_or_insert_with(|| String::from("victim"));
     dressed.net = Network::None;
     dressed.append = format!("{ADDRESS} {}", options.append).trim().to_owned();
-    let race = options.monitor.iter().any(|option| option == RACE);
+    let race = options.monitor.iter().any(|option| option.ends_with(RACE));
     let ours = [
         String::from(MODELS),
         String::from(if race { TICK_OF_RACE } else { TICK }),

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::blk::BlkCounters;
 use crate::blk::chunks::{Chunks, Run};
 use crate::blk::order::Order;
-use crate::blk::wire::{self, HEADER, Operation, REQUEST_QUEUE, STATUS};
+use crate::blk::wire::{self, Count, HEADER, Operation, REQUEST_QUEUE, STATUS};
 use crate::device::{Device, Held};
 use crate::needs::Want;
 use crate::queue::{Completion, Lend, Queue};
@@ -78,6 +78,8 @@ pub(crate) struct Requests<W: World> {
     held: Held,
     waiting: Waiting,
     counters: BlkCounters,
+    /// How the device counts.
+    count: Count,
 }
 
 impl<W: World> Requests<W> {
@@ -107,6 +109,7 @@ impl<W: World> Requests<W> {
             held: device.held(count.into()),
             waiting: Waiting::new(count.into()),
             counters: BlkCounters::default(),
+            count: Count::default(),
         })
     }
 
@@ -217,8 +220,8 @@ impl<W: World> Requests<W> {
         };
         let owner = owner.take();
         let status = request.head.snapshot(HEADER)?;
-        let [status] = status.any_value("wire::outcome knows each");
-        let result = wire::outcome(status, done.len, expected);
+        let [status] = status.any_value("wire::Count knows each");
+        let result = self.count.outcome(status, done.len, expected);
         if result.is_err() {
             self.counters.failed += 1;
         }

@@ -39,10 +39,32 @@ pub(crate) fn head(operation: Operation, sector: u64) -> [u8; HEADER + STATUS] {
     [kind, 0, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h, UNSET]
 }
 
+/// How a device counts what it wrote: with the status, as the standard has it, or without, as lkvm does. A
+/// completion that can only be the first settles it; from then on a read that is one byte short is one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Count {
+    with_status: bool,
+}
+
+impl Count {
+    /// What came of a request for which the device says `status` and `len`, and that `expected` so many bytes.
+    pub(crate) fn outcome(
+        &mut self,
+        status: u8,
+        len: u32,
+        expected: u32,
+    ) -> Result<(), block::Error> {
+        let is_read = expected != 0;
+        let more = u32::from(self.with_status && is_read);
+        self.with_status |= status == 0 && len == expected.saturating_add(1);
+        outcome(status, len, expected.saturating_add(more))
+    }
+}
+
 /// What a status means, of a request that moved `len` bytes. The length matters for reads alone,
 /// which `expect` some: a device that wrote less than it was asked for did not do the request,
 /// whatever its status says.
-pub(crate) fn outcome(status: u8, len: u32, expected: u32) -> Result<(), block::Error> {
+fn outcome(status: u8, len: u32, expected: u32) -> Result<(), block::Error> {
     match status {
         0 if len >= expected => Ok(()),
         2 => Err(block::Error::Unsupported),

@@ -11,12 +11,14 @@ pub(super) const PROCESSOR: u64 = 1;
 /// What it finds when it starts: the number of a stack that no processor of a guest has.
 pub(super) const INDEX: u64 = 7;
 
-const IDLE: u32 = 0;
-const BUSY: u32 = 1;
-const STOPPING: u32 = 2;
+/// There is no such processor, or it has not come yet.
+const ABSENT: u32 = 0;
+const IDLE: u32 = 1;
+const BUSY: u32 = 2;
+const STOPPING: u32 = 3;
 
 /// What it does. Only [`run`] goes back to idle.
-static STATE: AtomicU32 = AtomicU32::new(IDLE);
+static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 static ADDRESS: AtomicU64 = AtomicU64::new(0);
 /// The word that stays in the lower half, the other in the upper.
 static WORDS: AtomicU64 = AtomicU64::new(0);
@@ -44,6 +46,7 @@ pub(super) fn end() {
 
 /// What it does for ever.
 pub(super) fn run() -> ! {
+    STATE.store(IDLE, Ordering::Release);
     loop {
         while STATE.load(Ordering::Acquire) == IDLE {
             spin_loop();
