@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tcg::counts::Record;
 use tcg::plugin::Plugin;
 
@@ -107,6 +107,15 @@ pub fn profile_once(options: &ProfileOptions) -> Result<Verdict> {
         svg.display()
     );
     Ok(verdict)
+}
+
+/// Where the instructions of `record` went, by function of the ELF file `program`: a table of the first `top`.
+///
+/// # Errors
+/// The file is no program of ours.
+pub fn functions(record: &Record, program: &Path, mode: Mode, top: usize) -> Result<String> {
+    let symbols = Symbols::load(program, machine::load_address(mode))?;
+    Ok(Tree::build(&record.calls, &symbols).table(top))
 }
 
 /// What each processor did of the payload's instructions, one line each; the monitor's are not in it.

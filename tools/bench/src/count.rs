@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use airlock_cli::profile;
 use airlock_cli::workspace::Workspace;
 use anyhow::Result;
 use clap::Args;
 use workload::phase::{Phase, Unit};
 
 use crate::figures::Figures;
-use crate::guest::{Guest, Setting};
+use crate::guest::{Guest, Parts, Setting};
 use crate::run::{Depth, run};
 use crate::{figures, inside, peer, prepare, window};
 use tcg::plugin::Plugin;
@@ -50,6 +51,9 @@ pub struct Options {
     /// Also device registers, each with its accesses.
     #[arg(long)]
     pub registers: bool,
+    /// Instead of the table: so many functions of Airlock that have the most instructions, for each job.
+    #[arg(long, default_value_t = 0)]
+    pub functions: usize,
     /// Shows the guest's console.
     #[arg(long)]
     pub console: bool,
@@ -86,12 +90,15 @@ pub fn count(options: &Options) -> Result<()> {
         console: options.console,
         window: None,
     };
+    let limit = Duration::from_secs(options.limit);
+    if options.functions != 0 {
+        return functions(&workspace, options, (&parts, &setting), &plugin, limit);
+    }
     let depth = if options.time {
         Depth::Time
     } else {
         Depth::Memory
     };
-    let limit = Duration::from_secs(options.limit);
     if depth == Depth::Memory {
         let found = window::find(options.guest, &parts, &setting, &plugin, limit)?;
         setting.window = Some(found);
@@ -116,6 +123,26 @@ pub fn count(options: &Options) -> Result<()> {
         if options.registers {
             print_registers(&outcome.record.phase(phase).registers);
         }
+    }
+    Ok(())
+}
+
+/// Prints where the instructions of each job go.
+fn functions(
+    workspace: &Workspace,
+    options: &Options,
+    (parts, setting): (&Parts, &Setting),
+    plugin: &Plugin,
+    limit: Duration,
+) -> Result<()> {
+    let program = workspace.build(&workspace.program("bench")?, false)?;
+    let named = |phase: &Phase| options.jobs.split(',').any(|job| job == phase.name());
+    for phase in Phase::jobs().filter(named) {
+        let depth = Depth::Functions(phase);
+        let outcome = run(options.guest, parts, setting, plugin, depth, limit)?;
+        let (mode, top) = (options.guest.mode(), options.functions);
+        let table = profile::functions(&outcome.record, &program, mode, top)?;
+        println!("{}:\n{table}", phase.name());
     }
     Ok(())
 }

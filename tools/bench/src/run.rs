@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::guest::{Guest, Parts, Setting};
 use tcg::counts::Record;
 use tcg::plugin::Plugin;
+use workload::phase::Phase;
 
 /// How much is counted; the more, the slower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +22,17 @@ pub enum Depth {
     Instructions,
     /// Instructions, and each access to memory.
     Memory,
+    /// Instructions of one phase, by function.
+    Functions(Phase),
 }
 
 impl Depth {
-    const fn options(self) -> &'static str {
+    fn options(self) -> String {
         match self {
-            Self::Time => "counts=off",
-            Self::Instructions => "mem=off",
-            Self::Memory => "mem=on",
+            Self::Time => "counts=off".to_owned(),
+            Self::Instructions => "mem=off".to_owned(),
+            Self::Memory => "mem=on".to_owned(),
+            Self::Functions(phase) => format!("profile={}", phase.number()),
         }
     }
 }
@@ -94,7 +98,7 @@ pub fn command(guest: Guest, parts: &Parts, setting: &Setting) -> String {
 }
 
 fn options(guest: Guest, setting: &Setting, depth: Depth) -> String {
-    let mut options = depth.options().to_owned();
+    let mut options = depth.options();
     if guest.mode() == Mode::Realm {
         options.push(',');
         options.push_str(MONITOR);
