@@ -168,13 +168,10 @@ mod tests {
         let ours = include_str!("../../../Cargo.toml");
         let template = include_str!("../template/Cargo.toml.in");
         let settings = |text: &str| -> Vec<String> {
-            let profile = text.split("[profile.image]").nth(1).unwrap_or_default();
-            let lines = profile.lines().skip(1);
-            let lines = lines.take_while(|line| !line.starts_with('['));
-            lines
-                .filter(|line| !line.is_empty())
-                .map(str::to_owned)
-                .collect()
+            let profile = text.find("[profile.image]").unwrap_or(text.len());
+            let lines = text.split_at(profile).1.lines();
+            let lines = lines.filter(|line| !line.is_empty());
+            lines.map(str::to_owned).collect()
         };
         assert!(!settings(ours).is_empty());
         assert_eq!(settings(template), settings(ours));

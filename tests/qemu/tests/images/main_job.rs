@@ -7,6 +7,8 @@ use std::time::Duration;
 const SHARED: u64 = 4 << 20;
 /// Bytes that an image may have.
 const IMAGE: u64 = 2_000_000;
+/// The same for two of them, as they are released. Whoever needs more says why (docs/decisions/065).
+const BOUNDS: [(&str, u64); 2] = [("hello", 750_000), ("fetch", 950_000)];
 /// Time for the whole job, after the build.
 const JOB: Duration = Duration::from_secs(30);
 
@@ -80,10 +82,27 @@ fn pages_full_of_noise_after_a_change_of_half_do_no_harm() {
     let _outcome = fetch(&Boot::realm("fetch").monitor(&["content=noise"]));
 }
 
+/// Whether images are built otherwise than they are released: quickly, and larger.
+fn are_quick_builds() -> bool {
+    let settings = ["LTO", "CODEGEN_UNITS", "OPT_LEVEL"];
+    let mut keys = settings
+        .map(|key| format!("CARGO_PROFILE_IMAGE_{key}"))
+        .into_iter();
+    keys.any(|key| std::env::var_os(key).is_some())
+}
+
 #[test]
 fn images_are_small() {
     for path in all_images() {
         let bytes = path.metadata().unwrap().len();
-        assert!(bytes <= IMAGE, "{} has {bytes} bytes", path.display());
+        let name = path.file_stem().unwrap_or_default();
+        let bound = BOUNDS.iter().find(|(payload, _)| name == *payload);
+        let bound = bound.filter(|_| !are_quick_builds());
+        let most = bound.map_or(IMAGE, |(_, most)| *most);
+        assert!(
+            bytes <= most,
+            "{} has {bytes} bytes, more than {most}",
+            path.display()
+        );
     }
 }
