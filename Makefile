@@ -71,6 +71,13 @@ test: setup ## all tests: on the host, then whole images in QEMU (QEMU=path sele
 newcomer: tool ## docs/payload.md from an empty folder: airlock new, cargo test, airlock run, and the service (some minutes)
 	@scripts/newcomer
 
+# Crates that are ready for the registry: those that others can use, and those that they stand on.
+REGISTRY := clock ipa untrusted audit rsi bounce pci its
+.PHONY: package
+package: setup ## packages the crates for the registry, and builds what is in the packages, and nothing else
+	@$(CARGO) package --quiet --allow-dirty $(addprefix --package ,$(REGISTRY))
+	@echo 'make: the packages are in target/package'
+
 .PHONY: check
 check: setup ## format, clippy and docs for host and target, and what no compiler checks
 	@echo 'make: format'

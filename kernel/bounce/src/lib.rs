@@ -6,6 +6,17 @@
 //! for each device; a driver leases [`Slot`]s from its pool when it starts and keeps them for life. All
 //! bookkeeping is in memory of our own: nothing here is ever read back from where a device writes to
 //! decide where the next access goes.
+//!
+//! ```
+//! use bounce::{Error, Pool, Shared};
+//!
+//! /// Hands `frame` to a device, and says what address it is told. The one copy is counted.
+//! fn lend(pool: &Pool<Shared>, frame: &[u8]) -> Result<u64, Error> {
+//!     let slot = pool.lease(frame.len(), 64)?;
+//!     slot.copy_out(0, frame)?;
+//!     Ok(slot.address(0)?.get())
+//! }
+//! ```
 #![no_std]
 #![deny(unsafe_code)]
 

@@ -5,6 +5,13 @@
 //! top bit set, backed by memory of the host. Outside a realm there is no such bit, and an alias is
 //! the address itself.
 //!
+//! ```
+//! let space = ipa::IpaSpace::realm(33)?;
+//! let page = space.protected(0x8000_0000).expect("it is below the half");
+//! assert_eq!(page.get() | space.shared_bit(), 0x1_8000_0000);
+//! # Ok::<(), ipa::WidthError>(())
+//! ```
+//!
 //! Ref: DEN0137 1.0-rel0, A5.2.1 "Realm IPA space".
 #![no_std]
 #![forbid(unsafe_code)]

@@ -2,6 +2,36 @@
 //!
 //! Everything read here is the host's word: every walk is bounded, every offset is checked, and
 //! addresses are believed only where they lie in a window of the bridge and overlap nothing.
+//!
+//! ```
+//! use pci::{Ecam, Registers};
+//! use untrusted::Untrusted;
+//!
+//! /// A bus of 1 MiB of configuration space on which there is nothing.
+//! struct Nothing;
+//!
+//! impl Registers for Nothing {
+//!     fn len(&self) -> u64 {
+//!         1 << 20
+//!     }
+//!     fn read8(&self, _: u64) -> Untrusted<u8> {
+//!         Untrusted::from_host(u8::MAX)
+//!     }
+//!     fn read16(&self, _: u64) -> Untrusted<u16> {
+//!         Untrusted::from_host(u16::MAX)
+//!     }
+//!     fn read32(&self, _: u64) -> Untrusted<u32> {
+//!         Untrusted::from_host(u32::MAX)
+//!     }
+//!     fn write8(&self, _: u64, _: u8) {}
+//!     fn write16(&self, _: u64, _: u16) {}
+//!     fn write32(&self, _: u64, _: u32) {}
+//! }
+//!
+//! let ecam = Ecam::new(Nothing, 0, 0)?;
+//! assert!(pci::scan(&ecam).functions.is_empty());
+//! # Ok::<(), pci::Error>(())
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -6,6 +6,22 @@
 //! the few power calls that go the same way. Instructions are behind [`Conduit`], so all of this
 //! runs on the host too.
 //!
+//! ```
+//! use rsi::{Arguments, Conduit, Error, Results, Rsi};
+//! use untrusted::Untrusted;
+//!
+//! /// Where nobody knows the call; in a realm this is `smc #0`.
+//! struct Machine;
+//!
+//! impl Conduit for Machine {
+//!     fn call(&self, _: Arguments) -> Results {
+//!         [Untrusted::from_host(u64::MAX); 9]
+//!     }
+//! }
+//!
+//! assert_eq!(Rsi::negotiate(Machine).err(), Some(Error::NotARealm));
+//! ```
+//!
 //! Ref: DEN0137 1.0-rel0, B5 "Realm Services Interface".
 #![no_std]
 #![forbid(unsafe_code)]

@@ -136,14 +136,14 @@ fn duplicates(linked: &[&Package], allowed: &str) -> Vec<Finding> {
     findings
 }
 
-/// Each dependency's line says what it is for.
+/// Each dependency's line says what it is for. Ours need no reason; those for the registry have a version, too.
 fn reasons(manifest: &str) -> Vec<Finding> {
     let mut inside = false;
     let mut findings = Vec::new();
     for (line, number) in manifest.lines().zip(1..) {
         if line.starts_with('[') {
             inside = line.trim() == "[workspace.dependencies]";
-        } else if inside && line.contains("version = ") {
+        } else if inside && line.contains("version = ") && !line.contains("path = ") {
             let reason = line.split_once(" # ").map(|(_, reason)| reason.trim());
             if reason.is_none_or(str::is_empty) {
                 let name = line.split_whitespace().next().unwrap_or_default();
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_dependency_without_a_reason_is_found() {
-        let manifest = "[workspace.dependencies]\na = { version = \"1\" } # needed\nb = { version = \"1\" }\n[profile.dev]\nversion = 1\n";
+        let manifest = "[workspace.dependencies]\na = { version = \"1\" } # needed\nb = { version = \"1\" }\nc = { path = \"c\", version = \"1\" }\n[profile.dev]\nversion = 1\n";
         let found: Vec<String> = reasons(manifest).iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
