@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::network::Network;
 use crate::report::Report;
 use crate::serve::Behaviour;
+use crate::share::Share;
 use crate::units::MIB;
 use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
@@ -15,6 +16,8 @@ use std::path::Path;
 
 /// Bytes of the disk that `doctor` is lent.
 const DISK: u64 = 16 * MIB;
+/// The folder that `doctor` is lent.
+const SHARE: &str = "doctor";
 /// Options that describe the key broker of this run, and mean nothing without one.
 const BROKERS: [&str; 3] = ["--reference-image", "--reference-append", "--dump-evidence"];
 /// Options that describe the file server of this run.
@@ -52,12 +55,7 @@ impl Job {
                 ensure!(online(options), WrongArguments(String::from(NO_BROKER)));
                 KeyRelease::prepare(options, qemu, machine).map(Self::KeyRelease)
             }
-            "doctor" if machine.disks.is_empty() => {
-                let path = folder.join("disk.img");
-                disk::create(&path, DISK)?;
-                machine.disks.push(path);
-                Ok(Self::None)
-            }
+            "doctor" => lend_to_doctor(folder, machine).map(|()| Self::None),
             _ => Ok(Self::None),
         }
     }
@@ -94,6 +92,27 @@ impl Job {
             Self::KeyRelease(_) | Self::None => Ok(None),
         }
     }
+}
+
+/// A disk and a folder for `doctor` to look at, where the user gave none.
+fn lend_to_doctor(folder: &Path, machine: &mut Machine) -> Result<()> {
+    if machine.disks.is_empty() {
+        let path = folder.join("disk.img");
+        disk::create(&path, DISK)?;
+        machine.disks.push(path);
+    }
+    let mut words = machine.append.split_whitespace();
+    if machine.shares.is_empty() && !words.any(|word| word.starts_with("share=")) {
+        let folder = folder.join(SHARE);
+        std::fs::create_dir(&folder)?;
+        std::fs::write(folder.join("note.txt"), "For the doctor to find.\n")?;
+        let name = SHARE.to_owned();
+        machine.shares.push(Share { name, folder });
+        machine.append = format!("{} share={SHARE}", machine.append)
+            .trim()
+            .to_owned();
+    }
+    Ok(())
 }
 
 /// What the payload needs of this host.

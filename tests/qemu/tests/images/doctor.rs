@@ -56,6 +56,7 @@ fn all_is_well_under_the_monitor() {
         "timer",
         "address",
         "disk read",
+        "shared folder",
     ] {
         assert_eq!(row(&outcome, name).0, "ok", "{name}");
     }
