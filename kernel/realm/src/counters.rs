@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use pci::Accesses;
-use virtio::{BlkCounters, ConsoleCounters, NetCounters, NinePCounters};
+use virtio::{BlkCounters, ConsoleCounters, NetCounters, NinePCounters, VsockCounters};
 
 use crate::interrupts::{Means, Taken};
 
@@ -46,6 +46,8 @@ pub enum Work {
     Console(ConsoleCounters),
     /// A folder of the host.
     Share(NinePCounters),
+    /// Streams to the host and from it.
+    Vsock(VsockCounters),
     /// Something else.
     Other,
 }
@@ -79,6 +81,11 @@ impl fmt::Display for DeviceCounters {
                 f,
                 "{} messages, {} doorbells; ",
                 share.messages, share.doorbells
+            )?,
+            Work::Vsock(vsock) => write!(
+                f,
+                "{} bytes sent, {} received, {} packets refused, {} doorbells; ",
+                vsock.sent, vsock.received, vsock.refused, vsock.doorbells
             )?,
             Work::Other => {}
         }

@@ -13,7 +13,7 @@ use net::Network;
 use plan::Arguments;
 use rand_core::CryptoRng;
 use rsi::{HashAlgorithm, Version};
-use virtio::{Console, Port, StreamError};
+use virtio::{Console, Port, StreamError, Vsock, VsockAddress, VsockListener, VsockStream};
 
 use crate::attestation::Attestation;
 use crate::counters::Counters;
@@ -110,6 +110,8 @@ pub struct Parts {
     pub console: Option<Rc<Console>>,
     /// Folders of the host, in the order of the bus.
     pub shares: Vec<Shared>,
+    /// The socket device, if there is one.
+    pub vsock: Option<Rc<Vsock>>,
     /// The network, if there is one.
     pub network: Option<Network>,
     /// Who speaks with the RMM, if there is one.
@@ -201,6 +203,34 @@ impl Realm {
     pub async fn port(&self, name: &str) -> Result<Port, StreamError> {
         let console = self.parts().console.as_ref();
         Port::open(console.ok_or(StreamError::NoPort)?, name).await
+    }
+
+    /// Connects to port `port` of the host by vsock. All that goes there, and comes, is shared.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::NoDevice`] without such a device, [`StreamError::Refused`],
+    /// [`StreamError::TimedOut`].
+    pub async fn vsock_connect(&self, cid: u64, port: u32) -> Result<VsockStream, StreamError> {
+        VsockStream::connect(self.vsock()?, VsockAddress { cid, port }).await
+    }
+
+    /// Listens for connections of the host by vsock.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::NoDevice`] without such a device, [`StreamError::InUse`].
+    pub fn vsock_listen(&self, port: u32) -> Result<VsockListener, StreamError> {
+        VsockListener::new(self.vsock()?, port)
+    }
+
+    /// Our own number for connections by vsock, as the host gave it; `None` without such a device.
+    pub fn vsock_cid(&self) -> Option<u64> {
+        self.parts().vsock.as_ref().map(|vsock| vsock.cid())
+    }
+
+    fn vsock(&self) -> Result<&Rc<Vsock>, StreamError> {
+        self.parts().vsock.as_ref().ok_or(StreamError::NoDevice)
     }
 
     /// Names of the ports that the host has; `hvc0` is the console.

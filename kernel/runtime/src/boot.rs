@@ -77,6 +77,8 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let (disks, shares) = (running.disks(), running.shares());
     let console = running.console.as_ref();
     let console = console.map(|console| Rc::clone(&console.device));
+    let vsock = running.vsock.as_ref();
+    let vsock = vsock.map(|vsock| Rc::clone(&vsock.device));
     let machine = Rc::new(Booted {
         regions: sharing.regions,
         running,
@@ -94,6 +96,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         disks,
         console,
         shares,
+        vsock,
         network: stack.as_ref().map(Stack::network),
         attestation: ground.attestation,
         machine: Rc::<Booted>::clone(&machine),

@@ -42,6 +42,8 @@ struct Port {
     room: u8,
     /// How long the host may let it wait.
     budget: ConsoleBudget,
+    /// Whether its buffer was turned on: a port that nobody prints on is not touched.
+    is_on: bool,
     /// It let a byte wait for too long: until it takes one again, nothing waits.
     stuck: bool,
 }
@@ -121,8 +123,8 @@ pub fn open(uart: Uart, registers: Mmio, clock: Counter) {
         room: 0,
         budget: ConsoleBudget::new(clock.now()),
         stuck: false,
+        is_on: false,
     };
-    port.enable_buffer();
     critical_section::with(|cs| PORT.borrow(cs).set(Some(port)));
 }
 
@@ -203,6 +205,9 @@ impl Port {
 
     /// Sends one byte if there is room for it in time.
     fn put(&mut self, byte: u8) {
+        if !core::mem::replace(&mut self.is_on, true) {
+            self.enable_buffer();
+        }
         if self.room == 0 {
             self.await_room();
         }

@@ -13,7 +13,7 @@ use plan::Arguments;
 use realm::{Disk, Distrust, Driven as _, Error, Generator, Reason, Refusal, Shared, Work};
 use trust::PrivateDevice;
 use virtio::{
-    Block, Console, Depth, Direct, Environment, Kind, Net, NineP, Offload, Rng, Transport,
+    Block, Console, Depth, Direct, Environment, Kind, Net, NineP, Offload, Rng, Transport, Vsock,
 };
 
 use crate::bus::Found;
@@ -52,6 +52,8 @@ pub struct Running {
     pub console: Option<Named<Rc<Console>>>,
     /// Folders of the host, in the order of the bus.
     pub shares: Vec<Named<Rc<NineP>>>,
+    /// Streams to the host and from it; of which device there is one.
+    pub vsock: Option<Named<Rc<Vsock>>>,
     /// Devices that are there and are not driven.
     pub refused: Vec<Refusal>,
     /// Sources of random bytes. They are kept because their slots must not go before they do.
@@ -69,10 +71,12 @@ impl Running {
         let card = self.card.iter().filter_map(|card| card.pool.as_ref());
         let console = self.console.iter().filter_map(|named| named.pool.as_ref());
         let folders = self.shares.iter().filter_map(|share| share.pool.as_ref());
+        let vsock = self.vsock.iter().filter_map(|named| named.pool.as_ref());
         let shared = card
             .chain(disks)
             .chain(console)
             .chain(folders)
+            .chain(vsock)
             .map(|pool| pool.counters().bytes_in);
         // A trusted device moves data without a copy; the status of each request is one.
         let private = self.private.iter();
@@ -97,7 +101,8 @@ impl Running {
     pub fn poll(&self) -> Option<Instant> {
         let disks = self.disks.iter().filter_map(|disk| disk.device.poll());
         let shares = self.shares.iter().filter_map(|share| share.device.poll());
-        disks.chain(shares).min()
+        let vsock = self.vsock.iter().filter_map(|vsock| vsock.device.poll());
+        disks.chain(shares).chain(vsock).min()
     }
 
     /// Name and counters of each pool of private memory.
@@ -124,7 +129,12 @@ impl Running {
             .shares
             .iter()
             .map(|share| (&share.name, share.device.take_failure()));
-        for (name, failure) in card.chain(disks).chain(console).chain(shares) {
+        let vsock = self
+            .vsock
+            .iter()
+            .map(|vsock| (&vsock.name, vsock.device.take_failure()));
+        let streams = console.chain(shares).chain(vsock);
+        for (name, failure) in card.chain(disks).chain(streams) {
             if let Some(error) = failure {
                 log::error!("{name}: stopped: {error}");
             }
@@ -137,12 +147,14 @@ impl Running {
         let disk = self.disks.iter().find(|disk| &*disk.name == name);
         let console = self.console.iter().find(|console| &*console.name == name);
         let share = self.shares.iter().find(|share| &*share.name == name);
-        match (card, disk, console, share) {
-            (Some(card), ..) => Work::Network(card.device.counters()),
-            (_, Some(disk), ..) => Work::Block(disk.device.counters()),
-            (_, _, Some(console), _) => Work::Console(console.device.counters()),
-            (.., Some(share)) => Work::Share(share.device.counters()),
-            _ => Work::Other,
+        let share = share.map(|share| Work::Share(share.device.counters()));
+        let vsock = self.vsock.iter().find(|vsock| &*vsock.name == name);
+        let console = console.map(|console| Work::Console(console.device.counters()));
+        let vsock = vsock.map(|vsock| Work::Vsock(vsock.device.counters()));
+        match (card, disk) {
+            (Some(card), _) => Work::Network(card.device.counters()),
+            (_, Some(disk)) => Work::Block(disk.device.counters()),
+            _ => console.or(share).or(vsock).unwrap_or(Work::Other),
         }
     }
 }
@@ -243,6 +255,11 @@ impl Start<'_> {
                 log::info!("{name}: shared folder `{}`", device.name());
                 let pool = Some(pool);
                 running.shares.push(Named { name, pool, device });
+            }
+            Kind::Vsock => {
+                let device = Rc::new(Vsock::start(transport, &pool, environment)?);
+                let pool = Some(pool);
+                running.vsock = Some(Named { name, pool, device });
             }
             Kind::Rng => {
                 let mut source = Rng::start(transport, &pool, environment)?;

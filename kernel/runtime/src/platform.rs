@@ -93,7 +93,7 @@ impl Platform {
             .is_some_and(|stack| stack.poll_work(&mut context).is_ready())
     }
 
-    /// Tells disks, shared folders and the console of what tasks asked of them since the last poll; says when the next
+    /// Tells devices and the console of what tasks asked of them since the last poll; says when the next
     /// deadline of one of them is.
     pub fn settle(&self) -> Option<Instant> {
         let devices = self.machine.running.poll();

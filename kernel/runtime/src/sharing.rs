@@ -11,7 +11,7 @@ use bounce::{Pool, Region, Spacing, Trace};
 use devtree::NodeName;
 use plan::{BLOCK, Demand, divide};
 use realm::{Error, Reason, Refusal};
-use virtio::{Block, Console, Kind, Net, NineP, Rng};
+use virtio::{Block, Console, Kind, Net, NineP, Rng, Vsock};
 
 use crate::bus::Found;
 use crate::ground::Ground;
@@ -291,6 +291,7 @@ fn demand(found: &Found, spacing: Spacing) -> Demand {
         Kind::Rng => <Rng>::needs(spacing),
         Kind::Console => <Console>::needs(spacing),
         Kind::NineP => <NineP>::needs(spacing),
+        Kind::Vsock => <Vsock>::needs(spacing),
         // `bus::find` leaves them alone.
         Kind::Other(_) => {
             return Demand {

@@ -18,6 +18,8 @@ pub enum Kind {
     Block,
     /// Console, and ports.
     Console,
+    /// Streams to the host and from it.
+    Vsock,
     /// Source of random bytes.
     Rng,
     /// A folder of the host, by 9P2000.L.
@@ -46,6 +48,7 @@ impl Kind {
             3 => Self::Console,
             4 => Self::Rng,
             9 => Self::NineP,
+            19 => Self::Vsock,
             other => Self::Other(other),
         })
     }
@@ -66,7 +69,7 @@ impl fmt::Display for Kind {
             Self::Other(8) => "SCSI host",
             Self::Other(16) => "graphics card",
             Self::Other(18) => "input device",
-            Self::Other(19) => "vsock",
+            Self::Vsock => "vsock",
             Self::Other(20) => "crypto device",
             Self::Other(24) => "memory device",
             Self::Other(26) => "shared folder (virtio-fs)",

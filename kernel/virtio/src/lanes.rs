@@ -10,6 +10,7 @@ use bounce::{Slot, Spacing, World};
 
 use crate::device::Device;
 use crate::queue::{Completion, Interrupts, Lend, Queue, RING_ALIGN, short_ring_bytes};
+use crate::transport::MAX_QUEUE_SIZE;
 use crate::{Error, Features};
 
 /// What addresses of buffers and slots are a multiple of.
@@ -21,9 +22,28 @@ pub(crate) struct Shape {
     pub(crate) count: u16,
     /// Bytes of each.
     pub(crate) each: usize,
+    /// Most entries of its queue. To have fewer than the device offers takes two exits, and less memory.
+    pub(crate) entries: u16,
 }
 
 impl Shape {
+    /// `count` buffers of `each` bytes, in a queue that is as short as that allows.
+    pub(crate) const fn short(count: u16, each: usize) -> Self {
+        Self {
+            count,
+            each,
+            entries: count.next_power_of_two(),
+        }
+    }
+
+    /// The same buffers, in a queue as the device has it.
+    pub(crate) const fn in_own_queue(self) -> Self {
+        Self {
+            entries: MAX_QUEUE_SIZE,
+            ..self
+        }
+    }
+
     /// Bytes of a pool for the buffers and for a queue that has `ring` bytes.
     pub(crate) fn bytes(self, ring: usize, spacing: Spacing) -> usize {
         let rings = spacing.bytes(1, ring, RING_ALIGN) + RING_ALIGN;
@@ -62,7 +82,7 @@ impl<W: World> Inbound<W> {
         shape: Shape,
         features: Features,
     ) -> Result<Self, Error> {
-        let queue = Queue::start_short(device, index, shape.count, features, Interrupts::Wanted)?;
+        let queue = Queue::start_short(device, index, shape.entries, features, Interrupts::Wanted)?;
         let count = shape.count.min(queue.size());
         let buffers = (0..count).map(|_| device.lease(shape.each, ALIGN));
         Ok(Self {
@@ -126,7 +146,7 @@ impl<W: World> Inbound<W> {
         let count = into.len().min(len - at);
         let into = into.get_mut(..count).ok_or(Error::QueueFull)?;
         let bytes = self.buffer(tag)?.copy_in(at, into)?;
-        bytes.opaque("whoever reads the port, and Message::parse for control");
+        bytes.opaque("whoever reads a stream; Heard and Header for what is said of it");
         self.skip(count)?;
         Ok(count)
     }
@@ -183,7 +203,7 @@ impl<W: World> Outbound<W> {
         shape: Shape,
         features: Features,
     ) -> Result<Self, Error> {
-        let queue = Queue::start_short(device, index, shape.count, features, Interrupts::Silent)?;
+        let queue = Queue::start_short(device, index, shape.entries, features, Interrupts::Silent)?;
         let count = shape.count.min(queue.size());
         let slots = (0..count).map(|_| device.lease(shape.each, ALIGN));
         Ok(Self {

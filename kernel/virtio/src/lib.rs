@@ -1,7 +1,7 @@
 //! Drivers for virtio devices that are not trusted.
 //!
-//! [`Transport::open`] checks what a PCI function says of itself; [`Net`], [`Block`], [`Rng`]
-//! [`Console`] and [`NineP`] drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
+//! [`Transport::open`] checks what a PCI function says of itself; [`Net`], [`Block`], [`Rng`],
+//! [`Console`], [`NineP`] and [`Vsock`] drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
 //! stays stopped, and says why once. Every wait has a deadline, every loop over what a device
 //! wrote has a bound.
 #![no_std]
@@ -28,6 +28,8 @@ mod rng;
 mod stream;
 mod structures;
 mod transport;
+mod vsock;
+mod waiters;
 mod waiting;
 
 pub use blk::{BlkCounters, Block, Depth, MAX_REQUEST, Returned};
@@ -44,3 +46,4 @@ pub use queue::Usage;
 pub use rng::Rng;
 pub use stream::StreamError;
 pub use transport::Transport;
+pub use vsock::{MAX_CONNECTIONS, Vsock, VsockAddress, VsockCounters, VsockListener, VsockStream};

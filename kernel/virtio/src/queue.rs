@@ -117,8 +117,8 @@ impl<W: World> Queue<W> {
         Self::sized(device, index, sizes, features, interrupts)
     }
 
-    /// Sets queue `index` up with as few entries as `entries` requests of one run take, if the device lets
-    /// us choose.
+    /// Sets queue `index` up with `entries` entries at most, if the device lets us choose. Its driver adds
+    /// requests of one run.
     pub(crate) fn start_short(
         device: &Device<W>,
         index: u16,
@@ -126,7 +126,7 @@ impl<W: World> Queue<W> {
         features: Features,
         interrupts: Interrupts,
     ) -> Result<Self, Error> {
-        let sizes = 1..=entries.next_power_of_two();
+        let sizes = 1..=entries;
         Self::sized(device, index, sizes, features, interrupts)
     }
 

@@ -64,6 +64,10 @@ pub struct Transport {
     clock: Rc<dyn Clock>,
     /// The status bits that we set.
     status: Cell<u8>,
+    /// Queues of the device, once it was asked after a reset: each question is an exit.
+    queues: Cell<Option<u16>>,
+    /// The queue that registers are about.
+    selected: Cell<Option<u16>>,
 }
 
 /// Addresses of the three parts of a queue.
@@ -113,6 +117,8 @@ impl Transport {
             interrupt,
             clock,
             status: Cell::new(0),
+            queues: Cell::new(None),
+            selected: Cell::new(None),
         })
     }
 
@@ -166,6 +172,8 @@ impl Transport {
     /// Resets the device and waits until it says so.
     pub(crate) fn reset(&self) -> Result<(), Error> {
         self.status.set(0);
+        self.queues.set(None);
+        self.selected.set(None);
         self.structures.common.write8(common::DEVICE_STATUS, 0);
         let mut is_reset = || self.structures.common.read8(common::DEVICE_STATUS).is(0);
         if self.clock.wait(RESET_DEADLINE, &mut is_reset) {
@@ -232,10 +240,10 @@ impl Transport {
     pub(crate) fn queue_size(&self, queue: u16, sizes: RangeInclusive<u16>) -> Result<u16, Error> {
         let (least, most) = sizes.into_inner();
         let common = &self.structures.common;
-        if common.read16(common::NUM_QUEUES).at_most(queue).is_some() {
+        if queue >= self.queues() {
             return Err(Error::QueueRefused { queue });
         }
-        common.write16(common::QUEUE_SELECT, queue);
+        self.select(queue);
         let mut size = common.read16(common::QUEUE_SIZE);
         if size.at_most(most).is_none() {
             common.write16(common::QUEUE_SIZE, most);
@@ -249,6 +257,24 @@ impl Transport {
         })
     }
 
+    /// How many queues the device has, as it said first.
+    fn queues(&self) -> u16 {
+        let known = self.queues.get();
+        let queues = known.unwrap_or_else(|| {
+            let said = self.structures.common.read16(common::NUM_QUEUES);
+            said.any_value("the number of each queue is held against it")
+        });
+        self.queues.set(Some(queues));
+        queues
+    }
+
+    /// Has the registers of queues be about `queue`.
+    fn select(&self, queue: u16) {
+        if self.selected.replace(Some(queue)) != Some(queue) {
+            self.structures.common.write16(common::QUEUE_SELECT, queue);
+        }
+    }
+
     /// Tells the device where queue `queue` lies, and starts it. Addresses go in halves: a host
     /// exists that takes only the low half of a 64-bit store.
     pub(crate) fn enable_queue<W: World>(
@@ -257,7 +283,7 @@ impl Transport {
         addresses: &QueueAddresses<W>,
     ) -> Result<Doorbell, Error> {
         let common = &self.structures.common;
-        common.write16(common::QUEUE_SELECT, queue);
+        self.select(queue);
         let fields = [
             (common::QUEUE_DESC, addresses.descriptors),
             (common::QUEUE_DRIVER, addresses.available),

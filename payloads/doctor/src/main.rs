@@ -14,6 +14,7 @@ mod disk;
 mod network;
 mod realm;
 mod share;
+mod vsock;
 
 use alloc::string::String;
 use core::fmt;
@@ -29,6 +30,7 @@ async fn main(realm: Realm) -> Result<(), Unwell> {
     disk::probe(&realm, &mut diagnosis).await;
     console::probe(&realm, &mut diagnosis);
     share::probe(&realm, &mut diagnosis).await;
+    vsock::probe(&realm, &mut diagnosis);
     cpu::probe_device_interrupts(&realm, &mut diagnosis);
     attestation::probe(&realm, &mut diagnosis);
     println!("{diagnosis}");

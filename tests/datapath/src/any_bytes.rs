@@ -55,6 +55,18 @@ fn any_answers_about_a_folder_end_in_an_error_and_leak_nothing() {
 }
 
 #[test]
+fn any_host_leaves_ports_and_streams_running_or_ended() {
+    let mut random = Seeded::new(5);
+    for target in [fuzz::console_ports, fuzz::vsock_packets] {
+        for _ in 0..RUNS {
+            let len = random.below(900);
+            target(&random.bytes(len));
+        }
+        target(&[]);
+    }
+}
+
+#[test]
 fn no_bytes_at_all_are_honest_devices() {
     fuzz::pci_config(&[]);
     fuzz::used_ring(&[]);

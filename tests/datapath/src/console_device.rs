@@ -247,7 +247,7 @@ fn queues_that_cannot_be_shortened_take_more_of_the_pool() {
     assert_eq!(machine.device.queue(0).size, QUEUE);
     assert!(machine.console.ports().len() > 2);
     assert_eq!(
-        console(Style::Qemu, FakeConsole::alone())
+        console(Style::Qemu, FakeConsole::with_ports(&["a"]))
             .device
             .queue(0)
             .size,

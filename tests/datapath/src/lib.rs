@@ -55,3 +55,6 @@ mod probe_lies;
 mod queue_lies;
 mod scribble;
 mod setup;
+mod vsock_device;
+#[cfg(not(miri))]
+mod vsock_lies;

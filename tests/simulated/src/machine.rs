@@ -124,6 +124,7 @@ impl Machine {
             disks: plugged.driven,
             console: None,
             shares: Vec::new(),
+            vsock: None,
             network: setup.network.then(|| network(&world, &arguments)),
             attestation: setup.realm.then(|| attestation(&setup.token, &arguments)),
             arguments,

@@ -12,6 +12,7 @@ mod plug;
 mod ring;
 mod rng;
 mod vectors;
+pub mod vsock;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,6 +25,7 @@ pub use ninep::{AnswerLie, FakeNineP};
 pub use plug::{Style, plug};
 pub use ring::{Chain, Ring};
 pub use rng::FakeRng;
+pub use vsock::FakeVsock;
 
 use self::vectors::Vectors;
 use crate::fake_pci::BarModel;
@@ -57,7 +59,7 @@ pub mod feature {
 
 /// What makes a device a network card or a disk.
 pub trait Personality {
-    /// Device type: 1 network, 2 block, 3 console, 4 rng, 9 9p.
+    /// Device type: 1 network, 2 block, 3 console, 4 rng, 9 9p, 19 socket.
     fn kind(&self) -> u16;
     /// PCI class.
     fn class(&self) -> u32;

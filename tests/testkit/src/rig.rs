@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bounce::{Pool, Private, Region, Spacing};
 use clock::Clock;
 use pci::{Function, Placement};
-use virtio::{Block, Console, Environment, Error, Net, NineP, Offload, Rng, Transport};
+use virtio::{Block, Console, Environment, Error, Net, NineP, Offload, Rng, Transport, Vsock};
 
 use crate::fake_clock::FakeClock;
 use crate::fake_pci::FakePci;
@@ -146,6 +146,18 @@ impl Rig {
     pub fn console(&self, device: u8, len: usize) -> Result<Rc<Console>, Error> {
         let transport = self.open(device)?;
         Console::start(transport, &self.pool(len), self.environment).map(Rc::new)
+    }
+
+    /// Starts the socket device in slot `device`.
+    ///
+    /// # Errors
+    ///
+    /// What opening and starting find.
+    pub fn vsock(&self, device: u8) -> Result<Rc<Vsock>, Error> {
+        let transport = self.open(device)?;
+        let needs = <Vsock>::needs(self.region.spacing());
+        let pool = self.pool(needs.wanted);
+        Vsock::start(transport, &pool, self.environment).map(Rc::new)
     }
 
     /// Starts the source of bytes in slot `device`.

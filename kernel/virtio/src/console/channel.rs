@@ -12,20 +12,15 @@ use crate::attention::Attention;
 use crate::console::control::{Heard, Said};
 use crate::device::Device;
 use crate::lanes::{Inbound, Outbound, Shape};
+use crate::waiters::join;
 use crate::{Error, Features};
 
 /// How long the host may take nothing from a port that somebody writes to, as far as we looked on.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Buffers for what comes in.
-pub(crate) const INPUT: Shape = Shape {
-    count: 4,
-    each: 1024,
-};
+pub(crate) const INPUT: Shape = Shape::short(4, 1024);
 /// Slots for what goes out.
-pub(crate) const OUTPUT: Shape = Shape {
-    count: 4,
-    each: 4096,
-};
+pub(crate) const OUTPUT: Shape = Shape::short(4, 4096);
 
 /// One port.
 pub(crate) struct Channel<W: World> {
@@ -51,18 +46,19 @@ pub(crate) struct Channel<W: World> {
 }
 
 impl<W: World> Channel<W> {
-    /// Sets the queues of port `number` up.
+    /// Sets the queues of port `number` up, in these shapes.
     pub(crate) fn start(
         device: &Device<W>,
         number: u16,
+        [input, output]: [Shape; 2],
         features: Features,
     ) -> Result<Self, Error> {
         // Ref: virtio 1.2, 5.3.2 "Virtqueues".
         let first = if number == 0 { 0 } else { 2 + 2 * number };
         Ok(Self {
             number: number.into(),
-            input: Inbound::start(device, first, INPUT, features)?,
-            output: Outbound::start(device, first + 1, OUTPUT, features)?,
+            input: Inbound::start(device, first, input, features)?,
+            output: Outbound::start(device, first + 1, output, features)?,
             name: None,
             is_console: false,
             is_there: false,
@@ -221,12 +217,5 @@ impl<W: World> Channel<W> {
     /// Doorbells rung.
     pub(crate) fn rung(&self) -> u64 {
         self.input.rung() + self.output.rung()
-    }
-}
-
-/// Adds a task to those that wait, once.
-pub(crate) fn join(waiting: &mut Vec<Waker>, waker: &Waker) {
-    if !waiting.iter().any(|other| other.will_wake(waker)) {
-        waiting.push(waker.clone());
     }
 }

@@ -6,12 +6,13 @@ use core::task::Waker;
 use bounce::{Spacing, World};
 use clock::Instant;
 
-use crate::console::channel::{Channel, INPUT, OUTPUT, join};
+use crate::console::channel::{Channel, INPUT, OUTPUT};
 use crate::console::control::{HEADER, Heard, MAX_NAME, Said};
 use crate::console::counters::ConsoleCounters;
 use crate::device::Device;
 use crate::lanes::{Inbound, Outbound, Shape};
 use crate::queue::ring_bytes;
+use crate::waiters::join;
 use crate::{Error, Features};
 
 /// Most ports that are used, the console among them.
@@ -23,14 +24,8 @@ const CONTROL_IN: u16 = 2;
 const CONTROL_OUT: u16 = 3;
 /// Messages that may come before we look: for each port that it is there, that it is a console, that it
 /// is open, and its name. QEMU throws away what finds no buffer.
-const MESSAGES_IN: Shape = Shape {
-    count: 4 * MAX_PORTS,
-    each: 128,
-};
-const MESSAGES_OUT: Shape = Shape {
-    count: 2 * MAX_PORTS,
-    each: 64,
-};
+const MESSAGES_IN: Shape = Shape::short(4 * MAX_PORTS, 128);
+const MESSAGES_OUT: Shape = Shape::short(2 * MAX_PORTS, 64);
 
 pub(crate) struct State<W: World> {
     pub(crate) channels: Vec<Channel<W>>,
@@ -61,7 +56,9 @@ impl<W: World> State<W> {
 
     /// A device that has a console and nothing else.
     pub(crate) fn alone(device: &Device<W>, features: Features) -> Result<Self, Error> {
-        let mut channel = Channel::start(device, 0, features)?;
+        // A console alone is there for its few exits, and has the room for its queues.
+        let shapes = [INPUT, OUTPUT].map(Shape::in_own_queue);
+        let mut channel = Channel::start(device, 0, shapes, features)?;
         channel.be_the_only_one()?;
         Ok(Self::new(Vec::from([channel]), None))
     }
@@ -72,7 +69,7 @@ impl<W: World> State<W> {
         let most = device.transport().config(|config| config.read32(4))?;
         let most = u16::try_from(most.capped(MAX_PORTS.into())).unwrap_or(MAX_PORTS);
         let most = most.clamp(1, MAX_PORTS);
-        let mut channels = Vec::from([Channel::start(device, 0, features)?]);
+        let mut channels = Vec::from([Channel::start(device, 0, [INPUT, OUTPUT], features)?]);
         let mut control = Control {
             input: Inbound::start(device, CONTROL_IN, MESSAGES_IN, features)?,
             output: Outbound::start(device, CONTROL_OUT, MESSAGES_OUT, features)?,
@@ -86,7 +83,7 @@ impl<W: World> State<W> {
             if device.pool().left() < each {
                 break;
             }
-            channels.push(Channel::start(device, number, features)?);
+            channels.push(Channel::start(device, number, [INPUT, OUTPUT], features)?);
         }
         Ok(Self::new(channels, Some(control)))
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use clock::Clock;
 use pci::{Bdf, Ecam, Function, MAX_FUNCTIONS, Placement};
-use virtio::{Block, Console, Kind, Net, NineP, Rng, Transport};
+use virtio::{Block, Console, Kind, Net, NineP, Rng, Transport, Vsock};
 
 use super::input::Input;
 use crate::fake_pci::{BarModel, ConfigSpace};
@@ -126,6 +126,7 @@ fn start(rig: &Rig, transport: Transport) {
         Kind::Net => <Net>::start(transport, &pool, rig.environment).err(),
         Kind::Block => <Block>::start(transport, &pool, rig.environment).err(),
         Kind::Console => Console::start(transport, &pool, rig.environment).err(),
+        Kind::Vsock => Vsock::start(transport, &pool, rig.environment).err(),
         Kind::Rng => Rng::start(transport, &pool, rig.environment)
             .and_then(|mut rng| rng.read(&mut [0; 16]))
             .err(),
