@@ -19,6 +19,12 @@ const TCP: usize = 20;
 /// Ref: RFC 8200, 5 "Packet Size Issues".
 pub(crate) const IPV6_SEGMENT: u16 = 1280 - 40 - 20;
 
+/// The least that a peer can take: what is left, for TCP and its payload, of the packet that each module
+/// forwards whole. Without it, one byte of each segment would be enough to have ours sent one by one.
+///
+/// Ref: RFC 791, 3.2 "Discussion": 68 octets, 20 of them the header.
+const LEAST_SEGMENT: u16 = 68 - 20;
+
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const RST: u8 = 4;
@@ -55,17 +61,15 @@ impl Limits {
         }
     }
 
-    /// Lowers what a peer's SYN says it takes to what we send. A peer that takes less than each
-    /// link of IPv6 carries makes no sense where we cut without asking: `Err`.
+    /// Brings what a peer's SYN says it takes to what we send, and to what makes sense. A peer that takes
+    /// less than each link of IPv6 carries makes none where we cut without asking: `Err`.
     pub fn hear(self, frame: &mut [u8], layout: &Layout) -> Result<(), ()> {
         let limit = self.sent(layout.ip);
         let Some(size) = announced(layout.payload_mut(frame)) else {
             return Ok(());
         };
         let peer = u16::from_be_bytes(*size);
-        if peer > limit {
-            *size = limit.to_be_bytes();
-        }
+        *size = peer.clamp(LEAST_SEGMENT.min(limit), limit).to_be_bytes();
         let too_small = limit == IPV6_SEGMENT && layout.ip == IpVersion::V6 && peer < limit;
         if too_small && self.cuts_ipv6 {
             Err(())
@@ -143,4 +147,66 @@ fn announced(segment: &mut [u8]) -> Option<&mut [u8; 2]> {
 pub(crate) fn header_len(segment: &[u8]) -> Option<usize> {
     let len = usize::from(*segment.get(12)? >> 4) * 4;
     (TCP..=segment.len()).contains(&len).then_some(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    extern crate alloc;
+    use alloc::vec::Vec;
+
+    /// A SYN over IPv4 that announces `size`.
+    fn syn(size: u16) -> Vec<u8> {
+        let mut frame = [0; 12].to_vec();
+        frame.extend([8, 0, 0x45, 0, 0, 44, 0, 0, 0, 0, 64, 6, 0, 0]);
+        frame.extend([10, 0, 2, 2, 10, 0, 2, 15]);
+        frame.extend([
+            0,
+            80,
+            0,
+            81,
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            0,
+            6 << 4,
+            SYN,
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]);
+        frame.extend([2, 4]);
+        frame.extend(size.to_be_bytes());
+        frame
+    }
+
+    #[test]
+    fn what_a_peer_takes_is_brought_between_the_least_and_what_we_send() {
+        let limits = Limits {
+            ip_mtu: 1500,
+            cuts_ipv6: true,
+        };
+        for (said, heard) in [
+            (0, 48),
+            (1, 48),
+            (47, 48),
+            (48, 48),
+            (536, 536),
+            (1460, 1460),
+            (65535, 1460),
+        ] {
+            let mut frame = syn(said);
+            let layout = Layout::of(&frame).ok().flatten().unwrap();
+            assert_eq!(limits.hear(&mut frame, &layout), Ok(()));
+            assert_eq!(frame.last_chunk(), Some(&u16::to_be_bytes(heard)), "{said}");
+        }
+    }
 }
