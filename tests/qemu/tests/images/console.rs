@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// Accesses to a region, as the monitor counted them: each is an exit.
 fn exits(outcome: &Outcome, region: &str) -> u64 {
     let report = outcome.report.as_ref().expect("a report");
-    total(&report.regions[region])
+    report.regions.get(region).map_or(0, total)
 }
 
 /// What the device costs, its start with all questions included, and the serial port: nothing. The machine has no other
