@@ -8,16 +8,19 @@
 //! | [`documents`] | links that lead somewhere, and a map that names every crate |
 //! | [`fuzz_account`] | nothing: keeps account of what was fuzzed |
 //! | [`places`] | that each read of the host's bytes is marked, and says of what it is |
+//! | [`panics`] | which code of an image calls what panics, and why that is never reached |
 //! | [`groups`] | which crates are built for which target |
 #![forbid(unsafe_code)]
 
 mod dependencies;
 mod documents;
+mod elf;
 mod finding;
 mod form;
 mod fuzz_account;
 mod groups;
 mod metadata;
+mod panics;
 mod places;
 mod tree;
 mod unsafe_files;
@@ -30,10 +33,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use tree::Tree;
 
-const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE | xtask places
+const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE | xtask places | xtask panics IMAGE.elf [--places]
   check         runs every check; ends with 1 when one finds something
   unsafe-files  prints the files that hold unsafe code, one a line
   places        prints each place that takes out what the host said: file, whose word, function, call
+  panics        counts which code of an image calls what panics, by crate and kind; ends with 1 where
+                the kernel has an index, an unwrap or an assertion without a reason
   packages      prints the crates of a group as arguments for cargo
   fuzz-log      adds the run of a fuzz target, whose output is in FILE, to the account";
 
@@ -67,6 +72,10 @@ fn command() -> Result<bool> {
             let places = places::of(&Tree::read(&metadata.workspace_root)?);
             places.iter().for_each(|place| println!("{place}"));
             Ok(true)
+        }
+        ["panics", image, rest @ ..] if matches!(rest, [] | ["--places"]) => {
+            let root = Metadata::read()?.workspace_root;
+            panics::check(&root, Path::new(image), !rest.is_empty())
         }
         ["packages", name] => {
             let Some(group) = Group::named(name) else {
