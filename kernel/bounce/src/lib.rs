@@ -32,7 +32,7 @@ mod world;
 
 pub use audit::{Direction, Label, Purpose, Trace};
 pub use buffer::Buffer;
-pub use pool::{AtRest, Counters, Outstanding, Pool};
+pub use pool::{AtRest, Counters, Outstanding, Pool, Shortage};
 pub use region::Region;
 pub use slot::Slot;
 pub use spacing::Spacing;

@@ -28,6 +28,37 @@ pub struct Counters {
     pub size: u64,
     /// Times that a lease was refused, or that a driver had to wait for a slot.
     pub exhausted: u64,
+    /// The last of these.
+    pub shortage: Option<Shortage>,
+}
+
+/// What was wanted, and not there. A driver that waits speaks of the slots that it owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// The queue that it was for; `None` for a lease.
+    pub queue: Option<u16>,
+    /// Bytes that were wanted.
+    pub wanted: usize,
+    /// Bytes that were free.
+    pub free: usize,
+    /// Bytes of the largest run of them.
+    pub largest: usize,
+}
+
+impl core::fmt::Display for Shortage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self {
+            queue,
+            wanted,
+            free,
+            largest,
+        } = self;
+        match queue {
+            Some(queue) => write!(f, "queue {queue} wanted ")?,
+            None => f.write_str("its driver wanted ")?,
+        }
+        write!(f, "{wanted} bytes, {free} were free, {largest} in a row")
+    }
 }
 
 /// The share of the region that one device has. Clones are the same pool.
@@ -47,15 +78,18 @@ impl<W: World> Pool<W> {
     /// [`Error::Exhausted`], which is counted.
     pub fn lease(&self, len: usize, align: usize) -> Result<Slot<W>, Error> {
         let run = self.0.take(len, align);
-        let run = run.inspect_err(|_| self.note_exhausted())?;
+        let run = run.inspect_err(|_| self.note_shortage(self.0.shortage(len)))?;
         let slot = Slot::new(Rc::clone(&self.0), run, len);
         slot.clear();
         Ok(slot)
     }
 
     /// Counts a moment in which the device had no free slot for what its user wanted to send.
-    pub fn note_exhausted(&self) {
-        self.0.count(|c| c.exhausted += 1);
+    pub fn note_shortage(&self, shortage: Shortage) {
+        self.0.count(|c| {
+            c.exhausted += 1;
+            c.shortage = Some(shortage);
+        });
     }
 
     pub(crate) fn owns(&self, owner: &Rc<Owner<W>>) -> bool {
@@ -73,9 +107,10 @@ impl<W: World> Pool<W> {
         self.0.size.saturating_sub(leased)
     }
 
-    /// Clears what nobody leases now. A lease does so for its own run; this is for memory that is not
-    /// to be used any more.
-    pub fn clear_free(&self) {
+    /// Ends the pool: nobody leases from it any more, what nobody leases now is cleared, and what is leased is
+    /// cleared when it comes back.
+    pub fn retire(&self) {
+        self.0.closed.set(true);
         for run in self.0.free.borrow().iter() {
             let cleared = self.0.window.clear(run.start, run.len());
             debug_assert_eq!(cleared, Ok(()), "a pool lies inside its window");
@@ -162,7 +197,7 @@ pub(crate) struct Owner<W: World> {
     /// Its number in the trace.
     number: u8,
     size: usize,
-    /// Whether the pool was given up.
+    /// Whether the pool was given up, or retired.
     closed: Cell<bool>,
     /// Runs nobody leases, sorted, neighbours merged.
     free: RefCell<Vec<Range<usize>>>,
@@ -213,6 +248,17 @@ impl<W: World> Owner<W> {
     pub(crate) fn note_load(&self) {
         if cfg!(debug_assertions) {
             self.words_loaded.set(self.words_loaded.get() + 1);
+        }
+    }
+
+    /// What is free while `wanted` bytes are not.
+    fn shortage(&self, wanted: usize) -> Shortage {
+        let free = self.free.borrow();
+        Shortage {
+            queue: None,
+            wanted,
+            free: free.iter().map(Range::len).sum(),
+            largest: free.iter().map(Range::len).max().unwrap_or(0),
         }
     }
 
@@ -279,6 +325,10 @@ impl<W: World> Owner<W> {
 
     /// Gives a run back and merges it with its neighbours.
     pub(crate) fn give_back(&self, run: Range<usize>) {
+        if self.closed.get() {
+            let cleared = self.window.clear(run.start, run.len());
+            debug_assert_eq!(cleared, Ok(()), "a run lies inside its window");
+        }
         self.count(|c| c.leased -= run.len() as u64);
         let mut free = self.free.borrow_mut();
         let i = free.partition_point(|r| r.start < run.start);

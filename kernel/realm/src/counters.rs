@@ -94,7 +94,11 @@ impl fmt::Display for DeviceCounters {
             f,
             "{leased} of {size} KiB leased, {} times short",
             bounce.exhausted
-        )
+        )?;
+        match bounce.shortage {
+            Some(last) => write!(f, " (at last {last})"),
+            None => Ok(()),
+        }
     }
 }
 

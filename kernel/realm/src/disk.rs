@@ -1,6 +1,9 @@
 //! A disk as payloads see it: one of the host's, or one that is trusted.
 
 use alloc::rc::Rc;
+use core::cell::Cell;
+use core::future::poll_fn;
+use core::task::Poll;
 
 use block::BlockDevice;
 use bounce::Buffer;
@@ -12,7 +15,7 @@ use virtio::{BlkCounters, Block, Direct, Error, Returned};
 /// Data of a disk that is trusted never gets into shared memory. [`Disk::read_owned`] and
 /// [`Disk::write_owned`] do not even copy it there; on a disk of the host the same calls copy.
 #[derive(Clone)]
-pub struct Disk(Rc<World>);
+pub struct Disk(Rc<World>, Rc<Cell<bool>>);
 
 /// Looked at once for each call from outside; below it, no step asks which world it is in.
 enum World {
@@ -33,6 +36,25 @@ impl Disk {
     /// Whether it is trusted: its data is never shared.
     pub fn is_trusted(&self) -> bool {
         matches!(&*self.0, World::Trusted(_))
+    }
+
+    /// Takes the trust in the disk back, and waits until that is done: it reaches no memory any more, its driver
+    /// has ended, what it was lent is cleared, and a buffer that its users still have is cleared when they drop it.
+    /// It does not become a disk of the host. A disk that is not trusted stays as it is.
+    pub async fn revoke(&self) {
+        if !self.is_trusted() {
+            return;
+        }
+        self.1.set(true);
+        poll_fn(|context| match self.failure() {
+            Some(Error::Withdrawn) => Poll::Ready(()),
+            _ => {
+                // The loop looks at it between two turns of ours.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// A buffer of `len` bytes, all zero, that suits the disk.
@@ -83,14 +105,14 @@ impl Disk {
 /// One of the host's.
 impl From<Block> for Disk {
     fn from(disk: Block) -> Self {
-        Self(Rc::new(World::Shared(disk)))
+        Self(Rc::new(World::Shared(disk)), Rc::default())
     }
 }
 
 /// One that is trusted.
 impl From<Block<Direct>> for Disk {
     fn from(disk: Block<Direct>) -> Self {
-        Self(Rc::new(World::Trusted(disk)))
+        Self(Rc::new(World::Trusted(disk)), Rc::default())
     }
 }
 
@@ -105,6 +127,11 @@ pub trait Driven {
     /// Ends one that is trusted no more. Its registers are not touched: they may be gone. Memory that
     /// it was lent is used again only if it `reaches_nothing`.
     fn abandon(&self, reaches_nothing: bool);
+
+    /// Whether its user wants it to be trusted no more.
+    fn is_revoked(&self) -> bool {
+        false
+    }
 }
 
 impl Driven for Disk {
@@ -118,6 +145,10 @@ impl Driven for Disk {
 
     fn abandon(&self, reaches_nothing: bool) {
         either!(self, disk => disk.abandon(reaches_nothing));
+    }
+
+    fn is_revoked(&self) -> bool {
+        self.1.get()
     }
 }
 

@@ -204,12 +204,17 @@ impl Trusted {
         if devices.is_empty() {
             return None;
         }
-        if now < self.next.get() {
-            return Some(self.next.get());
+        let is_due = now >= self.next.get();
+        if is_due {
+            self.next.set(now.after(WATCH));
         }
-        self.next.set(now.after(WATCH));
         for (device, disk) in core::mem::take(&mut *devices) {
-            match self.way.with(|line| device.check(line)) {
+            let still = match disk.is_revoked() {
+                true => Err(trust::Error::Revoked),
+                false if is_due => self.way.with(|line| device.check(line)),
+                false => Ok(()),
+            };
+            match still {
                 Ok(()) => devices.push((device, disk)),
                 Err(error) => self.end(device, &disk, error),
             }

@@ -51,6 +51,8 @@ pub enum Error {
         /// First address that is something else now.
         at: u64,
     },
+    /// The realm itself does not trust it any more.
+    Revoked,
 }
 
 impl From<rsi::Error> for Error {
@@ -90,6 +92,7 @@ impl fmt::Display for Error {
                 write!(f, "it is {found}, and {wanted} is to be trusted")
             }
             Self::NotMeasured => f.write_str("it could not be measured into REM 3"),
+            Self::Revoked => f.write_str("its user took the trust in it back"),
             Self::Unmapped { at } => write!(f, "the host took its registers at {at:#x} away"),
         }
     }

@@ -90,7 +90,7 @@ impl<W: World> Device<W> {
                 buffer.bytes_mut().fill(0);
             }
         }
-        self.pool.clear_free();
+        self.pool.retire();
     }
 
     /// Whether the device may still use what it was lent, whatever it completed.

@@ -14,7 +14,7 @@ use core::cell::RefCell;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 
-use bounce::{Pool, Shared, Spacing, World};
+use bounce::{Pool, Shared, Shortage, Spacing, World};
 use clock::Instant;
 
 use crate::device::Device;
@@ -239,7 +239,12 @@ impl<W: World> Exchange<'_, W> {
         reply: &[&mut [u8]; 2],
     ) -> Poll<Result<usize, Error>> {
         let Some(index) = requests.reserve() else {
-            self.driver.device.pool().note_exhausted();
+            self.driver.device.pool().note_shortage(Shortage {
+                queue: Some(REQUEST_QUEUE),
+                wanted: head.len() + data.len(),
+                free: 0,
+                largest: 0,
+            });
             let waiting = requests.waiting();
             self.ticket = Some(waiting.join(self.ticket, context.waker()));
             return Poll::Pending;

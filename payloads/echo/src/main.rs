@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `echo.port=` | the port, of TCP and of UDP; 7 without it |
 //! | `echo.stream=` | a named port of the console device, instead of a network card or beside it |
+//! | `echo.metrics=` | a port of TCP on which `GET /metrics` gives the counters as Prometheus reads them; none without it |
 //! | `echo.deadline=` | seconds after which it stops by itself; never without it |
 //!
 //! A line `stop` by TCP, or a datagram `stop`, ends it in good order, after the answer.
@@ -13,6 +14,7 @@
 extern crate alloc;
 
 mod error;
+mod metrics;
 mod stop;
 mod stream;
 mod tcp;
@@ -86,8 +88,11 @@ async fn serve(realm: &Realm, port: u16, served: &Served) -> Result<(), Error> {
     };
     let by_network = async {
         if let Some(network) = &network {
-            let ended = serve_network(network, port, served, &stop).await;
-            stop.fail(ended);
+            let echo = async {
+                let ended = serve_network(network, port, served, &stop).await;
+                stop.fail(ended);
+            };
+            join(echo, metrics::serve(realm, network, &stop)).await;
         }
     };
     let by_stream = async {

@@ -6,6 +6,7 @@
 //! ends while another processor does not; `cpu-talk`, in which all print; `cpu-secret`,
 //! in which another writes a secret until the end; `sleep`; `copies`, which checks the functions that copy memory as
 //! they are on the target; and `key`, `key-panic`, `key-fault`, which make a key and end in three ways, and
+//! `revoke` and `read`, which read a disk that is trusted, take the trust back or do not, and take their power away;
 //! `key-freed`, which makes one, gives it back, and takes its own power away before anything is cleared.
 // UNSAFETY: breaking rules is the point.
 #![expect(unsafe_code, reason = "breaking rules is the point")]
@@ -16,6 +17,7 @@ extern crate alloc;
 
 mod copying;
 mod elsewhere;
+mod revoked;
 mod secret;
 
 use core::time::Duration;
@@ -53,6 +55,8 @@ async fn main(realm: Realm) -> Result<(), &'static str> {
                 Either::Second(()) => Ok(()),
             }
         }
+        Some("revoke") => revoked::run(&realm, true).await,
+        Some("read") => revoked::run(&realm, false).await,
         Some("key") => secret::make().map(drop),
         Some("key-freed") => {
             drop(secret::make()?);

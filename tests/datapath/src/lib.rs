@@ -50,6 +50,8 @@ mod pci_walk;
 #[cfg(not(miri))]
 mod pool_sizes;
 #[cfg(not(miri))]
+mod pressure;
+#[cfg(not(miri))]
 mod probe_lies;
 #[cfg(not(miri))]
 mod queue_lies;

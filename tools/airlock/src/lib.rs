@@ -50,7 +50,7 @@ pub mod serve;
 pub mod share;
 pub mod symbols;
 pub mod trace;
-mod trusted;
+pub mod trusted;
 pub mod units;
 pub mod verdict;
 pub mod workspace;

@@ -56,9 +56,18 @@ pub struct Program {
     package: String,
     binary: String,
     target: &'static str,
+    /// A feature of the package that it is built with.
+    feature: Option<&'static str>,
 }
 
 impl Program {
+    /// The same with a feature of its package.
+    #[must_use]
+    pub fn with_feature(self, feature: &'static str) -> Self {
+        let feature = Some(feature);
+        Self { feature, ..self }
+    }
+
     /// What the program is called.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -190,6 +199,7 @@ impl Workspace {
                     package,
                     binary,
                     target,
+                    feature: None,
                 });
             }
         }
@@ -227,6 +237,7 @@ impl Workspace {
             package: "monitor".into(),
             binary: "monitor".into(),
             target: MONITOR_TARGET,
+            feature: None,
         }
     }
 
@@ -237,6 +248,7 @@ impl Workspace {
             package: ROGUE.into(),
             binary: ROGUE.into(),
             target: MONITOR_TARGET,
+            feature: None,
         }
     }
 

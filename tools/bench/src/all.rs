@@ -35,7 +35,7 @@ pub struct Options {
 pub fn all(options: &Options) -> Result<()> {
     qemu::catch_interrupts()?;
     let workspace = Workspace::find()?;
-    let parts = prepare::parts(&workspace, true)?;
+    let parts = prepare::parts(&workspace, true, false)?;
     let sizes = prepare::sizes(&workspace, &parts)?;
     let host = Host::look(&parts.qemu)?;
     let how = inside::enter(1500)?;

@@ -68,7 +68,7 @@ pub struct Options {
 /// A run does not end well.
 pub fn count(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
-    let parts = prepare::parts(&workspace, options.guest.is_linux())?;
+    let parts = prepare::parts(&workspace, options.guest.is_linux(), options.guest.trusts())?;
     let how = inside::enter(options.mtu)?;
     let plugin = Plugin::build(&parts.qemu, &workspace.out().join("plugin"))?;
     peer::start(inside::peer())?;

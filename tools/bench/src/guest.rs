@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use airlock_cli::cli::Mode;
 use airlock_cli::machine::Machine;
 use airlock_cli::network::Network;
+use airlock_cli::trusted::measurement;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -19,6 +20,8 @@ pub enum Guest {
     Airlock,
     /// Airlock as a realm, under the test monitor.
     AirlockRealm,
+    /// The same with a disk that it trusts: nothing of that is copied.
+    AirlockTrusted,
     /// Linux as it is: devices reach all of its memory.
     Linux,
     /// Linux whose devices reach bounce buffers only.
@@ -32,7 +35,7 @@ impl Guest {
     #[must_use]
     pub const fn mode(self) -> Mode {
         match self {
-            Self::AirlockRealm | Self::LinuxRealm => Mode::Realm,
+            Self::AirlockRealm | Self::AirlockTrusted | Self::LinuxRealm => Mode::Realm,
             _ => Mode::Vm,
         }
     }
@@ -55,6 +58,7 @@ impl Guest {
         match self {
             Self::Airlock => "Airlock, machine",
             Self::AirlockRealm => "Airlock, realm",
+            Self::AirlockTrusted => "Airlock, realm, private disk",
             Self::Linux => "Linux, unbounced",
             Self::LinuxBounced => "Linux, bounced",
             Self::LinuxRealm => "Linux, realm",
@@ -109,6 +113,8 @@ pub struct Setting {
 pub const CPU: &str = "cortex-a57";
 /// Bytes of the disk that reads as zeros.
 const DISK: u64 = 4 << 30;
+/// Where it is.
+const DISK_PLACE: &str = "0000:00:02.0";
 /// 128 MiB of bounce buffers for Linux; a number equal to its own choice would count as not given.
 const BOUNCE: &str = "swiotlb=65536,force";
 
@@ -123,7 +129,7 @@ impl Guest {
                 self.linux_line(&workload),
                 Some(&linux.initramfs),
             ),
-            _ => (&parts.payload, airlock_line(&workload, setting), None),
+            _ => (&parts.payload, self.airlock_line(&workload, setting), None),
         };
         let realm = self.mode() == Mode::Realm;
         Machine {
@@ -133,7 +139,7 @@ impl Guest {
             cpu: CPU.into(),
             image: image.clone(),
             monitor: realm.then(|| parts.monitor.clone()),
-            monitor_options: Vec::new(),
+            monitor_options: self.monitor_options(),
             append,
             shares: Vec::new(),
             disks: Vec::new(),
@@ -148,6 +154,23 @@ impl Guest {
         .arguments()
     }
 
+    /// Whether its disk is one that it trusts.
+    #[must_use]
+    pub const fn trusts(self) -> bool {
+        matches!(self, Self::AirlockTrusted)
+    }
+
+    fn monitor_options(self) -> Vec<String> {
+        let option = self.trusts().then(|| format!("monitor.trust={DISK_PLACE}"));
+        option.into_iter().collect()
+    }
+
+    fn airlock_line(self, workload: &str, setting: &Setting) -> String {
+        let measurement = || format!(" trust={DISK_PLACE}:measurement=sha256:{}", measurement());
+        let trust = self.trusts().then(measurement).unwrap_or_default();
+        format!("ip={} {workload} {}{trust}", inside::GUEST, setting.append)
+    }
+
     fn linux_line(self, workload: &str) -> String {
         let bounce = match self {
             Self::Linux => "",
@@ -155,10 +178,6 @@ impl Guest {
         };
         format!("console=ttyAMA0 panic=-1 quiet {bounce} {workload}")
     }
-}
-
-fn airlock_line(workload: &str, setting: &Setting) -> String {
-    format!("ip={} {workload} {}", inside::GUEST, setting.append)
 }
 
 /// The same devices for everybody.

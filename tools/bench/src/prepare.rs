@@ -28,14 +28,18 @@ const MODULES: [&str; 4] = [
 ];
 const FOLDERS: [&str; 6] = ["bin", "dev", "modules", "proc", "sys", "tmp"];
 
-/// Builds the images, and with `linux` gets that, too.
+/// Builds the images, and with `linux` gets that, too. With `trusts`, Airlock's image can trust a disk.
 ///
 /// # Errors
 /// Something does not build, or cannot be had.
-pub fn parts(workspace: &Workspace, linux: bool) -> Result<Parts> {
+pub fn parts(workspace: &Workspace, linux: bool, trusts: bool) -> Result<Parts> {
     let wanted = std::env::var_os("QEMU").map(PathBuf::from);
     let out = workspace.out();
     let program = workspace.program(PAYLOAD)?;
+    let program = match trusts {
+        true => program.with_feature("trust"),
+        false => program,
+    };
     Ok(Parts {
         qemu: qemu::find(wanted.as_deref())?,
         payload: workspace.write_image(&program, &out, false)?,

@@ -25,6 +25,7 @@ fn every_copy_is_counted_with_its_direction() {
         high_water: 100,
         size: 4096,
         exhausted: 0,
+        shortage: None,
     };
     assert_eq!(pool.counters(), expected);
     assert_eq!(region.counters(), [(NET.into(), expected)]);

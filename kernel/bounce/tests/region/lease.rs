@@ -1,6 +1,6 @@
 //! Pools and leases.
 
-use bounce::Error;
+use bounce::{Error, Shortage};
 use testkit::random::Seeded;
 
 use crate::{NET, TOLD, pool, region};
@@ -70,8 +70,27 @@ fn exhaustion_is_an_error_and_is_counted() {
     let _all = pool.lease(4096, 1).unwrap();
     let refused = pool.lease(1, 1).map(|_| ());
     assert_eq!(refused, Err(Error::Exhausted { wanted: 1 }));
-    pool.note_exhausted();
+    let shortage = Shortage {
+        queue: Some(1),
+        wanted: 1514,
+        free: 1536,
+        largest: 768,
+    };
+    pool.note_shortage(shortage);
     assert_eq!(pool.counters().exhausted, 2);
+    assert_eq!(pool.counters().shortage, Some(shortage));
+}
+
+#[test]
+fn exhaustion_says_what_was_wanted_and_what_was_free() {
+    let (_region, pool, _) = pool();
+    let mut slots: Vec<_> = (0..4).map(|_| pool.lease(1024, 1).unwrap()).collect();
+    drop((slots.remove(2), slots.remove(0)));
+    assert!(pool.lease(1500, 1).is_err());
+    let said = pool.counters().shortage.unwrap().to_string();
+    let expected = "its driver wanted 1500 bytes, 2048 were free, 1024 in a row";
+    assert_eq!(said, expected);
+    drop(slots);
 }
 
 #[test]

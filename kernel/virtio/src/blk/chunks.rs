@@ -64,6 +64,19 @@ impl<W: World> Chunks<W> {
         self.free != 0
     }
 
+    /// Bytes that are free, and of the largest run of them.
+    pub(crate) fn free(&self) -> (usize, usize) {
+        let (mut rest, mut largest) = (self.free, 0);
+        while rest != 0 {
+            rest >>= rest.trailing_zeros();
+            let run = rest.trailing_ones();
+            largest = largest.max(run);
+            rest = rest.checked_shr(run).unwrap_or(0);
+        }
+        let bytes = |chunks: u32| chunks as usize * CHUNK;
+        (bytes(self.free.count_ones()), bytes(largest))
+    }
+
     /// Takes chunks for up to `wanted` bytes, in at most `most` runs and as many as `runs` has room
     /// for, which are put there; says how many bytes they hold together.
     pub(crate) fn take(&mut self, wanted: usize, most: usize, runs: &mut Vec<Run>) -> usize {

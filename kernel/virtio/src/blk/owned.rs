@@ -89,7 +89,9 @@ impl<'a, P: Path> Owned<'a, P> {
                     if let Some((index, _)) = reserved {
                         state.requests.release(index);
                     }
-                    block.device.pool().note_exhausted();
+                    let len = self.buffer.as_ref().map_or(0, |(buffer, _)| buffer.len());
+                    let shortage = state.requests.shortage(len);
+                    block.device.pool().note_shortage(shortage);
                     let waiting = state.requests.waiting();
                     self.ticket = Some(waiting.join(self.ticket, context.waker()));
                     return Poll::Pending;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::task::Waker;
 use core::time::Duration;
 
-use bounce::{Buffer, DeviceAddress, Slot, World};
+use bounce::{Buffer, DeviceAddress, Shortage, Slot, World};
 
 use crate::Error;
 use crate::blk::BlkCounters;
@@ -124,6 +124,20 @@ impl<W: World> Requests<W> {
     /// Whether a request with data could be made now.
     pub(crate) fn available(&self) -> bool {
         !self.free.is_empty() && self.chunks.any()
+    }
+
+    /// What is there while `wanted` bytes of data have no request or no chunk.
+    pub(crate) fn shortage(&self, wanted: usize) -> Shortage {
+        let (free, largest) = match self.free.is_empty() {
+            true => (0, 0),
+            false => self.chunks.free(),
+        };
+        Shortage {
+            queue: Some(REQUEST_QUEUE),
+            wanted,
+            free,
+            largest,
+        }
     }
 
     /// Takes a request with room for up to `wanted` bytes of data, none or more; says which, and how

@@ -125,7 +125,8 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
             }
             let wanted = (self.work.len() - self.submitted).min(MAX_REQUEST);
             let Some((index, len)) = state.requests.reserve(&state.queue, wanted) else {
-                self.block.device.pool().note_exhausted();
+                let shortage = state.requests.shortage(wanted);
+                self.block.device.pool().note_shortage(shortage);
                 let waiting = state.requests.waiting();
                 self.ticket = Some(waiting.join(self.ticket, context.waker()));
                 break;

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bounce::{Purpose, Slot, World};
+use bounce::{Purpose, Shortage, Slot, World};
 use frame::Outgoing;
 
 use crate::attention::Attention;
@@ -156,9 +156,23 @@ impl<W: World> Transmit<W> {
         !small.free.is_empty() && (!has_large || !large.free.is_empty())
     }
 
+    /// What is not there for the longest frame, and what is.
+    fn shortage(&self) -> Shortage {
+        let free = |class: &Class| class.free.len() * class.most;
+        let mut empty = self.classes.iter().filter(|class| class.free.is_empty());
+        let there = self.classes.iter().filter(|class| !class.free.is_empty());
+        Shortage {
+            queue: Some(TRANSMIT_QUEUE),
+            wanted: empty.next().map_or(0, |class| class.most),
+            free: self.classes.iter().map(free).sum(),
+            largest: there.map(|class| class.most).max().unwrap_or(0),
+        }
+    }
+
     /// Counts the time in which nothing came back, and ends a device that takes too long.
     fn wait(&mut self, device: &Device<W>, returned: bool) -> Result<(), Error> {
         self.queue.notify()?;
+        let shortage = self.shortage();
         let now = device.transport().clock().now();
         match &mut self.starved {
             Some(starved) if !returned => {
@@ -172,7 +186,7 @@ impl<W: World> Transmit<W> {
             }
             starved => {
                 if starved.is_none() {
-                    device.pool().note_exhausted();
+                    device.pool().note_shortage(shortage);
                 }
                 *starved = Some(Starved {
                     attention: Attention::new(now),

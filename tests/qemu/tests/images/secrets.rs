@@ -27,9 +27,9 @@ const NOWHERE: Range<usize> = 0..0;
 const ALIGNMENT: usize = 8;
 
 /// Boots, and gives the whole memory of the machine as it was left.
-fn memory_after(boot: &Boot, file: &Path) -> (Verdict, Vec<u8>) {
+fn memory_after(boot: &Boot, file: &Path, mib: u32) -> (Verdict, Vec<u8>) {
     let ram = format!(
-        "memory-backend-file,id=ram,size=64M,share=on,mem-path={}",
+        "memory-backend-file,id=ram,size={mib}M,share=on,mem-path={}",
         file.display()
     );
     let words = ["-object", &ram, "-machine", "memory-backend=ram"];
@@ -79,7 +79,7 @@ fn leaves_nothing(what: &str, except: &Range<usize>, ends: impl Fn(&Verdict) -> 
     let words = ["--append", &arguments, "--net", "none", "--timeout", "40s"];
     let cpus = if what.starts_with("cpu-") { "2" } else { "1" };
     let boot = Boot::machine("broken").with(&words).with(&["--cpus", cpus]);
-    let (verdict, memory) = memory_after(&boot, &folder.path().join("memory"));
+    let (verdict, memory) = memory_after(&boot, &folder.path().join("memory"), 64);
     assert!(ends(&verdict), "{verdict}");
     assert_eq!(memory.len(), 64 << 20);
     let (mut secrets, _) = key();
@@ -139,4 +139,36 @@ fn nothing_of_a_private_key_is_left_in_memory_that_was_freed() {
     leaves_nothing("key-freed", &(end - STACK..end), |verdict| {
         matches!(verdict, Verdict::NoVerdict(_))
     });
+}
+
+/// MiB of a realm's machine that are the monitor's; the realm has as many.
+const MONITOR: u32 = 64;
+/// What the disk is full of. The first byte is not 0, and the monitor knows it as a secret.
+const ON_DISK: &[u8; PIECE] = b"what a disk says";
+
+/// Where the disk's bytes lie in a realm's memory after `what` was done with it.
+fn disk_bytes_after(what: &str) -> Vec<usize> {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk.raw");
+    std::fs::write(&disk, ON_DISK.repeat((1 << 20) / PIECE)).unwrap();
+    let digits: String = ON_DISK.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (disk, arguments) = (disk.to_string_lossy(), format!("break={what}"));
+    let words = ["--disk", &disk, "--net", "none", "--append", &arguments];
+    let boot = Boot::realm("broken").with(&words);
+    let boot = boot.with(&["--trust-device", "0000:00:01.0", "--timeout", "40s"]);
+    let boot = boot.monitor(&[&format!("secret=disk:{digits}")]);
+    let (verdict, memory) = memory_after(&boot, &folder.path().join("memory"), 2 * MONITOR);
+    // No byte of it was in a shared page either: that would be a violation.
+    let said = matches!(&verdict, Verdict::NoVerdict(_));
+    assert!(said, "{verdict}");
+    let realm = &memory[(MONITOR as usize) << 20..];
+    pieces_of(&[ON_DISK.to_vec()], realm)
+}
+
+#[test]
+fn nothing_of_a_disk_is_left_in_memory_when_it_is_trusted_no_more() {
+    let left = disk_bytes_after("revoke");
+    assert!(left.is_empty(), "left at {left:x?}");
+    // The test would see it.
+    assert!(!disk_bytes_after("read").is_empty());
 }

@@ -80,6 +80,7 @@ impl Workspace {
                 "--bin",
                 &program.binary,
             ])
+            .args(program.feature.iter().flat_map(|name| ["--features", name]))
             .arg("--config")
             .arg(self.path_rules(program.target)?)
             // What a later compiler will not accept is a matter for `cargo build`, not for `run`.

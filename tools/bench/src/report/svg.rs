@@ -38,6 +38,7 @@ pub const fn class(guest: Guest) -> &'static str {
     match guest {
         Guest::Airlock => "a",
         Guest::AirlockRealm => "ar",
+        Guest::AirlockTrusted => "at",
         Guest::Linux => "l",
         Guest::LinuxBounced => "lb",
         Guest::LinuxRealm => "lr",
