@@ -60,7 +60,12 @@ fn read(text: &str) -> Option<Entry> {
             .ok()
     };
     // A run that found something ends without a summary: the last status line has the number.
-    let last = text.lines().rfind(|line| line.starts_with('#'))?;
+    // The dictionary that it recommends at the end begins with such signs, too.
+    let is_status = |line: &&str| {
+        let second = line.strip_prefix('#').and_then(|rest| rest.chars().next());
+        second.is_some_and(|digit| digit.is_ascii_digit())
+    };
+    let last = text.lines().rfind(is_status)?;
     let tried = last
         .trim_start_matches('#')
         .split_whitespace()
@@ -129,6 +134,13 @@ mod tests {
         let found = "#70\tNEW cov: 5 ft: 1\n==1== ERROR\nSUMMARY: libFuzzer: deadly signal\n";
         let run = read(found).unwrap();
         assert_eq!((run.executions, run.findings), (70, 1));
+    }
+
+    #[test]
+    fn a_recommended_dictionary_is_no_status() {
+        let log = "#7\tDONE   cov: 5\n###### End of recommended dictionary. ######\nDone 7 runs in 2 second(s)\n";
+        let run = read(log).unwrap();
+        assert_eq!((run.executions, run.seconds, run.coverage), (7, 2, 5));
     }
 
     #[test]
