@@ -57,6 +57,9 @@ pub struct Options {
     /// Shows the guest's console.
     #[arg(long)]
     pub console: bool,
+    /// Keeps a trace of what crosses in this file, for `airlock trace` (Airlock only).
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<String>,
     /// A run ends after so many seconds.
     #[arg(long, default_value_t = 120)]
     pub limit: u64,
@@ -82,12 +85,16 @@ pub fn count(options: &Options) -> Result<()> {
         memory: options.memory << 20,
         mtu: options.mtu,
         workload: line.clone(),
-        append: options.append.clone(),
+        append: match &options.trace {
+            Some(_) => format!("{} trace=stream", options.append),
+            None => options.append.clone(),
+        },
         card: match options.card.as_str() {
             "" => String::new(),
             card => format!(",{card}"),
         },
         console: options.console,
+        trace: options.trace.clone(),
         window: None,
     };
     let limit = Duration::from_secs(options.limit);

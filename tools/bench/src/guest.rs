@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use airlock_cli::cli::Mode;
 use airlock_cli::machine::Machine;
 use airlock_cli::network::Network;
+use airlock_cli::ports::{Port, Ports};
+use airlock_cli::trace::record;
 use airlock_cli::trusted::measurement;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -105,6 +107,8 @@ pub struct Setting {
     pub card: String,
     /// Whether the guest's console is shown.
     pub console: bool,
+    /// Where a trace of Airlock's crossings is kept, if there is to be one.
+    pub trace: Option<String>,
     /// Physical memory that the guest shares with its devices, once that is known.
     pub window: Option<Range<u64>>,
 }
@@ -145,7 +149,7 @@ impl Guest {
             disks: Vec::new(),
             net: Network::None,
             forwards: Vec::new(),
-            ports: airlock_cli::ports::Ports::default(),
+            ports: ports(setting),
             devices: Vec::new(),
             words: devices(setting, initramfs.map(PathBuf::as_path)),
             bare: None,
@@ -177,6 +181,16 @@ impl Guest {
             _ => BOUNCE,
         };
         format!("console=ttyAMA0 panic=-1 quiet {bounce} {workload}")
+    }
+}
+
+/// The port that a trace goes through.
+fn ports(setting: &Setting) -> Ports {
+    let trace = setting.trace.iter();
+    let named = trace.map(|path| Port::to_file(record::PORT, path));
+    Ports {
+        console: false,
+        named: named.collect(),
     }
 }
 
@@ -228,6 +242,7 @@ mod tests {
             append: "log=error".into(),
             card: String::new(),
             console: false,
+            trace: None,
             window: None,
         };
         let words = guest.arguments(&parts, &setting).into_iter();

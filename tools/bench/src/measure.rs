@@ -115,6 +115,7 @@ impl<'a> Session<'a> {
             append: String::new(),
             card: String::new(),
             console: false,
+            trace: None,
             window: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{WIDTH, colour, legend, open, round_up, short};
+use crate::{WIDTH, colour, legend, mark, open, round_up};
 
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 56.0;
@@ -67,10 +67,10 @@ impl Chart {
                 WIDTH - RIGHT,
                 LEFT - 6.0,
                 y(most * part) + 4.0,
-                short(most * part),
+                mark(most * part),
                 x(end * part),
                 HEIGHT - BOTTOM + 16.0,
-                short(end * part),
+                mark(end * part),
             );
         }
         let _fits = write!(

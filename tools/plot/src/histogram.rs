@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{WIDTH, colour, legend, open, round_up, short};
+use crate::{WIDTH, colour, legend, mark, open, round_up};
 
 const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 56.0;
@@ -56,7 +56,7 @@ impl Histogram {
                 WIDTH - RIGHT,
                 LEFT - 6.0,
                 y(value) + 4.0,
-                short(value),
+                mark(value),
             );
         }
         // Names need room: where there are many, every second stands there.

@@ -62,6 +62,17 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// The same for a mark on an axis, which is round: without zeros that say nothing.
+fn mark(value: f64) -> String {
+    let text = short(value);
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+    let number = match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => number,
+    };
+    format!("{number} {unit}").trim_end().to_owned()
+}
+
 /// Text that is no markup.
 #[must_use]
 pub fn escaped(text: &str) -> String {
@@ -122,6 +133,12 @@ mod tests {
             let end = round_up(value);
             assert!((end - round).abs() <= round * 1e-9, "{value}: {end}");
         }
+    }
+
+    #[test]
+    fn marks_of_an_axis_have_no_zeros_that_say_nothing() {
+        let texts = [16e6, 0.0, 1.5, 100.0, 2.5e9].map(mark);
+        assert_eq!(texts, ["16 M", "0", "1.5", "100", "2.5 G"]);
     }
 
     #[test]

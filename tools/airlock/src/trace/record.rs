@@ -10,7 +10,7 @@ use crate::ports::Port;
 use crate::verdict::WrongArguments;
 
 /// What the guest calls the port that it tells its trace through.
-const PORT: &str = "airlock.trace";
+pub const PORT: &str = "airlock.trace";
 
 /// What lies beside a trace: frames that went out.
 pub const OUTGOING: &str = "out.pcap";
