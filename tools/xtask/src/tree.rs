@@ -1,7 +1,7 @@
 //! The text files of the repository.
 
 use anyhow::{Context, Result, ensure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -9,6 +9,8 @@ use std::process::Command;
 #[derive(Default)]
 pub struct Tree {
     files: BTreeMap<String, String>,
+    /// Files that are there and have no lines to check.
+    binary: BTreeSet<String>,
 }
 
 impl Tree {
@@ -41,9 +43,11 @@ impl Tree {
             .filter(|path| !path.is_empty())
         {
             let path = String::from_utf8_lossy(path).into_owned();
-            // A binary file has no lines to check, and a deleted one is not there.
-            if let Ok(text) = std::fs::read_to_string(root.join(&path)) {
-                tree.files.insert(path, text);
+            // A deleted file is not there.
+            match std::fs::read_to_string(root.join(&path)) {
+                Ok(text) => drop(tree.files.insert(path, text)),
+                Err(_) if root.join(&path).is_file() => drop(tree.binary.insert(path)),
+                Err(_) => {}
             }
         }
         Ok(tree)
@@ -80,6 +84,7 @@ impl Tree {
         let folder = format!("{}/", path.trim_end_matches('/'));
         path.is_empty()
             || self.files.contains_key(path)
+            || self.binary.contains(path)
             || self
                 .files
                 .range(folder.clone()..)
@@ -91,6 +96,21 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_is_there_though_it_has_no_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Command::new("git")
+            .arg("init")
+            .arg("-q")
+            .arg(folder.path())
+            .status();
+        assert!(git.unwrap().success());
+        std::fs::write(folder.path().join("a.png"), [0x89, 0xff]).unwrap();
+        let tree = Tree::read(folder.path()).unwrap();
+        assert!(tree.has("a.png") && !tree.has("b.png"));
+        assert_eq!(tree.files().count(), 0);
+    }
 
     #[test]
     fn folders_are_there_when_a_file_is_in_them() {
