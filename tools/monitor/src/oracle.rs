@@ -355,8 +355,9 @@ impl Oracle {
         }
     }
 
-    /// Looks at every byte that is shared. `is_table` says where the interrupt controller writes.
-    pub fn finish(&mut self, memory: &impl Memory, is_table: impl Fn(&Range<u64>) -> bool) {
+    /// Looks at every byte that is shared. `is_others` says where bytes are that no queue tells of: what the interrupt
+    /// controller writes, or devices whose queues are not read.
+    pub fn finish(&mut self, memory: &impl Memory, is_others: impl Fn(&Range<u64>) -> bool) {
         self.look(memory);
         let pages: Vec<_> = self.shadow.pages().collect();
         for (page, stream) in pages {
@@ -372,7 +373,7 @@ impl Oracle {
             }
             self.look_for_secrets(stream, page, &bytes);
             bytes.truncate(GRANULE_BYTES);
-            self.judge_page(page, stream, &bytes, &is_table);
+            self.judge_page(page, stream, &bytes, &is_others);
         }
     }
 
@@ -381,7 +382,7 @@ impl Oracle {
         page: u64,
         stream: Option<u32>,
         bytes: &[u8],
-        is_table: &impl Fn(&Range<u64>) -> bool,
+        is_others: &impl Fn(&Range<u64>) -> bool,
     ) {
         let queues = self.queues.iter();
         let missed = queues.filter(|queue| Some(queue.stream) == stream);
@@ -391,7 +392,7 @@ impl Oracle {
         }
         let range = page..page + bytes.len() as u64;
         let found = self.shadow.unexplained(page, bytes);
-        if let Some(found) = found.filter(|_| !is_table(&range)) {
+        if let Some(found) = found.filter(|_| !is_others(&range)) {
             self.leaks.push(Leak {
                 address: page + found.start as u64,
                 len: found.len() as u64,

@@ -27,7 +27,7 @@ fn a_profile_names_functions_of_the_image() {
     assert_eq!(verdict, Verdict::Ok);
     let picture = std::fs::read_to_string(&svg).unwrap();
     // What the linker knows, and what only the line tables know.
-    for name in ["<title>airlock::boot::start", "devtree::"] {
+    for name in ["<title>runtime::boot::start", "devtree::"] {
         assert!(picture.contains(name), "there is no {name} in it");
     }
 }

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use hostile::bus::Count;
+
 use super::Monitor;
 use super::world::Followed;
 use crate::functions::Found;
@@ -123,11 +125,13 @@ impl<M: Machine> Monitor<M> {
         self.with_oracle(|oracle, memory| oracle.look(memory));
     }
 
-    /// Looks at everything that is shared, and tells how much that was.
+    /// Looks at everything that is shared, and tells how much that was. Queues of the monitor's own devices are not
+    /// read, so with these only secrets are looked for.
     pub(super) fn finish_oracle(&mut self) {
         let tables = self.tables.clone();
+        let unread = self.options.models != Count::default();
         self.with_oracle(|oracle, memory| {
-            oracle.finish(memory, |page| tables.touched(page).is_some());
+            oracle.finish(memory, |page| unread || tables.touched(page).is_some());
         });
         if let Some(oracle) = &self.oracle {
             let tally = oracle.tally();
