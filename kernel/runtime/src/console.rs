@@ -286,7 +286,7 @@ macro_rules! println {
     };
 }
 
-/// Prints one line; whole, whichever processors print at the same time. Before [`open`] and [`hold`] it
+/// Prints one line; whole, whichever processors print at the same time. Before `open` and `hold` it
 /// goes nowhere.
 pub fn print_line(text: fmt::Arguments<'_>) {
     use fmt::Write as _;

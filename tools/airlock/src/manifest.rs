@@ -28,7 +28,7 @@ pub fn write(options: &ManifestOptions) -> Result<Digest> {
 /// The manifest of a folder as it is now. An older manifest in it is not listed.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn of(folder: &Path) -> Result<Draft> {
     let mut paths = Vec::new();
     collect(folder, "", &mut paths)?;
