@@ -72,7 +72,7 @@ newcomer: tool ## docs/payload.md from an empty folder: airlock new, cargo test,
 	@scripts/newcomer
 
 # Crates that are ready for the registry: those that others can use, and those that they stand on.
-REGISTRY := clock ipa untrusted audit rsi bounce pci its
+REGISTRY := clock ipa untrusted airlock-audit rsi bounce pci its
 .PHONY: package
 package: setup ## packages the crates for the registry, and builds what is in the packages, and nothing else
 	@$(CARGO) package --quiet --allow-dirty $(addprefix --package ,$(REGISTRY))
