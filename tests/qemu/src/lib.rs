@@ -15,7 +15,8 @@ pub use airlock_cli::run::Outcome;
 pub use airlock_cli::verdict::Verdict;
 pub use images::{all_images, image, monitor_image, rogue_image};
 
-use airlock_cli::cli::{Arguments, Command, RunOptions};
+use airlock_cli::cli::{Arguments, Command};
+use airlock_cli::options::RunOptions;
 use airlock_cli::run::run_once;
 use clap::Parser;
 

@@ -4,9 +4,9 @@ mod round;
 mod script;
 mod shrink;
 
-use crate::cli::{Mode, RunOptions};
 use crate::console::Transcript;
 use crate::network::Network;
+use crate::options::{Mode, RunOptions};
 use crate::qemu;
 use crate::run::{self, Outcome};
 use crate::verdict::{Verdict, WrongArguments};

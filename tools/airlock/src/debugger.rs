@@ -1,7 +1,7 @@
 //! A debugger for the image: QEMU waits for it, and the line that starts it is printed.
 
-use crate::cli::Mode;
 use crate::machine;
+use crate::options::Mode;
 use crate::symbols::Symbols;
 use std::path::Path;
 

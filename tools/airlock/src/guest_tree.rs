@@ -3,9 +3,9 @@
 //! The monitor makes it of QEMU's, and QEMU's is the same for the same machine. So QEMU is asked for its
 //! tree, and the monitor's own code makes the guest's of it.
 
-use crate::cli::Mode;
 use crate::machine::Machine;
 use crate::network::Network;
+use crate::options::Mode;
 use crate::qemu::{self, End};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;

@@ -1,11 +1,11 @@
 //! What the host lends to a payload, and what it looks at afterwards.
 
-use crate::cli::{Mode, RunOptions};
 use crate::disk;
 use crate::fetch::Fetch;
 use crate::keyrelease::KeyRelease;
 use crate::machine::Machine;
 use crate::network::Network;
+use crate::options::{Mode, RunOptions};
 use crate::report::Report;
 use crate::serve::Behaviour;
 use crate::share::Share;

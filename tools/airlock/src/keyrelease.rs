@@ -1,8 +1,8 @@
 //! The main job `keybroker`, seen from the host: a key broker that knows what the realm must measure.
 
-use crate::cli::RunOptions;
 use crate::machine::Machine;
 use crate::measure::rem_of_arguments;
+use crate::options::RunOptions;
 use crate::report::Report;
 use crate::{guest_tree, image};
 use ::measure::vmm::{self, Files};

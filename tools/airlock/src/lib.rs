@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`cli`] | the arguments |
+//! | [`cli`], [`options`] | the arguments; those of `run`, which others take as well |
 //! | [`workspace`] | finds payloads and builds them with cargo |
 //! | [`image`] | turns an ELF file into the raw image that boots |
 //! | [`machine`] | QEMU's command line |
@@ -41,6 +41,7 @@ pub mod manifest;
 pub mod measure;
 pub mod network;
 pub mod new;
+pub mod options;
 pub mod ports;
 pub mod profile;
 pub mod qemu;

@@ -1,10 +1,11 @@
 //! QEMU's command line for each way to boot.
 
-use crate::cli::Mode;
 use crate::network::{Forward, Network};
+use crate::options::Mode;
 use crate::ports::Ports;
+use crate::qemu;
 use crate::share::{self, Share};
-use crate::trace::record::{INCOMING, OUTGOING, REQUESTS, beside};
+use crate::trace::witness::{INCOMING, OUTGOING, REQUESTS, beside};
 use crate::units::MIB;
 use crate::verdict::WrongArguments;
 use anyhow::{Result, ensure};
@@ -172,7 +173,7 @@ impl Machine {
             let mut object = OsString::from(format!(
                 "filter-dump,id=trace-{queue},netdev=n0,queue={queue},file="
             ));
-            object.push(escaped(&beside(trace, what)));
+            object.push(qemu::escaped(&beside(trace, what)));
             self.witnesses.extend(["-object".into(), object]);
         }
         for event in ["virtio_blk_handle_read", "virtio_blk_handle_write"] {
@@ -284,7 +285,7 @@ impl Line {
     /// Puts a file's bytes at an address before the machine starts.
     fn load(&mut self, file: &Path, address: u64, more: &str) {
         let mut value = OsString::from("loader,file=");
-        value.push(escaped(file));
+        value.push(qemu::escaped(file));
         value.push(format!(",addr={address:#x},force-raw=on{more}"));
         self.option("-device", value);
     }
@@ -292,16 +293,8 @@ impl Line {
 
 fn drive(number: usize, disk: &Path) -> OsString {
     let mut value = OsString::from(format!("if=none,id=d{number},format=raw,file="));
-    value.push(escaped(disk));
+    value.push(qemu::escaped(disk));
     value
-}
-
-/// QEMU ends a value at a comma, and reads two as one.
-pub(crate) fn escaped(path: &Path) -> OsString {
-    match path.to_str() {
-        Some(text) => text.replace(',', ",,").into(),
-        None => path.into(),
-    }
 }
 
 /// `x0 = tree; x1, x2, x3 = 0; branch to image`.

@@ -3,8 +3,8 @@
 pub mod corim;
 mod tree;
 
-use crate::cli::{DEFAULT_CPU, Mode, monitor_option};
 use crate::network::Network;
+use crate::options::{DEFAULT_CPU, Mode, monitor_option};
 use crate::{guest_tree, image, machine, qemu, units};
 use ::measure::vmm::{self, Event, Files, Layout, Machine, Order};
 use ::measure::{Algorithm, Digest, Rmm, rem};

@@ -8,8 +8,8 @@ mod flame;
 mod symbols;
 mod tree;
 
-use crate::cli::{Mode, RunOptions};
 use crate::machine;
+use crate::options::{Mode, RunOptions};
 use crate::qemu;
 use crate::run;
 use crate::verdict::{Verdict, WrongArguments};

@@ -23,6 +23,14 @@ const WAITING_LINES: usize = 1024;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// QEMU ends a value at a comma, and reads two as one.
+pub(crate) fn escaped(path: &Path) -> OsString {
+    match path.to_str() {
+        Some(text) => text.replace(',', ",,").into(),
+        None => path.into(),
+    }
+}
+
 /// Makes Ctrl-C, and a polite kill, end the run instead of leaving QEMU behind.
 ///
 /// # Errors

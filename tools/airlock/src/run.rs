@@ -1,11 +1,11 @@
 //! `airlock run`: build, boot, listen, judge.
 
-use crate::cli::{Mode, RunOptions};
 use crate::console::Transcript;
 use crate::debugger;
 use crate::image;
 use crate::job::Job;
 use crate::machine::{Bare, Machine};
+use crate::options::{Mode, RunOptions};
 use crate::ports::Ports;
 use crate::qemu::{self, End, Session};
 use crate::report::Report;
@@ -239,7 +239,7 @@ fn machine(options: &RunOptions) -> Machine {
             oracle(options),
         ]
         .concat(),
-        append: share::append(options, trusted::append(options)),
+        append: share::append(&options.share, trusted::append(options)),
         disks: options.disk.clone(),
         shares: options.share.clone(),
         net: options.net.clone(),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::cli::RunOptions;
+use crate::qemu;
 
 /// A folder, and the name by which the guest asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +39,14 @@ pub fn parse(text: &str) -> Result<Share, String> {
 
 /// The boot argument that lets the guest use the folders, unless `append` has one.
 #[must_use]
-pub fn append(options: &RunOptions, append: String) -> String {
+pub fn append(shares: &[Share], append: String) -> String {
     let given = append
         .split_whitespace()
         .any(|word| word.starts_with("share="));
-    if options.share.is_empty() || given {
+    if shares.is_empty() || given {
         return append;
     }
-    let names: Vec<_> = options.share.iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<_> = shares.iter().map(|s| s.name.as_str()).collect();
     let append = format!("{append} share={}", names.join(","));
     append.trim_start().to_owned()
 }
@@ -57,7 +57,7 @@ pub fn words(number: usize, share: &Share, platform: &str) -> [(&'static str, Os
     let mut fsdev = OsString::from(format!(
         "local,id=share{number},security_model=none,multidevs=remap,path="
     ));
-    fsdev.push(crate::machine::escaped(&share.folder));
+    fsdev.push(qemu::escaped(&share.folder));
     let device = format!(
         "virtio-9p-pci,fsdev=share{number},mount_tag={},disable-legacy=on{platform}",
         share.name

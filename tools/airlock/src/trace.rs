@@ -9,6 +9,7 @@ pub mod pcap;
 mod pcapng;
 pub mod record;
 mod seen;
+pub mod witness;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -1,6 +1,6 @@
 //! A device that the realm may trust: what monitor and realm are told of it.
 
-use crate::cli::RunOptions;
+use crate::options::RunOptions;
 use vdev::{Curve, Device, Firmware};
 
 /// The options of the monitor: those of the user, and the place of the device.

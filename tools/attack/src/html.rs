@@ -2,6 +2,7 @@
 
 use crate::state::{Moment, State};
 use crate::table;
+use plot::escaped;
 
 const WIDTH: u64 = 640;
 const HEIGHT: u64 = 200;
@@ -59,12 +60,6 @@ fn curve(moments: &[Moment], height: impl Fn(&Moment) -> u64) -> String {
          <text x=4 y=14>{most}</text></svg><p>{wide} lies",
         points.collect::<String>()
     )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! One machine, in which many rounds follow one another.
 
 use airlock_cli::attack::{Round, Row, dress, rounds, rows};
-use airlock_cli::cli::{Arguments, Command, RunOptions};
+use airlock_cli::cli::{Arguments, Command};
+use airlock_cli::options::RunOptions;
 use airlock_cli::run;
 use anyhow::{Result, bail};
 use clap::Parser;

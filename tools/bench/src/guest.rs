@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use airlock_cli::cli::Mode;
 use airlock_cli::machine::Machine;
 use airlock_cli::network::Network;
+use airlock_cli::options::Mode;
 use airlock_cli::ports::{Port, Ports};
 use airlock_cli::trace::record;
 use airlock_cli::trusted::measurement;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use airlock_cli::cli::Mode;
 use airlock_cli::console::Transcript;
+use airlock_cli::options::Mode;
 use airlock_cli::qemu::{self, End};
 use anyhow::{Context, Result, bail, ensure};
 

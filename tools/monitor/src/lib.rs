@@ -20,6 +20,7 @@ pub mod machine;
 pub mod monitor;
 pub mod options;
 pub mod oracle;
+pub mod place;
 pub mod psci;
 pub mod regions;
 pub mod report;

@@ -22,7 +22,7 @@ pub use self::rings::{Chain, Memory, Queue, Run};
 pub use self::secrets::{Name, SHORTEST, Secret, Secrets, parse, seed};
 pub use self::shadow::{Fill, Shadow};
 use crate::layout::GRANULE_BYTES;
-use crate::violation::Place;
+use crate::place::Place;
 
 /// What slots begin at a multiple of, at least: where nothing is known of the next one, no more is
 /// taken to be of this one.

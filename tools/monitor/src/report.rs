@@ -4,9 +4,10 @@ use core::fmt::{self, Write};
 
 use crate::counters::{Accesses, Counters};
 use crate::functions::Functions;
+use crate::place::Place;
 use crate::regions;
 use crate::rsi::Command;
-use crate::violation::{Place, Violations};
+use crate::violation::Violations;
 
 /// What is reported.
 pub struct Report<'a> {

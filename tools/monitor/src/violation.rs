@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::oracle::Leak;
+use crate::place::Place;
 use crate::regions::Region;
 
 /// What pools have to do with an address that a device was kept from.
@@ -194,22 +195,6 @@ impl Violation {
             Self::Leak(leak) => (19, leak.address & PAGE, leak.what.number()),
             Self::ToldPrivate { address } => (16, address & PAGE, 0),
         }
-    }
-}
-
-/// A device's place on the bus in the usual form.
-pub struct Place(pub u32);
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stream = self.0;
-        write!(
-            f,
-            "0000:{:02x}:{:02x}.{}",
-            stream >> 8,
-            stream >> 3 & 31,
-            stream & 7
-        )
     }
 }
 

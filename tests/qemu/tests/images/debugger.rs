@@ -1,7 +1,7 @@
 //! `airlock run --gdb` waits, and the line that it prints stops in `main`.
 
-use airlock_cli::cli::Mode;
 use airlock_cli::debugger;
+use airlock_cli::options::Mode;
 use airlock_cli::workspace::Workspace;
 use qemu_tests::{Boot, Verdict, image};
 use std::net::TcpListener;

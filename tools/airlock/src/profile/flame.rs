@@ -1,6 +1,7 @@
 //! A flame graph: each function is as wide as its share, and stands on its caller.
 
 use super::tree::{Node, Tree, percent};
+use plot::escaped;
 use std::fmt::Write;
 
 const WIDTH: f64 = 1200.0;
@@ -104,12 +105,6 @@ fn colour(name: &str) -> String {
             hash.wrapping_mul(31).wrapping_add(u32::from(byte))
         });
     format!("hsl({} 60% 76%)", hash % 360)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The host's end of a trace, while a guest runs.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,22 +11,6 @@ use crate::verdict::WrongArguments;
 
 /// What the guest calls the port that it tells its trace through.
 pub const PORT: &str = "airlock.trace";
-
-/// What lies beside a trace: frames that went out.
-pub const OUTGOING: &str = "out.pcap";
-/// Frames that came.
-pub const INCOMING: &str = "in.pcap";
-/// Requests of disks.
-pub const REQUESTS: &str = "disk";
-
-/// A file beside the trace, with what QEMU saw.
-#[must_use]
-pub fn beside(trace: &Path, what: &str) -> PathBuf {
-    let mut name = trace.as_os_str().to_owned();
-    name.push(".");
-    name.push(what);
-    name.into()
-}
 
 /// Has the guest tell its trace, and QEMU write it to `path`; says so in `machine`.
 ///

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use audit::{Direction, connection, wire};
 
 use crate::trace::pcap::{self, Captured};
-use crate::trace::record::{INCOMING, OUTGOING, REQUESTS, beside};
+use crate::trace::witness::{INCOMING, OUTGOING, REQUESTS, beside};
 
 /// Bytes of the headers of Ethernet, of IPv4, and of TCP without options.
 const ETHERNET: usize = 14;

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::devtree;
 use crate::layout::GUEST_ENTRY;
 use crate::options::BadWord;
-use crate::violation::Place;
+use crate::place::Place;
 
 /// Why the monitor does not start the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
