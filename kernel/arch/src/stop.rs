@@ -73,6 +73,13 @@ pub fn is_asked() -> bool {
     STOP.load(Ordering::Acquire) != 0
 }
 
+/// Stops this processor if another one ends the machine. The first calls this when it comes round.
+pub fn here_if_asked() {
+    if is_asked() {
+        here();
+    }
+}
+
 /// How many did.
 pub fn count() -> usize {
     STOPPED.load(Ordering::Acquire) as usize

@@ -19,7 +19,7 @@ use realm::{CpuError, Cpus};
 use rsi::psci;
 
 use crate::interrupts::Interrupts;
-use crate::{power, wake};
+use crate::{call, wake};
 
 /// Most processors that are used, the first included.
 pub const MOST: usize = 8;
@@ -91,7 +91,7 @@ fn start(
     // processor, even if the host refuses to start it: it could change its mind.
     let start = unsafe { Start::new(&room, number) };
     let (entry, context) = Box::leak(Box::new(start)).publish();
-    psci::cpu_on(&power::call(), affinity, entry, context).map_err(CpuError::Refused)?;
+    psci::cpu_on(&call::current(), affinity, entry, context).map_err(CpuError::Refused)?;
     let mut arrived = || here.load(Ordering::Acquire);
     if clock.wait(PATIENCE, &mut arrived) {
         Ok(())
@@ -153,7 +153,7 @@ pub fn enter(number: u64) -> ! {
         here.store(true, Ordering::Release);
     }
     loop {
-        power::stop_if_asked();
+        stop::here_if_asked();
         let found = stop::stoppable(|| queue.run());
         if !found && queue.is_idle() {
             sleep(clock);

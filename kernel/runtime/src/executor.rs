@@ -54,7 +54,7 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
         // SAFETY: only the first CPU polls it, in this loop, and no task does.
         unsafe { executor.poll() };
         cpus::run_first();
-        power::stop_if_asked();
+        arch::stop::here_if_asked();
         let is_over = verdict.borrow().is_some();
         if is_over
             && platform.finish()

@@ -16,8 +16,8 @@ use realm::{Attestation, Error, Facts, Generator, Mode};
 use virtio::Environment;
 
 use crate::attestation;
+use crate::call::{self, Call};
 use crate::memory::Memory;
-use crate::power::{self, Call};
 use crate::ram::{Owner, Ram};
 use crate::rmm::{self, Rmm};
 use crate::{console, fault, logger};
@@ -58,7 +58,7 @@ impl Ground {
         fault::know(space);
         let bytes = memory.device_tree(space)?;
         let tree = Tree::new(bytes)?;
-        power::use_call(Call::of(tree.psci()));
+        call::settle(Call::of(tree.psci()));
         let rmm = found.inspect_err(|_| {
             open_console(&memory, space, tree.console(space).ok().flatten(), clock);
         })?;

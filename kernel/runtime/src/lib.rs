@@ -10,6 +10,7 @@ extern crate copies as _;
 mod attestation;
 mod boot;
 mod bus;
+mod call;
 mod card;
 mod console;
 mod cpus;

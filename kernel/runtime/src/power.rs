@@ -5,60 +5,18 @@
 use core::cell::Cell;
 use core::time::Duration;
 
-use crate::{console, cpus, heap};
+use crate::{call, console, cpus, heap};
 use arch::counter::Counter;
 use arch::{Hvc, Smc, cpu, stop};
 use clock::Clock;
 use critical_section::Mutex;
-use devtree::PsciMethod;
-use rsi::{Arguments, Conduit, Results, psci};
-
-/// The call that PSCI and RSI go by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// `smc #0`
-    Smc,
-    /// `hvc #0`
-    Hvc,
-}
-
-impl Call {
-    /// The call that the device tree names; `smc`, if it names none.
-    pub fn of(method: Option<PsciMethod>) -> Self {
-        match method {
-            Some(PsciMethod::Hvc) => Self::Hvc,
-            Some(PsciMethod::Smc) | None => Self::Smc,
-        }
-    }
-}
-
-impl Conduit for Call {
-    fn call(&self, arguments: Arguments) -> Results {
-        match self {
-            Self::Smc => Smc.call(arguments),
-            Self::Hvc => Hvc.call(arguments),
-        }
-    }
-}
-
-/// What to try first. Panics and faults have to end the machine too, so this is global.
-static FIRST: Mutex<Cell<Call>> = Mutex::new(Cell::new(Call::Smc));
+use rsi::psci;
 
 /// Affinity of the processor that ends the machine.
 static ENDER: Mutex<Cell<Option<u64>>> = Mutex::new(Cell::new(None));
 
 /// How long it waits for the others to stop.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Uses `call` from now on.
-pub fn use_call(call: Call) {
-    critical_section::with(|cs| FIRST.borrow(cs).set(call));
-}
-
-/// The call that PSCI goes by.
-pub fn call() -> Call {
-    critical_section::with(|cs| FIRST.borrow(cs).get())
-}
 
 /// Lets this processor end the machine, and no other. If another one does already, this one stops: what it
 /// runs on is being cleared.
@@ -99,17 +57,10 @@ pub fn off() -> ! {
     unsafe { arch::clear_stacks(cut) }
 }
 
-/// Stops this processor if another one ends the machine. The first calls this when it comes round.
-pub fn stop_if_asked() {
-    if stop::is_asked() {
-        stop::here();
-    }
-}
-
 /// Turns the machine off. An undefined call returns -1, so both ways can be tried; where neither
 /// works nothing runs any more, and the machine stays on.
 extern "C" fn cut() -> ! {
-    let _ = psci::system_off(&call());
+    let _ = psci::system_off(&call::current());
     let _ = psci::system_off(&Smc);
     let _ = psci::system_off(&Hvc);
     cpu::halt()
