@@ -69,6 +69,8 @@ purposes! {
     Entropy = 7, "entropy";
     /// What a device says of itself, to be trusted.
     Evidence = 8, "evidence";
+    /// Numbers of pages, of a balloon.
+    Pages = 9, "pages";
 }
 
 /// What a slot is for: which queue its device finds it in, the driver's number for it there, and what

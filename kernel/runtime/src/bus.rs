@@ -137,7 +137,7 @@ fn wanted<'s>(
             Kind::NineP if arguments.get("share").is_none() => {
                 "no use for it here: give share=NAME"
             }
-            Kind::Other(_) => "there is no driver for it",
+            Kind::Balloon | Kind::Other(_) => "there is no driver for it",
             _ => return true,
         };
         log::info!("{}: {kind}, {remedy}", identity.bdf);

@@ -267,7 +267,7 @@ impl Start<'_> {
                 running.entropy.push(source);
             }
             // `bus::find` leaves them alone.
-            Kind::Other(_) => {}
+            Kind::Balloon | Kind::Other(_) => {}
         }
         Ok(())
     }

@@ -293,7 +293,7 @@ fn demand(found: &Found, spacing: Spacing) -> Demand {
         Kind::NineP => <NineP>::needs(spacing),
         Kind::Vsock => <Vsock>::needs(spacing),
         // `bus::find` leaves them alone.
-        Kind::Other(_) => {
+        Kind::Balloon | Kind::Other(_) => {
             return Demand {
                 least: 0,
                 wanted: 0,

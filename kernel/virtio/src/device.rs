@@ -119,14 +119,15 @@ impl<W: World> Device<W> {
         (!self.told.replace(true)).then_some(failure)
     }
 
-    /// Looks at the status if the device announced a change; a device that needs a reset ends.
-    pub(crate) fn check(&self) {
-        if self.failure.get().is_none()
-            && self.transport.interrupt().take_config_changed()
-            && let Err(error) = self.transport.check_status()
-        {
+    /// Looks at the status if the device announced a change, and says whether it did; a device that needs a
+    /// reset ends.
+    pub(crate) fn check(&self) -> bool {
+        let has_changed =
+            self.failure.get().is_none() && self.transport.interrupt().take_config_changed();
+        if has_changed && let Err(error) = self.transport.check_status() {
             self.fail(error);
         }
+        has_changed
     }
 }
 

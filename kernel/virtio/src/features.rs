@@ -44,6 +44,10 @@ impl Features {
 
     /// Console: the device has ports, and messages about them.
     pub const CONSOLE_MULTIPORT: Self = Self(1 << 1);
+    /// Balloon: pages are used again only after the device was told.
+    pub const BALLOON_MUST_TELL_HOST: Self = Self(1 << 0);
+    /// Balloon: pages may be used again, whatever the host wants, if memory is short.
+    pub const BALLOON_DEFLATE_ON_OOM: Self = Self(1 << 2);
     /// 9p: the device has a name.
     pub const NINEP_NAME: Self = Self(1 << 0);
 

@@ -24,6 +24,8 @@ pub enum Kind {
     Rng,
     /// A folder of the host, by 9P2000.L.
     NineP,
+    /// Memory that the host asks back.
+    Balloon,
     /// A virtio device without a driver here.
     Other(u16),
 }
@@ -47,6 +49,7 @@ impl Kind {
             2 => Self::Block,
             3 => Self::Console,
             4 => Self::Rng,
+            5 => Self::Balloon,
             9 => Self::NineP,
             19 => Self::Vsock,
             other => Self::Other(other),
@@ -65,7 +68,7 @@ impl fmt::Display for Kind {
             Self::Console => "console",
             Self::Rng => "source of random bytes",
             Self::NineP => "shared folder (9p)",
-            Self::Other(5) => "balloon",
+            Self::Balloon => "balloon",
             Self::Other(8) => "SCSI host",
             Self::Other(16) => "graphics card",
             Self::Other(18) => "input device",

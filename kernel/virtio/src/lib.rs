@@ -1,7 +1,7 @@
 //! Drivers for virtio devices that are not trusted.
 //!
 //! [`Transport::open`] checks what a PCI function says of itself; [`Net`], [`Block`], [`Rng`],
-//! [`Console`], [`NineP`] and [`Vsock`] drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
+//! [`Console`], [`NineP`], [`Vsock`] and [`Balloon`] drive it. Drivers are polled: an interrupt is a hint. A device that breaks the rules is reset,
 //! stays stopped, and says why once. Every wait has a deadline, every loop over what a device
 //! wrote has a bound.
 #![no_std]
@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod attention;
+mod balloon;
 mod blk;
 mod console;
 mod device;
@@ -32,6 +33,7 @@ mod vsock;
 mod waiters;
 mod waiting;
 
+pub use balloon::{BLOCK, Balloon, BalloonCounters, Lost, Memory};
 pub use blk::{BlkCounters, Block, Depth, MAX_REQUEST, Returned};
 pub use console::{Console, ConsoleCounters, MAX_PORTS, Port};
 pub use error::{Error, Part};

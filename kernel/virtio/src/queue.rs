@@ -155,9 +155,8 @@ impl<W: World> Queue<W> {
         index: u16,
         features: Features,
     ) -> Result<(), Error> {
-        let size = device
-            .transport()
-            .queue_size(index, self.size()..=MAX_QUEUE_SIZE)?;
+        let sizes = self.size()..=self.size();
+        let size = device.transport().queue_size(index, sizes)?;
         if size != self.size() {
             return Err(Error::QueueSize { queue: index, size });
         }

@@ -325,6 +325,13 @@ impl Transport {
         Err(Error::ConfigUnstable)
     }
 
+    /// Writes a word of the device configuration; one that is not there is left alone.
+    pub(crate) fn write_config32(&self, at: u64, value: u32) {
+        if let Some(device) = &self.structures.device {
+            device.write32(at, value);
+        }
+    }
+
     fn generation(&self) -> u8 {
         let generation = self.structures.common.read8(common::CONFIG_GENERATION);
         generation.any_value("compared with another")

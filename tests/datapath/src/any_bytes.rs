@@ -55,9 +55,9 @@ fn any_answers_about_a_folder_end_in_an_error_and_leak_nothing() {
 }
 
 #[test]
-fn any_host_leaves_ports_and_streams_running_or_ended() {
+fn any_host_leaves_ports_streams_and_memory_running_or_ended() {
     let mut random = Seeded::new(5);
-    for target in [fuzz::console_ports, fuzz::vsock_packets] {
+    for target in [fuzz::console_ports, fuzz::vsock_packets, fuzz::balloon] {
         for _ in 0..RUNS {
             let len = random.below(900);
             target(&random.bytes(len));

@@ -17,6 +17,10 @@
 
 #[cfg(not(miri))]
 mod any_bytes;
+#[cfg(not(miri))]
+mod balloon_device;
+#[cfg(not(miri))]
+mod balloon_lies;
 mod block_device;
 #[cfg(not(miri))]
 mod block_lies;

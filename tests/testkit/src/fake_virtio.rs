@@ -3,6 +3,7 @@
 //! A device works on the very memory that the driver lends, through addresses that the driver wrote
 //! into descriptors. An address that is not shared is a fault, and is counted.
 
+pub mod balloon;
 mod block;
 pub mod console;
 mod lies;
@@ -17,6 +18,7 @@ pub mod vsock;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+pub use balloon::FakeBalloon;
 pub use block::FakeBlock;
 pub use console::{FakeConsole, FakePort};
 pub use lies::{Lies, Used};
@@ -59,7 +61,7 @@ pub mod feature {
 
 /// What makes a device a network card or a disk.
 pub trait Personality {
-    /// Device type: 1 network, 2 block, 3 console, 4 rng, 9 9p, 19 socket.
+    /// Device type: 1 network, 2 block, 3 console, 4 rng, 5 balloon, 9 9p, 19 socket.
     fn kind(&self) -> u16;
     /// PCI class.
     fn class(&self) -> u32;
@@ -69,6 +71,8 @@ pub trait Personality {
     fn queues(&self) -> usize;
     /// A byte of the device configuration. `ready` is whether FEATURES_OK is set.
     fn config(&self, at: u64, ready: bool) -> u8;
+    /// A word that the driver writes into the device configuration.
+    fn write_config(&mut self, _at: u64, _word: u32) {}
     /// Looks at queue `index` and completes what can be completed.
     fn process(&mut self, index: usize, ring: &mut Ring<'_>);
 }
@@ -183,9 +187,13 @@ impl FakeVirtio {
 
     /// Sets NEEDS_RESET and raises the configuration interrupt.
     pub fn needs_reset(&self) {
-        let mut registers = self.registers.borrow_mut();
-        registers.status |= 0x40;
-        registers.isr |= 2;
+        self.registers.borrow_mut().status |= 0x40;
+        self.announce_config();
+    }
+
+    /// Raises the configuration interrupt.
+    pub fn announce_config(&self) {
+        self.registers.borrow_mut().isr |= 2;
         self.vectors.send(0);
     }
 
@@ -387,6 +395,9 @@ impl BarModel for FakeVirtio {
         let doorbells = map.notify..map.notify + u64::from(map.multiplier) * (queues - 1) + 2;
         if (map.common..map.common + 56).contains(&at) {
             self.write_common(at - map.common, value);
+        } else if size == 4 && (map.device..map.end).contains(&at) {
+            let mut personality = self.personality.borrow_mut();
+            personality.write_config(at - map.device, value);
         } else if doorbells.contains(&at) {
             assert_eq!(size, 2, "a doorbell takes a halfword");
             self.ring_doorbell(value);

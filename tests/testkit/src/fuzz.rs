@@ -2,6 +2,7 @@
 //!
 //! The targets in `tests/fuzz` call them, and so do plain tests, over a few seeded inputs.
 
+mod balloon;
 mod broker_json;
 mod device_evidence;
 mod device_tree;
@@ -16,6 +17,7 @@ mod trace_stream;
 mod used_ring;
 mod whole_boot;
 
+pub use balloon::balloon;
 pub use broker_json::broker_json;
 pub use device_evidence::device_evidence;
 pub use device_tree::device_tree;

@@ -6,10 +6,13 @@ use std::rc::Rc;
 use bounce::{Pool, Private, Region, Spacing};
 use clock::Clock;
 use pci::{Function, Placement};
-use virtio::{Block, Console, Environment, Error, Net, NineP, Offload, Rng, Transport, Vsock};
+use virtio::{
+    Balloon, Block, Console, Environment, Error, Net, NineP, Offload, Rng, Transport, Vsock,
+};
 
 use crate::fake_clock::FakeClock;
 use crate::fake_pci::FakePci;
+use crate::fake_virtio::balloon::FakeMemory;
 use crate::fake_virtio::{FakeVirtio, Personality, Style, plug};
 use crate::shared_memory::SharedMemory;
 
@@ -180,5 +183,22 @@ impl Rig {
         let transport = self.open(device)?;
         let needs = <NineP>::needs(self.region.spacing());
         NineP::start(transport, &self.pool(needs.wanted), self.environment)
+    }
+
+    /// Starts the balloon in slot `device`, with `most` blocks of `memory` at most.
+    ///
+    /// # Errors
+    ///
+    /// What opening and starting find.
+    pub fn balloon(
+        &self,
+        device: u8,
+        memory: FakeMemory,
+        most: u32,
+    ) -> Result<Balloon<FakeMemory>, Error> {
+        let transport = self.open(device)?;
+        let needs = <Balloon<FakeMemory>>::needs(self.region.spacing());
+        let pool = self.pool(needs.wanted);
+        Balloon::start(transport, &pool, self.environment, memory, most)
     }
 }

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use clock::Clock;
 use pci::{Bdf, Ecam, Function, MAX_FUNCTIONS, Placement};
-use virtio::{Block, Console, Kind, Net, NineP, Rng, Transport, Vsock};
+use virtio::{Balloon, Block, Console, Kind, Net, NineP, Rng, Transport, Vsock};
 
 use super::input::Input;
 use crate::fake_pci::{BarModel, ConfigSpace};
+use crate::fake_virtio::balloon::{Blocks, FakeMemory};
 use crate::fake_virtio::{FakeBlock, FakeNet, FakeRng, FakeVirtio, Style};
 use crate::rig::Rig;
 
@@ -131,6 +132,11 @@ fn start(rig: &Rig, transport: Transport) {
             .and_then(|mut rng| rng.read(&mut [0; 16]))
             .err(),
         Kind::NineP => <NineP>::start(transport, &pool, rig.environment).err(),
+        Kind::Balloon => {
+            let memory = FakeMemory(Rc::new(RefCell::new(Blocks::new(4))));
+            let balloon = Balloon::start(transport, &pool, rig.environment, memory, 2);
+            balloon.map(|balloon| balloon.poll()).err()
+        }
         Kind::Other(_) => None,
     };
     assert!(error.is_none_or(|e| !e.to_string().is_empty()));

@@ -38,7 +38,7 @@ fn once<T>(future: impl Future<Output = T>) -> Option<T> {
 }
 
 /// Lets the device lie about the next completions, or not.
-fn lie(device: &FakeVirtio, input: &mut Input<'_>) {
+pub(super) fn lie(device: &FakeVirtio, input: &mut Input<'_>) {
     let (kind, id, len) = (input.byte(), input.half(), input.word());
     device.lie(|lies| {
         lies.completions = match kind % 4 {

@@ -117,6 +117,7 @@ impl Log {
                 audit::Purpose::Frame => Some("network card "),
                 audit::Purpose::Read | audit::Purpose::Write => Some("disk "),
                 audit::Purpose::Entropy => Some("entropy "),
+                audit::Purpose::Pages => Some("balloon "),
                 _ => None,
             });
         format!("{}{}", kind.unwrap_or_default(), self.name(device))

@@ -140,6 +140,7 @@ fn meaning(purpose: Purpose) -> &'static str {
         Purpose::Data => "data of the disk",
         Purpose::Entropy => "random bytes of the host, mixed in at most",
         Purpose::Evidence => "what a device says of itself",
+        Purpose::Pages => "numbers of pages that the host may take, or not any more",
     }
 }
 
