@@ -4,19 +4,20 @@ use alloc::rc::Rc;
 
 use arch::counter::Counter;
 use clock::Instant;
-use net::Stack;
 use plan::{Irq, Tracing};
 use realm::{Error, Parts, Realm};
 use virtio::{Depth, Offload};
 
-use crate::devices::Start;
+use crate::driver::Start;
 use crate::ground::Ground;
 use crate::interrupts::Interrupts;
 use crate::machine::Booted;
 use crate::platform::Platform;
 use crate::trace::Tracer;
 use crate::trusted::ToTrust;
-use crate::{bus, devices, diagnosis, executor, heap, power, println, random, sharing};
+use crate::{
+    bus, devices, diagnosis, executor, features, heap, network, power, println, random, sharing,
+};
 
 /// Takes over from the first instructions.
 pub fn start(device_tree: u64, ticks: u64) -> ! {
@@ -63,22 +64,26 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let mut refused = bus.refused;
     refused.extend(sharing.refused);
     let environment = ground.environment();
-    let started = Start {
+    let start = Start {
         environment,
         offload: argument(&ground, "net.offload", (Offload::EXPECTED, Offload::parse))?,
         depth: argument(&ground, "disk.depth", (Depth::EXPECTED, Depth::parse))?,
         random: &random,
-        interrupts: interrupts.map(|interrupts| &**interrupts),
-        clock: &clock,
+        clock,
     };
-    let running = started.all(sharing.shares, (bus.found, trusted), refused);
-    let stack = devices::start_network(&running, &ground.arguments, &random, clock)?;
+    let mut running = devices::start_all(
+        &start,
+        interrupts.map(|interrupts| &**interrupts),
+        sharing.shares,
+        (bus.found, trusted),
+        refused,
+    );
+    let wire = match features::NET {
+        true => network::start(&mut running, &ground.arguments, &random, clock)?,
+        false => None,
+    };
     log::debug!("heap: {:?}", heap::usage());
-    let (disks, shares) = (running.disks(), running.shares());
-    let console = running.console.as_ref();
-    let console = console.map(|console| Rc::clone(&console.device));
-    let vsock = running.vsock.as_ref();
-    let vsock = vsock.map(|vsock| Rc::clone(&vsock.device));
+    let given = core::mem::take(&mut running.given);
     let machine = Rc::new(Booted {
         regions: sharing.regions,
         running,
@@ -86,22 +91,22 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         processors: ground.machine.processors.iter().copied().collect(),
         clock,
     });
-    tracer.connect(&machine, stack.as_ref().map(Stack::network));
+    tracer.connect(&machine, given.console.clone(), given.network.clone());
     let parts = Parts {
         facts,
         arguments: ground.arguments,
         clock: Rc::new(clock),
         entry,
         random,
-        disks,
-        console,
-        shares,
-        vsock,
-        network: stack.as_ref().map(Stack::network),
+        disks: given.disks,
+        console: given.console,
+        shares: given.shares,
+        vsock: given.vsock,
+        network: given.network,
         attestation: ground.attestation,
         machine: Rc::<Booted>::clone(&machine),
     };
-    let platform = Platform::new(machine, tracer, stack);
+    let platform = Platform::new(machine, tracer, wire);
     platform.open_console();
     Ok((Realm::new(parts), platform))
 }

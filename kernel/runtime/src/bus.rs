@@ -15,6 +15,8 @@ use realm::{Reason, Refusal};
 use trust::PrivateDevice;
 use virtio::{Kind, Transport};
 
+use crate::driver::Driver;
+use crate::features;
 use crate::ground::Ground;
 
 /// Bytes of configuration space that a bus has.
@@ -29,6 +31,8 @@ pub struct Found {
     pub identity: Identity,
     /// Its place, such as `0000:00:01.0`.
     pub name: Rc<str>,
+    /// What drives it, unless it is trusted.
+    pub driver: &'static dyn Driver,
     /// The way to it.
     pub transport: Transport,
     /// Its requester id, which it sends messages with.
@@ -100,7 +104,7 @@ fn find_on(ecam: Ecam<Mmio>, host: &PciHost, ground: &Ground, devices: &Devices)
     placement.note_assigned(&ecam, &scan.functions);
     let mut bus = Bus::default();
     let deadline = clock.deadline(ALL);
-    for (identity, kind) in wanted(&scan, &ground.arguments) {
+    for (identity, kind, driver) in wanted(&scan, &ground.arguments) {
         let name = format!("{}", identity.bdf).into();
         if clock.now() > deadline {
             bus.refused.push(Refusal::told(name, kind, Reason::Late));
@@ -108,9 +112,10 @@ fn find_on(ecam: Ecam<Mmio>, host: &PciHost, ground: &Ground, devices: &Devices)
         }
         let function = Function::new(&ecam, *identity);
         match Transport::open(&function, &mut placement, devices, Rc::clone(&clock)) {
-            Ok(transport) if !is_asked_for(&name, &transport, ground) => {}
+            Ok(transport) if !driver.is_asked_for(&name, &transport, ground) => {}
             Ok(transport) => bus.found.push(Found {
                 name,
+                driver,
                 transport,
                 identity: *identity,
                 id: identity.bdf.requester_id(),
@@ -129,41 +134,23 @@ fn find_on(ecam: Ecam<Mmio>, host: &PciHost, ground: &Ground, devices: &Devices)
 fn wanted<'s>(
     scan: &'s pci::Scan,
     arguments: &Arguments,
-) -> impl Iterator<Item = (&'s Identity, Kind)> {
+) -> impl Iterator<Item = (&'s Identity, Kind, &'static dyn Driver)> {
     let kinds = scan.functions.iter();
     let kinds = kinds.filter_map(|identity| Some((identity, Kind::of(identity)?)));
-    kinds.filter(|(identity, kind)| {
-        let remedy = match kind {
-            Kind::NineP if arguments.get("share").is_none() => {
-                "no use for it here: give share=NAME"
-            }
-            Kind::Balloon | Kind::Other(_) => "there is no driver for it",
-            _ => return true,
-        };
-        log::info!("{}: {kind}, {remedy}", identity.bdf);
-        false
-    })
-}
-
-/// Whether the user asked for the folder of a device, if it is one that has a folder. Otherwise it is left
-/// reset.
-fn is_asked_for(place: &str, transport: &Transport, ground: &Ground) -> bool {
-    if transport.kind() != Kind::NineP {
-        return true;
-    }
-    let asked = ground.arguments.get("share").unwrap_or_default();
-    match virtio::share_name(transport, ground.environment()) {
-        Ok(name) if asked.split(',').any(|asked| *asked == *name) => true,
-        Ok(name) => {
-            let kind = transport.kind();
-            log::info!(
-                "{place}: {kind} `{name}`, no use for it here: share={asked} does not name it"
-            );
-            false
+    kinds.filter_map(|(identity, kind)| {
+        let place = identity.bdf;
+        match features::driver(kind) {
+            None => log::info!("{place}: {kind}, there is no driver for it"),
+            Some((feature, None)) => log::info!(
+                "{place}: {kind}, this image has no driver for it: build its payload with the feature `{feature}`"
+            ),
+            Some((_, Some(driver))) => match driver.remedy(arguments) {
+                None => return Some((identity, kind, driver)),
+                Some(remedy) => log::info!("{place}: {kind}, {remedy}"),
+            },
         }
-        // Starting it tells.
-        Err(_) => true,
-    }
+        None
+    })
 }
 
 fn interrupt(function: &Function<'_, Mmio>, identity: &Identity, host: &PciHost) -> Option<u32> {

@@ -7,7 +7,7 @@ use arch::counter::Counter;
 use bounce::Region;
 use realm::{Counters, Cpus, DeviceCounters, Machine, Refusal};
 
-use crate::devices::Running;
+use crate::driver::Running;
 use crate::interrupts::Interrupts;
 use crate::{cpus, messages};
 

@@ -2,15 +2,15 @@
 
 use alloc::rc::Rc;
 use core::cell::Cell;
-use core::task::{Context, Waker};
+use core::task::Waker;
 use core::time::Duration;
 
 use clock::{Clock, Instant};
-use net::Stack;
 use plan::Patience;
 
+use crate::driver::Printer;
 use crate::machine::Booted;
-use crate::printing::Printing;
+use crate::network::Wire;
 use crate::trace::Tracer;
 use crate::{console, time};
 
@@ -18,7 +18,7 @@ use crate::{console, time};
 pub struct Platform {
     machine: Rc<Booted>,
     tracer: Tracer,
-    stack: Option<Stack>,
+    wire: Option<Rc<dyn Wire>>,
     patience: Patience,
     /// The last sleep, if nothing was polled since: whether an interrupt of a device ended it.
     slept: Cell<Option<bool>>,
@@ -26,11 +26,11 @@ pub struct Platform {
 
 impl Platform {
     /// Takes the machine, its trace and its network.
-    pub fn new(machine: Rc<Booted>, tracer: Tracer, stack: Option<Stack>) -> Self {
+    pub fn new(machine: Rc<Booted>, tracer: Tracer, wire: Option<Rc<dyn Wire>>) -> Self {
         Self {
             machine,
             tracer,
-            stack,
+            wire,
             patience: Patience::default(),
             slept: Cell::new(None),
         }
@@ -38,7 +38,7 @@ impl Platform {
 
     /// Lets lines that wait for the console device go there, if there is one, or to the serial port.
     pub fn open_console(&self) {
-        if self.printing().is_none_or(|printing| !printing.begin()) {
+        if self.printer().is_none_or(|printer| !printer.begin()) {
             console::release();
         }
     }
@@ -51,16 +51,12 @@ impl Platform {
         let before = self.machine.running.bytes_in();
         let devices = self.settle();
         let now = self.machine.clock.now();
-        let network = self.stack.as_ref().and_then(|stack| stack.poll(now));
+        let network = self.wire.as_ref().and_then(|wire| wire.poll(now));
         if let Some(announced) = self.slept.take() {
             self.note(announced, self.machine.running.bytes_in() != before);
         }
-        let watched = self
-            .machine
-            .running
-            .trusted
-            .as_ref()
-            .and_then(|trusted| trusted.look(now));
+        let watch = self.machine.running.watch.as_ref();
+        let watched = watch.and_then(|watch| watch.look(now));
         self.machine.running.tell_failures();
         let told = self.tracer.poll(now);
         [time::wake(now), devices, network, watched, told]
@@ -87,31 +83,23 @@ impl Platform {
 
     /// Whether a socket has something to send since the last poll. `waker` is woken when one has.
     pub fn has_work(&self, waker: &Waker) -> bool {
-        let mut context = Context::from_waker(waker);
-        self.stack
-            .as_ref()
-            .is_some_and(|stack| stack.poll_work(&mut context).is_ready())
+        self.wire.as_ref().is_some_and(|wire| wire.has_work(waker))
     }
 
     /// Tells devices and the console of what tasks asked of them since the last poll; says when the next
     /// deadline of one of them is.
     pub fn settle(&self) -> Option<Instant> {
-        let devices = self.machine.running.poll();
-        let devices = devices.into_iter();
-        devices
-            .chain(self.printing().and_then(Printing::poll))
-            .min()
+        self.machine.running.poll()
     }
 
-    fn printing(&self) -> Option<Printing<'_>> {
-        let console = self.machine.running.console.as_ref()?;
-        Some(Printing::new(&console.device, self.machine.clock))
+    fn printer(&self) -> Option<&dyn Printer> {
+        self.machine.running.printer.as_deref()
     }
 
     /// Prints all that waits, as far as the host takes it in time; the serial port gets the rest.
     pub fn print_rest(&self) {
-        match self.printing() {
-            Some(printing) => printing.finish(),
+        match self.printer() {
+            Some(printer) => printer.finish(),
             None => console::release(),
         }
     }
@@ -138,8 +126,8 @@ impl Platform {
     /// The payload is over: says whether nothing is left to be told of the trace.
     pub fn finish(&self) -> bool {
         let is_told = self.tracer.finish(self.machine.clock.now());
-        if !is_told && let Some(printing) = self.printing() {
-            printing.make_room();
+        if !is_told && let Some(printer) = self.printer() {
+            printer.make_room();
         }
         is_told
     }

@@ -11,7 +11,7 @@ use bounce::{Pool, Region, Spacing, Trace};
 use devtree::NodeName;
 use plan::{BLOCK, Demand, divide};
 use realm::{Error, Reason, Refusal};
-use virtio::{Block, Console, Kind, Net, NineP, Rng, Vsock};
+use virtio::Kind;
 
 use crate::bus::Found;
 use crate::ground::Ground;
@@ -266,14 +266,13 @@ fn sort<T>(all: &mut [T], found: impl Fn(&T) -> &Found) {
     }
 }
 
-/// Leaves out all devices but the first of each kind, and disks, of which there can be many.
+/// Leaves out all devices but the first of each kind, and those of which there can be many.
 fn only_useful(found: Vec<Found>) -> Vec<Found> {
     let mut seen = Vec::new();
     let mut useful = found;
     useful.retain(|found| {
         let kind = found.transport.kind();
-        let several = matches!(kind, Kind::Block | Kind::NineP);
-        let spare = !several && seen.contains(&kind);
+        let spare = !found.driver.several() && seen.contains(&kind);
         if spare {
             log::info!("{}: not used: one of its kind is enough", found.name);
         }
@@ -285,21 +284,7 @@ fn only_useful(found: Vec<Found>) -> Vec<Found> {
 
 /// What a device needs.
 fn demand(found: &Found, spacing: Spacing) -> Demand {
-    let needs = match found.transport.kind() {
-        Kind::Net => <Net>::needs(spacing),
-        Kind::Block => <Block>::needs(spacing),
-        Kind::Rng => <Rng>::needs(spacing),
-        Kind::Console => <Console>::needs(spacing),
-        Kind::NineP => <NineP>::needs(spacing),
-        Kind::Vsock => <Vsock>::needs(spacing),
-        // `bus::find` leaves them alone.
-        Kind::Balloon | Kind::Other(_) => {
-            return Demand {
-                least: 0,
-                wanted: 0,
-            };
-        }
-    };
+    let needs = found.driver.needs(spacing);
     Demand {
         least: needs.least,
         wanted: needs.wanted,

@@ -19,7 +19,7 @@ use audit::{PoolSample, QueueSample, Trace};
 use clock::{Clock, Instant};
 use embedded_io_async::Write;
 use net::{Network, TcpBuffers};
-use virtio::{Console, Port, Usage};
+use virtio::{Console, Port};
 
 use crate::machine::Booted;
 use crate::wake;
@@ -69,21 +69,22 @@ impl Look {
 
     /// What devices have of their queues.
     fn queues(&self) -> Vec<QueueSample> {
-        let running = &self.machine.running;
-        let cards = running.card.iter().flat_map(|card| {
-            let queues = (0..).zip(card.device.usage());
-            queues.map(|(queue, usage)| (&card.name, queue, usage))
-        });
-        let disks = running.disks.iter().filter(|disk| disk.pool.is_some());
-        let disks = disks.map(|disk| (&disk.name, 0, disk.device.usage()));
-        let sample = |(name, queue, usage): (&Rc<str>, u8, Usage)| QueueSample {
-            device: self.trace.device(name),
-            queue,
-            in_flight: usage.in_flight,
-            lent: usage.lent,
-            high_water: usage.high_water,
-        };
-        cards.chain(disks).map(sample).collect()
+        let devices = self.machine.running.devices.iter();
+        let mut samples = Vec::new();
+        for named in devices.filter(|named| named.pool.is_some()) {
+            let mut queue = 0;
+            named.device.tell_usage(&mut |usage| {
+                samples.push(QueueSample {
+                    device: self.trace.device(&named.name),
+                    queue,
+                    in_flight: usage.in_flight,
+                    lent: usage.lent,
+                    high_water: usage.high_water,
+                });
+                queue += 1;
+            });
+        }
+        samples
     }
 }
 
@@ -93,6 +94,15 @@ pub enum Way {
     Port(Rc<Console>),
     /// Through a connection.
     Tcp(Network, SocketAddr),
+}
+
+/// Who tells the host.
+pub trait Telling {
+    /// Lets it tell what there is to tell; says when to call again at the latest.
+    fn poll(&self, now: Instant) -> Option<Instant>;
+
+    /// The payload is over: says whether everything was told, or it takes too long.
+    fn finish(&self, now: Instant) -> bool;
 }
 
 /// Events on their way to the host.
@@ -147,9 +157,11 @@ impl Stream {
             woken: Arc::new(Woken(AtomicBool::new(true))),
         }
     }
+}
 
+impl Telling for Stream {
     /// Gives the task its turn if there is something for it; says when to call again at the latest.
-    pub fn poll(&self, now: Instant) -> Option<Instant> {
+    fn poll(&self, now: Instant) -> Option<Instant> {
         let next = self.shared.look_after(now);
         if self.shared.due.get() || self.woken.0.swap(false, Ordering::AcqRel) {
             let mut task = self.task.borrow_mut();
@@ -167,7 +179,7 @@ impl Stream {
     }
 
     /// The payload is over: says whether everything was told, or it takes too long.
-    pub fn finish(&self, now: Instant) -> bool {
+    fn finish(&self, now: Instant) -> bool {
         let ending = &self.shared.ending;
         let limit = ending.get().unwrap_or_else(|| now.after(FAREWELL));
         ending.set(Some(limit));

@@ -1,15 +1,18 @@
 //! What becomes of the trace: text, in the form of Linux's event `swiotlb_bounced`, or a stream to the host.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 use audit::{Event, Keep, Trace};
 use clock::Instant;
 use net::Network;
 use plan::Tracing;
+use virtio::Console;
 
+use crate::card::Card;
 use crate::machine::Booted;
-use crate::stream::{Look, Stream, Way};
-use crate::{console, println, wake};
+use crate::stream::{Look, Stream, Telling, Way};
+use crate::{console, features, println, wake};
 
 /// Events that are kept until they are printed.
 const ROOM: usize = 8192;
@@ -21,12 +24,20 @@ pub struct Tracer {
     trace: Rc<Trace>,
     entry: Instant,
     tracing: Tracing,
-    stream: Option<Stream>,
+    stream: Option<Box<dyn Telling>>,
 }
 
 impl Tracer {
     /// Records in `trace` what `tracing` asks for, from now on.
-    pub fn start(tracing: Tracing, trace: Rc<Trace>, entry: Instant) -> Self {
+    pub fn start(asked: Tracing, trace: Rc<Trace>, entry: Instant) -> Self {
+        let tracing = match asked {
+            Tracing::Off => Tracing::Off,
+            _ if features::TRACE => asked,
+            _ => {
+                log::warn!("trace: not in this image: build its payload with the feature `trace`");
+                Tracing::Off
+            }
+        };
         match tracing {
             Tracing::Off => {}
             Tracing::Lines => trace.enable(Keep::Copies, ROOM),
@@ -41,18 +52,25 @@ impl Tracer {
     }
 
     /// Opens the way to the host, if there is to be one, once devices and network run.
-    pub fn connect(&mut self, machine: &Rc<Booted>, network: Option<Network>) {
-        let running = &machine.running;
+    pub fn connect(
+        &mut self,
+        machine: &Rc<Booted>,
+        console: Option<Rc<Console>>,
+        network: Option<Network>,
+    ) {
+        if !features::TRACE {
+            return;
+        }
         let way = match self.tracing {
             Tracing::Off | Tracing::Lines => return,
-            Tracing::Port => running.console.as_ref().map(|console| {
-                let console = Rc::clone(&console.device);
-                Way::Port(console)
-            }),
-            Tracing::Tcp(peer) => network.zip(running.card.as_ref()).map(|(network, card)| {
-                card.device.leave_out(Rc::clone(&self.trace), peer);
-                Way::Tcp(network, peer)
-            }),
+            Tracing::Port => console.map(Way::Port),
+            Tracing::Tcp(peer) => {
+                let card: Option<&Card> = machine.running.card.as_ref();
+                network.zip(card).map(|(network, card)| {
+                    card.leave_out(Rc::clone(&self.trace), peer);
+                    Way::Tcp(network, peer)
+                })
+            }
         };
         let Some(way) = way else {
             log::warn!("trace: there is no device to tell the host of it: nothing is told");
@@ -63,7 +81,7 @@ impl Tracer {
             trace: Rc::clone(&self.trace),
             machine: Rc::clone(machine),
         };
-        self.stream = Some(Stream::open(look, self.entry, way));
+        self.stream = Some(Box::new(Stream::open(look, self.entry, way)));
     }
 
     /// Tells the oldest events; says when to call again at the latest.
@@ -71,7 +89,7 @@ impl Tracer {
         if let Some(stream) = &self.stream {
             return stream.poll(now);
         }
-        if self.tracing == Tracing::Lines {
+        if features::TRACE && self.tracing == Tracing::Lines {
             self.print_batch();
         }
         None
@@ -88,7 +106,7 @@ impl Tracer {
         if let Some(stream) = &self.stream {
             return stream.finish(now);
         }
-        if self.tracing == Tracing::Lines && self.print_batch() {
+        if features::TRACE && self.tracing == Tracing::Lines && self.print_batch() {
             wake::wake();
             return false;
         }

@@ -19,6 +19,8 @@ use virtio::{Kind, Transport};
 
 use crate::attestation::TokenPage;
 use crate::bus::{Bus, Found};
+use crate::driver::Watch;
+use crate::features;
 use crate::ground::Ground;
 use realm::{Disk, Distrust, Driven as _, Error, Refusal};
 
@@ -132,8 +134,16 @@ impl ToTrust {
         bus: &mut Bus,
         regions: &[Rc<Region>],
         devices: &Devices,
-    ) -> Result<Option<Trusted>, Error> {
+    ) -> Result<Option<Rc<Trusted>>, Error> {
         if self.0.is_empty() {
+            return Ok(None);
+        }
+        if !features::TRUST {
+            for (found, _) in self.0 {
+                let kind = found.transport.kind();
+                let refusal = Refusal::told(found.name, kind, Distrust::NotBuilt);
+                bus.refused.push(refusal);
+            }
             return Ok(None);
         }
         let way = Way::open(ground, regions)?;
@@ -149,10 +159,12 @@ impl ToTrust {
             }
         }
         let next = Cell::new(ground.clock().deadline(WATCH));
-        Ok(way.map(|way| Trusted {
-            way,
-            devices: RefCell::default(),
-            next,
+        Ok(way.map(|way| {
+            Rc::new(Trusted {
+                way,
+                devices: RefCell::default(),
+                next,
+            })
         }))
     }
 }
@@ -195,11 +207,25 @@ impl Trusted {
             .with(|line| device.fail(trust::Error::Changed, line));
     }
 
+    fn end(&self, device: PrivateDevice, disk: &Disk, error: trust::Error) {
+        let failed = self.way.with(|line| device.fail(error, line));
+        log::error!("{}: trusted no more: {}", failed.id(), failed.error());
+        if !failed.dma_is_off() {
+            log::error!(
+                "{}: may still write the memory that it was lent, which is kept",
+                failed.id()
+            );
+        }
+        disk.abandon(failed.dma_is_off());
+    }
+}
+
+impl Watch for Trusted {
     /// Looks from time to time whether each device still is what was accepted. One that is not ends:
     /// it reaches nothing any more, its memory is cleared, and its user gets errors.
     ///
     /// Says when to look again; `None` if there is nothing to look at.
-    pub fn look(&self, now: Instant) -> Option<Instant> {
+    fn look(&self, now: Instant) -> Option<Instant> {
         let mut devices = self.devices.borrow_mut();
         if devices.is_empty() {
             return None;
@@ -221,18 +247,6 @@ impl Trusted {
         }
         Some(self.next.get())
     }
-
-    fn end(&self, device: PrivateDevice, disk: &Disk, error: trust::Error) {
-        let failed = self.way.with(|line| device.fail(error, line));
-        log::error!("{}: trusted no more: {}", failed.id(), failed.error());
-        if !failed.dma_is_off() {
-            log::error!(
-                "{}: may still write the memory that it was lent, which is kept",
-                failed.id()
-            );
-        }
-        disk.abandon(failed.dma_is_off());
-    }
 }
 
 /// What realm and host call a device.
@@ -250,10 +264,6 @@ fn admit(
 ) -> Result<Found, Distrust> {
     let mut witness = ground.attestation.as_ref().ok_or(Distrust::NoRealm)?;
     let way = way?;
-    // What verifies certificates and signatures is half of a small image.
-    if !cfg!(feature = "trust") {
-        return Err(Distrust::NotBuilt);
-    }
     if found.transport.kind() != Kind::Block {
         return Err(Distrust::Kind);
     }

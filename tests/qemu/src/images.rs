@@ -7,20 +7,29 @@ use std::sync::{Mutex, PoisonError};
 
 static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
 
-/// The raw image of a payload.
+/// The raw image of a payload, as it is shipped.
 ///
 /// # Panics
 /// It does not build.
 #[must_use]
 pub fn image(payload: &str) -> PathBuf {
-    built(payload, |workspace| {
+    image_with(payload, &[])
+}
+
+/// The raw image of a payload with those of the features `wanted` that it has.
+///
+/// # Panics
+/// It does not build.
+#[must_use]
+pub fn image_with(payload: &str, wanted: &[&str]) -> PathBuf {
+    built(&format!("{payload} {wanted:?}"), |workspace| {
         workspace
-            .program(payload)
+            .program_with(payload, wanted)
             .unwrap_or_else(|error| panic!("{error:#}"))
     })
 }
 
-/// The raw images of all payloads.
+/// The raw images of all payloads, as they are shipped.
 ///
 /// # Panics
 /// One of them does not build.

@@ -13,12 +13,22 @@ pub mod turns;
 pub use airlock_cli::report::{Report, total};
 pub use airlock_cli::run::Outcome;
 pub use airlock_cli::verdict::Verdict;
-pub use images::{all_images, image, monitor_image, rogue_image};
+pub use images::{all_images, image, image_with, monitor_image, rogue_image};
 
 use airlock_cli::cli::{Arguments, Command};
+use airlock_cli::features;
 use airlock_cli::options::RunOptions;
 use airlock_cli::run::run_once;
 use clap::Parser;
+
+/// The options with the image of their payload, which is built once.
+fn with_image(mut options: RunOptions) -> RunOptions {
+    if options.image.is_none() {
+        let payload = options.payload_name();
+        options.image = Some(image_with(payload, &features::wanted(&options)));
+    }
+    options
+}
 
 /// One machine that is to boot.
 #[derive(Clone, Debug)]
@@ -42,7 +52,9 @@ impl Boot {
     /// The image that breaks rules, as a realm; `rule` is `break=RULE` or `keep=RULE`.
     #[must_use]
     pub fn rogue(rule: &str) -> Self {
-        let boot = Self::of("rogue", "realm", &rogue_image()).watched();
+        let image = rogue_image();
+        let boot = Self::new("rogue", "realm").watched();
+        let boot = boot.with(&["--image", &image.to_string_lossy()]);
         boot.with(&["--append", rule, "--net", "none", "--timeout", "20s"])
     }
 
@@ -61,15 +73,10 @@ impl Boot {
     }
 
     fn new(payload: &str, mode: &str) -> Self {
-        Self::of(payload, mode, &image(payload))
-    }
-
-    fn of(payload: &str, mode: &str, image: &std::path::Path) -> Self {
         let words = ["airlock", "run", "--payload", payload, "--mode", mode];
-        let boot = Self {
+        Self {
             words: words.map(str::to_owned).to_vec(),
-        };
-        boot.with(&["--image", &image.to_string_lossy()])
+        }
     }
 
     /// More arguments of `airlock run`.
@@ -108,10 +115,13 @@ impl Boot {
     }
 
     fn boot(&self, run: fn(&RunOptions) -> anyhow::Result<Outcome>) -> Outcome {
-        let _turn = turns::take();
         println!("$ {}", self.words.join(" "));
         match Arguments::try_parse_from(&self.words).map(|arguments| arguments.command) {
-            Ok(Command::Run(options)) => run(&options).unwrap_or_else(|error| panic!("{error:#}")),
+            Ok(Command::Run(options)) => {
+                let options = with_image(*options);
+                let _turn = turns::take();
+                run(&options).unwrap_or_else(|error| panic!("{error:#}"))
+            }
             Ok(_) => panic!("only `run` boots"),
             Err(error) => panic!("{error}"),
         }

@@ -75,6 +75,10 @@ pub struct ManifestOptions {
 pub struct ImageOptions {
     /// Payloads to build; all of payloads/ when none is named.
     pub payloads: Vec<String>,
+    /// Features to build in, as far as a payload's Cargo.toml has them: `trace,trust`. Such an image has them
+    /// in its name.
+    #[arg(long, value_delimiter = ',', value_name = "FEATURE")]
+    pub features: Vec<String>,
     /// Also builds the test monitor.
     #[arg(long)]
     pub monitor: bool,

@@ -31,6 +31,7 @@ pub mod console;
 pub mod debugger;
 pub mod disk;
 pub mod dist;
+pub mod features;
 pub mod fetch;
 pub mod guest_tree;
 pub mod image;

@@ -8,6 +8,7 @@ mod flame;
 mod symbols;
 mod tree;
 
+use crate::features;
 use crate::machine;
 use crate::options::{Mode, RunOptions};
 use crate::qemu;
@@ -66,7 +67,8 @@ pub fn profile_once(options: &ProfileOptions) -> Result<Verdict> {
         WrongArguments("profile takes the payload's name alone: airlock profile NAME".to_owned())
     );
     run_options.payload = Some(options.name.clone());
-    let program = workspace.program(&options.name)?;
+    let wanted = features::wanted(&run_options);
+    let program = workspace.program_with(&options.name, &wanted)?;
     let file = workspace.build(&program, run_options.verbose)?;
     let plugin = Plugin::build(
         &qemu::find(run_options.qemu.as_deref())?,

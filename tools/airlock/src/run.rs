@@ -2,6 +2,7 @@
 
 use crate::console::Transcript;
 use crate::debugger;
+use crate::features;
 use crate::image;
 use crate::job::Job;
 use crate::machine::{Bare, Machine};
@@ -296,9 +297,9 @@ fn images(options: &RunOptions, folder: &Path) -> Result<(PathBuf, Option<PathBu
         None => {
             let workspace = Workspace::find()?;
             let name = options.payload_name();
-            let program = workspace.program(name)?;
+            let program = workspace.program_with(name, &features::wanted(options))?;
             let folder = workspace.out();
-            let known = folder.join(format!("{name}.img")).is_file();
+            let known = program.image_in(&folder).is_file();
             let note = if known {
                 ""
             } else {

@@ -7,6 +7,7 @@ use crate::image;
 use crate::symbols::Symbols;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +35,8 @@ struct Package {
     targets: Vec<Target>,
     #[serde(default)]
     dependencies: Vec<Dependency>,
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,16 +59,20 @@ pub struct Program {
     package: String,
     binary: String,
     target: &'static str,
-    /// A feature of the package that it is built with.
-    feature: Option<&'static str>,
+    /// Features of the package that it is built with, beyond those that it always has.
+    features: Vec<String>,
 }
 
 impl Program {
-    /// The same with a feature of its package.
+    /// Its raw image in `folder`: one with other features has another name.
     #[must_use]
-    pub fn with_feature(self, feature: &'static str) -> Self {
-        let feature = Some(feature);
-        Self { feature, ..self }
+    pub fn image_in(&self, folder: &Path) -> PathBuf {
+        let features = self.features.iter().map(|feature| format!("+{feature}"));
+        folder.join(format!(
+            "{}{}.img",
+            self.binary,
+            features.collect::<String>()
+        ))
     }
 
     /// What the program is called.
@@ -199,12 +206,33 @@ impl Workspace {
                     package,
                     binary,
                     target,
-                    feature: None,
+                    features: Vec::new(),
                 });
             }
         }
         let names = self.payload_names().join(", ");
         bail!("there is no payload `{name}`; there are: {names}")
+    }
+
+    /// As [`Self::program`], with those of the features `wanted` that its package has.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn program_with(&self, name: &str, wanted: &[&str]) -> Result<Program> {
+        let program = self.program(name)?;
+        let mut packages = self.packages.iter();
+        let package = packages.find(|one| one.name == program.package);
+        let has = |feature: &&&str| package.is_some_and(|one| one.features.contains_key(**feature));
+        let mut features: Vec<_> = wanted
+            .iter()
+            .filter(has)
+            .map(|&one| one.to_owned())
+            .collect();
+        features.sort_unstable();
+        Ok(Program {
+            features,
+            ..program
+        })
     }
 
     /// Names of all payloads.
@@ -237,7 +265,7 @@ impl Workspace {
             package: "monitor".into(),
             binary: "monitor".into(),
             target: MONITOR_TARGET,
-            feature: None,
+            features: Vec::new(),
         }
     }
 
@@ -248,7 +276,7 @@ impl Workspace {
             package: ROGUE.into(),
             binary: ROGUE.into(),
             target: MONITOR_TARGET,
-            feature: None,
+            features: Vec::new(),
         }
     }
 
@@ -271,7 +299,7 @@ impl Workspace {
     /// The build fails, or what it made is no image.
     pub fn write_image(&self, program: &Program, folder: &Path, verbose: bool) -> Result<PathBuf> {
         let elf = self.build(program, verbose)?;
-        let path = folder.join(format!("{}.img", program.binary));
+        let path = program.image_in(folder);
         write_raw(&elf, &path)?;
         write_whole(&Symbols::beside(&path), &std::fs::read(&elf)?)?;
         Ok(path)
@@ -307,13 +335,14 @@ pub fn write_images(options: &ImageOptions) -> Result<()> {
     let workspace = Workspace::find()?;
     let mut programs = Vec::new();
     let named = options.payloads.iter().map(String::as_str);
+    let wanted: Vec<&str> = options.features.iter().map(String::as_str).collect();
     let names: Vec<&str> = if options.payloads.is_empty() {
         workspace.payload_names()
     } else {
         named.collect()
     };
     for name in names {
-        programs.push(workspace.program(name)?);
+        programs.push(workspace.program_with(name, &wanted)?);
     }
     if options.monitor {
         programs.push(Workspace::monitor());
@@ -339,6 +368,7 @@ mod tests {
         let package = |name: &str, path: &str, binaries: &[&str]| Package {
             name: name.into(),
             manifest_path: Path::new("/w").join(path),
+            features: BTreeMap::new(),
             dependencies: Vec::new(),
             targets: binaries
                 .iter()
@@ -392,6 +422,23 @@ mod tests {
         assert_eq!(workspace.checkout().unwrap(), Path::new("/checkout"));
         assert_eq!(workspace.only_payload().unwrap(), "mine");
         assert_eq!(workspace.program("mine").unwrap().target, KERNEL_TARGET);
+    }
+
+    #[test]
+    fn features_that_a_payload_has_not_are_left_out_and_the_others_are_in_the_name_of_its_image() {
+        let text = r#"{"workspace_root": "/mine", "target_directory": "/mine/target", "packages": [{
+            "name": "mine", "manifest_path": "/mine/Cargo.toml", "features": {"trust": [], "trace": []},
+            "targets": [{"name": "mine", "kind": ["bin"]}]}]}"#;
+        let workspace: Workspace = serde_json::from_str(text).unwrap();
+        let image = |wanted: &[&str]| {
+            let program = workspace.program_with("mine", wanted).unwrap();
+            program.image_in(Path::new(""))
+        };
+        assert_eq!(
+            image(&["trust", "share", "trace"]),
+            Path::new("mine+trace+trust.img")
+        );
+        assert_eq!(image(&["share"]), Path::new("mine.img"));
     }
 
     #[test]

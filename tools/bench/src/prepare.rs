@@ -35,11 +35,8 @@ const FOLDERS: [&str; 6] = ["bin", "dev", "modules", "proc", "sys", "tmp"];
 pub fn parts(workspace: &Workspace, linux: bool, trusts: bool) -> Result<Parts> {
     let wanted = std::env::var_os("QEMU").map(PathBuf::from);
     let out = workspace.out();
-    let program = workspace.program(PAYLOAD)?;
-    let program = match trusts {
-        true => program.with_feature("trust"),
-        false => program,
-    };
+    let features: &[&str] = if trusts { &["trust"] } else { &[] };
+    let program = workspace.program_with(PAYLOAD, features)?;
     Ok(Parts {
         qemu: qemu::find(wanted.as_deref())?,
         payload: workspace.write_image(&program, &out, false)?,

@@ -80,7 +80,12 @@ impl Workspace {
                 "--bin",
                 &program.binary,
             ])
-            .args(program.feature.iter().flat_map(|name| ["--features", name]))
+            .args(
+                program
+                    .features
+                    .iter()
+                    .flat_map(|name| ["--features", name.as_str()]),
+            )
             .arg("--config")
             .arg(self.path_rules(program.target)?)
             // What a later compiler will not accept is a matter for `cargo build`, not for `run`.

@@ -1,0 +1,8 @@
+//! The drivers, one file for each kind of device.
+
+pub mod console;
+pub mod disk;
+pub mod entropy;
+pub mod net;
+pub mod share;
+pub mod vsock;
