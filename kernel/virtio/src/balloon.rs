@@ -49,11 +49,7 @@ pub struct Balloon<M: Memory, W: World = Shared> {
 impl<M: Memory, W: World> Balloon<M, W> {
     /// Bytes that a device leases.
     pub fn needs(spacing: Spacing) -> Needs {
-        let wanted = 2 * Lane::<W>::bytes(spacing);
-        Needs {
-            least: wanted,
-            wanted,
-        }
+        Needs::exactly(2 * Lane::<W>::bytes(spacing))
     }
 
     /// Resets the device and agrees on features. It gets `most` blocks of `memory` at most.
@@ -68,10 +64,7 @@ impl<M: Memory, W: World> Balloon<M, W> {
         memory: M,
         most: u32,
     ) -> Result<Self, Error> {
-        if transport.kind() != Kind::Balloon {
-            return Err(Error::WrongKind);
-        }
-        let device = Device::new(transport, pool);
+        let device = Device::new(transport, Kind::Balloon, pool)?;
         let wanted = Features::BALLOON_MUST_TELL_HOST | Features::BALLOON_DEFLATE_ON_OOM;
         let features = device.transport().negotiate(|_| wanted, environment)?;
         let lanes = [0, 1].map(|index| Lane::start(&device, index, features));

@@ -120,10 +120,7 @@ impl<P: Path> Block<P> {
         environment: Environment,
         Depth(depth): Depth,
     ) -> Result<Self, Error> {
-        if transport.kind() != Kind::Block {
-            return Err(Error::WrongKind);
-        }
-        let device = Device::new(transport, pool);
+        let device = Device::new(transport, Kind::Block, pool)?;
         let wanted = Features::BLK_RO | Features::BLK_FLUSH | Features::BLK_SEG_MAX;
         let features = device.transport().negotiate(|_| wanted, environment)?;
         // Hosts exist that show the capacity only after FEATURES_OK.
@@ -313,13 +310,7 @@ impl<P: Path> Block<P> {
         state: &mut State<P::World>,
         work: impl FnOnce(&mut State<P::World>) -> Result<(), Error>,
     ) {
-        self.device.check();
-        if self.device.failure().is_none()
-            && let Err(error) = work(state)
-        {
-            self.device.fail(error);
-        }
-        if let Some(error) = self.device.failure() {
+        if let Err(error) = self.device.run(|| work(state)) {
             state.requests.end_all(public(error), &mut state.woken);
         }
     }

@@ -64,10 +64,7 @@ impl<W: World> Console<W> {
         pool: &Pool<W>,
         environment: Environment,
     ) -> Result<Self, Error> {
-        if transport.kind() != Kind::Console {
-            return Err(Error::WrongKind);
-        }
-        let device = Device::new(transport, pool);
+        let device = Device::new(transport, Kind::Console, pool)?;
         let wanted = match pool.left() >= least_with_ports(pool.spacing()) {
             true => Features::CONSOLE_MULTIPORT,
             false => Features::default(),
@@ -151,7 +148,7 @@ impl<W: World> Console<W> {
         let state = self.state.borrow();
         let ports = state.channels.iter().map(Channel::rung).sum::<u64>();
         let control = state.control.as_ref();
-        let control = control.map_or(0, |c| c.input.rung() + c.output.rung());
+        let control = control.map_or(0, |c| c.input.lane.rung() + c.output.lane.rung());
         ConsoleCounters {
             doorbells: ports + control,
             ..state.counters
@@ -250,7 +247,7 @@ impl<W: World> Console<W> {
     fn poll_flush(&self, index: usize, context: &Context<'_>) -> Poll<Result<(), StreamError>> {
         let flushed = self.poll_out(index, context, |state| {
             let channel = state.channels.get_mut(index).ok_or(Error::QueueFull)?;
-            channel.output.notify()?;
+            channel.output.lane.notify()?;
             channel.output.reclaim()?;
             Ok(channel.output.is_idle().then_some(0))
         });
@@ -285,15 +282,10 @@ impl<W: World> Console<W> {
     /// Runs `work` on the state of a device that runs, then wakes the tasks that it found. An error ends
     /// the device.
     fn with<T>(&self, work: impl FnOnce(&mut State<W>) -> Result<T, Error>) -> Result<T, Error> {
-        self.device.check();
         let mut state = self.state.borrow_mut();
-        let mut result = match self.device.failure() {
-            None => work(&mut state).inspect_err(|error| self.device.fail(*error)),
-            Some(error) => Err(error),
-        };
-        if let Some(error) = self.device.failure() {
+        let result = self.device.run(|| work(&mut state));
+        if result.is_err() {
             state.wake_all();
-            result = Err(error);
         }
         let woken = core::mem::take(&mut state.woken);
         drop(state);

@@ -6,7 +6,7 @@ use core::cell::{Cell, RefCell};
 
 use bounce::{Buffer, Pool, Slot, World};
 
-use crate::{Error, Transport};
+use crate::{Error, Kind, Transport};
 
 /// Buffers of users, by the number of the request that they are lent for.
 pub(crate) type Held = Rc<RefCell<Vec<Option<Buffer>>>>;
@@ -29,8 +29,16 @@ pub(crate) struct Device<W: World> {
 }
 
 impl<W: World> Device<W> {
-    pub(crate) fn new(transport: Transport, pool: &Pool<W>) -> Self {
-        Self {
+    /// A device of `kind`, which has nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`].
+    pub(crate) fn new(transport: Transport, kind: Kind, pool: &Pool<W>) -> Result<Self, Error> {
+        if transport.kind() != kind {
+            return Err(Error::WrongKind);
+        }
+        Ok(Self {
             transport,
             pool: pool.clone(),
             lent: RefCell::new(Vec::new()),
@@ -39,7 +47,7 @@ impl<W: World> Device<W> {
             stopped: Cell::new(false),
             gone: Cell::new(false),
             told: Cell::new(false),
-        }
+        })
     }
 
     pub(crate) fn transport(&self) -> &Transport {
@@ -61,6 +69,17 @@ impl<W: World> Device<W> {
     pub(crate) fn held(&self, count: usize) -> Held {
         self.held.borrow_mut().resize_with(count, || None);
         Rc::clone(&self.held)
+    }
+
+    /// Does `work` with a device that runs. Its error ends the device, and so does a change that the
+    /// device announced; what ended it is then the result, for ever.
+    pub(crate) fn run<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        self.check();
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        let done = work().inspect_err(|error| self.fail(*error))?;
+        self.failure().map_or(Ok(done), Err)
     }
 
     /// Ends the device, which broke a rule. The first error counts.

@@ -3,18 +3,15 @@
 //! What comes in stays in the buffer until its user takes it, by one copy; then the buffer is lent
 //! again. So a user that does not read holds the device up, and nobody else.
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use bounce::{Slot, Spacing, World};
+use bounce::{Spacing, World};
 
 use crate::device::Device;
-use crate::queue::{Completion, Interrupts, Lend, Queue, RING_ALIGN, short_ring_bytes};
+use crate::queue::{Completion, Interrupts, Queue, RING_ALIGN, short_ring_bytes};
+use crate::slots::{ALIGN, Slots};
 use crate::transport::MAX_QUEUE_SIZE;
 use crate::{Error, Features};
-
-/// What addresses of buffers and slots are a multiple of.
-const ALIGN: usize = 64;
 
 /// How many buffers of which size a lane has.
 #[derive(Clone, Copy)]
@@ -56,11 +53,64 @@ impl Shape {
     }
 }
 
+/// A queue, and the slots that are lent by it: what both directions have.
+pub(crate) struct Lane<W: World> {
+    queue: Queue<W>,
+    slots: Slots<W>,
+    /// Bytes of each slot.
+    each: u32,
+}
+
+impl<W: World> Lane<W> {
+    fn start(
+        device: &Device<W>,
+        index: u16,
+        shape: Shape,
+        features: Features,
+        interrupts: Interrupts,
+    ) -> Result<Self, Error> {
+        let queue = Queue::start_short(device, index, shape.entries, features, interrupts)?;
+        let count = usize::from(shape.count.min(queue.size()));
+        Ok(Self {
+            queue,
+            slots: Slots::lease(device, core::iter::repeat_n(shape.each, count))?,
+            each: u32::try_from(shape.each).map_err(|_| Error::QueueFull)?,
+        })
+    }
+
+    /// Slots that there are.
+    pub(crate) fn count(&self) -> u16 {
+        self.slots.count()
+    }
+
+    /// Most bytes of one slot.
+    pub(crate) fn each(&self) -> usize {
+        self.each as usize
+    }
+
+    /// Doorbells rung.
+    pub(crate) fn rung(&self) -> u64 {
+        self.queue.rung()
+    }
+
+    /// Bytes of its rings.
+    pub(crate) fn ring_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
+    /// Tells the device about slots that it has not seen.
+    pub(crate) fn notify(&mut self) -> Result<(), Error> {
+        self.queue.notify()
+    }
+
+    fn lend_empty(&mut self, tag: u16) -> Result<(), Error> {
+        self.slots.lend_empty(&mut self.queue, tag, self.each)
+    }
+}
+
 /// Buffers that the device fills.
 pub(crate) struct Inbound<W: World> {
-    queue: Queue<W>,
-    buffers: Vec<Rc<Slot<W>>>,
-    each: u32,
+    pub(crate) lane: Lane<W>,
     /// What is being taken out of a buffer.
     current: Option<Piece>,
 }
@@ -82,53 +132,28 @@ impl<W: World> Inbound<W> {
         shape: Shape,
         features: Features,
     ) -> Result<Self, Error> {
-        let queue = Queue::start_short(device, index, shape.entries, features, Interrupts::Wanted)?;
-        let count = shape.count.min(queue.size());
-        let buffers = (0..count).map(|_| device.lease(shape.each, ALIGN));
+        let lane = Lane::start(device, index, shape, features, Interrupts::Wanted)?;
         Ok(Self {
-            queue,
-            buffers: buffers.collect::<Result<_, _>>()?,
-            each: u32::try_from(shape.each).map_err(|_| Error::QueueFull)?,
+            lane,
             current: None,
         })
     }
 
     /// Lends every buffer. For once.
     pub(crate) fn lend_all(&mut self) -> Result<(), Error> {
-        let count = self.buffers();
-        (0..count).try_for_each(|tag| self.lend(tag))
-    }
-
-    /// Buffers that there are.
-    pub(crate) fn buffers(&self) -> u16 {
-        u16::try_from(self.buffers.len()).unwrap_or(u16::MAX)
-    }
-
-    /// Doorbells rung.
-    pub(crate) fn rung(&self) -> u64 {
-        self.queue.rung()
-    }
-
-    /// Bytes of its rings.
-    pub(crate) fn ring_bytes(&self) -> usize {
-        self.queue.bytes()
-    }
-
-    /// Tells the device about buffers that it has not seen.
-    pub(crate) fn notify(&mut self) -> Result<(), Error> {
-        self.queue.notify()
+        (0..self.lane.count()).try_for_each(|tag| self.lane.lend_empty(tag))
     }
 
     /// Bytes that lie there to be taken, as far as one buffer goes; looks at no more buffers than there
     /// are. Empty ones are lent again.
     pub(crate) fn waiting(&mut self) -> Result<usize, Error> {
-        for _ in 0..self.buffers.len() {
+        for _ in 0..self.lane.count() {
             if let Some(Piece { len, at, .. }) = self.current {
                 return Ok(len - at);
             }
-            match self.queue.take()? {
+            match self.lane.queue.take()? {
                 None => break,
-                Some(Completion { tag, len: 0 }) => self.lend(tag)?,
+                Some(Completion { tag, len: 0 }) => self.lane.lend_empty(tag)?,
                 Some(Completion { tag, len }) => {
                     let len = usize::try_from(len).map_err(|_| Error::QueueFull)?;
                     self.current = Some(Piece { tag, len, at: 0 });
@@ -145,7 +170,7 @@ impl<W: World> Inbound<W> {
         };
         let count = into.len().min(len - at);
         let into = into.get_mut(..count).ok_or(Error::QueueFull)?;
-        let bytes = self.buffer(tag)?.copy_in(at, into)?;
+        let bytes = self.lane.slots.get(tag)?.copy_in(at, into)?;
         bytes.opaque("whoever reads a stream; Heard and Header for what is said of it");
         self.skip(count)?;
         Ok(count)
@@ -161,7 +186,7 @@ impl<W: World> Inbound<W> {
         if piece.at >= piece.len {
             let tag = piece.tag;
             self.current = None;
-            self.lend(tag)?;
+            self.lane.lend_empty(tag)?;
         }
         Ok(())
     }
@@ -170,29 +195,12 @@ impl<W: World> Inbound<W> {
     pub(crate) fn skip_all(&mut self) -> Result<(), Error> {
         self.skip(usize::MAX)
     }
-
-    fn buffer(&self, tag: u16) -> Result<&Slot<W>, Error> {
-        let buffer = self.buffers.get(usize::from(tag));
-        buffer.map(Rc::as_ref).ok_or(Error::QueueFull)
-    }
-
-    /// Lends buffer `tag`. It is not cleared: what is in it came from the device.
-    fn lend(&mut self, tag: u16) -> Result<(), Error> {
-        let run = Lend {
-            address: self.buffer(tag)?.address(0)?,
-            len: self.each,
-            writable: true,
-        };
-        self.queue.add(&[run], self.each, tag)
-    }
 }
 
 /// Slots that the device empties.
 pub(crate) struct Outbound<W: World> {
-    queue: Queue<W>,
-    slots: Vec<Rc<Slot<W>>>,
+    pub(crate) lane: Lane<W>,
     free: Vec<u16>,
-    each: usize,
 }
 
 impl<W: World> Outbound<W> {
@@ -203,42 +211,23 @@ impl<W: World> Outbound<W> {
         shape: Shape,
         features: Features,
     ) -> Result<Self, Error> {
-        let queue = Queue::start_short(device, index, shape.entries, features, Interrupts::Silent)?;
-        let count = shape.count.min(queue.size());
-        let slots = (0..count).map(|_| device.lease(shape.each, ALIGN));
+        let lane = Lane::start(device, index, shape, features, Interrupts::Silent)?;
         Ok(Self {
-            queue,
-            slots: slots.collect::<Result<_, _>>()?,
-            free: (0..count).rev().collect(),
-            each: shape.each,
+            free: (0..lane.count()).rev().collect(),
+            lane,
         })
-    }
-
-    /// Doorbells rung.
-    pub(crate) fn rung(&self) -> u64 {
-        self.queue.rung()
-    }
-
-    /// Bytes of its rings.
-    pub(crate) fn ring_bytes(&self) -> usize {
-        self.queue.bytes()
-    }
-
-    /// Tells the device about slots that it has not seen.
-    pub(crate) fn notify(&mut self) -> Result<(), Error> {
-        self.queue.notify()
     }
 
     /// Takes slots back that the device is done with; says whether there were any.
     pub(crate) fn reclaim(&mut self) -> Result<bool, Error> {
         let mut any = false;
-        while let Some(done) = self.queue.take()? {
+        while let Some(done) = self.lane.queue.take()? {
             self.free.push(done.tag);
             any = true;
         }
         if any {
             // Moves the event that stands for «no interrupt» along.
-            self.queue.silence()?;
+            self.lane.queue.silence()?;
         }
         Ok(any)
     }
@@ -248,12 +237,7 @@ impl<W: World> Outbound<W> {
         if self.reclaim()? || self.is_idle() {
             return Ok(true);
         }
-        Ok(self.queue.ask(1)? != 0 && self.reclaim()?)
-    }
-
-    /// Most bytes of one slot.
-    pub(crate) fn each(&self) -> usize {
-        self.each
+        Ok(self.lane.queue.ask(1)? != 0 && self.reclaim()?)
     }
 
     /// Slots that are free.
@@ -263,29 +247,17 @@ impl<W: World> Outbound<W> {
 
     /// Whether the device has nothing of ours.
     pub(crate) fn is_idle(&self) -> bool {
-        self.free.len() == self.slots.len()
+        self.free.len() == usize::from(self.lane.count())
     }
 
     /// Copies what `parts` make up into a slot and queues it; says whether there was one. The parts have
-    /// [`Self::each`] bytes at most.
+    /// [`Lane::each`] bytes at most.
     pub(crate) fn send(&mut self, parts: &[&[u8]]) -> Result<bool, Error> {
         let Some(tag) = self.free.pop() else {
             return Ok(false);
         };
-        let slot = self.slots.get(usize::from(tag)).ok_or(Error::QueueFull)?;
-        let mut at = 0;
-        for part in parts {
-            slot.copy_out(at, part)?;
-            at += part.len();
-        }
-        slot.seal(at)?;
-        let run = Lend {
-            address: slot.address(0)?,
-            len: u32::try_from(at).map_err(|_| Error::QueueFull)?,
-            writable: false,
-        };
-        // Nothing is writable, but lkvm reports the bytes that it read.
-        self.queue.add(&[run], run.len, tag)?;
+        let Lane { queue, slots, .. } = &mut self.lane;
+        slots.lend_full(queue, tag, parts.iter().copied())?;
         Ok(true)
     }
 }

@@ -26,6 +26,7 @@ mod ninep;
 mod path;
 mod queue;
 mod rng;
+mod slots;
 mod stream;
 mod structures;
 mod transport;

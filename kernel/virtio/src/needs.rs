@@ -14,6 +14,14 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// `bytes`, no less and no more.
+    pub(crate) fn exactly(bytes: usize) -> Self {
+        Self {
+            least: bytes,
+            wanted: bytes,
+        }
+    }
+
     /// What `fixed` bytes and some slots need together.
     pub(crate) fn of(fixed: usize, slots: &[Want], spacing: Spacing) -> Self {
         let bytes = |count: fn(&Want) -> usize| {

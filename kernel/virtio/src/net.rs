@@ -101,10 +101,7 @@ impl<P: Path> Net<P> {
         environment: Environment,
         offload: Offload,
     ) -> Result<Self, Error> {
-        if transport.kind() != Kind::Net {
-            return Err(Error::WrongKind);
-        }
-        let device = Device::new(transport, pool);
+        let device = Device::new(transport, Kind::Net, pool)?;
         let least = |offload| needs(offload, pool.spacing()).least;
         let offload = offload.within(pool.left(), [least(Offload::All), least(Offload::Tx)]);
         let wanted = |offered| offload.features(offered);
@@ -149,23 +146,18 @@ impl<P: Path> Net<P> {
     /// Bytes of the longest frame that there is room for now. Where that is not the longest ever, the
     /// device is told of what it has not seen, and a device that takes nothing for too long ends.
     pub fn room(&mut self) -> usize {
-        self.device.check();
-        if self.device.failure().is_some() {
-            return 0;
-        }
-        let room = self.transmit.room(&self.device);
-        self.settle(room).unwrap_or(0)
+        let room = self.device.run(|| self.transmit.room(&self.device));
+        room.unwrap_or(0)
     }
 
     /// Queues the frame that `parts` make up, by one copy, and leaves to the card what `what` says.
     /// Does nothing when there is no room, when the frame is too long, or when `what` does not fit it
     /// or was not agreed on.
     pub fn send(&mut self, parts: &[&[u8]], what: Outgoing) {
-        if self.device.failure().is_some() {
-            return;
-        }
-        let queued = self.transmit.send(&self.device, parts, what);
-        if self.settle(queued) == Some(true) {
+        let Self {
+            device, transmit, ..
+        } = self;
+        if device.run(|| transmit.send(device, parts, what)) == Ok(true) {
             self.counters.sent += 1;
         }
     }
@@ -173,13 +165,8 @@ impl<P: Path> Net<P> {
     /// Copies the next frame into `into`, once, and says what is known of it; `None` if there is none
     /// now. Looks at no more frames than there are buffers.
     pub fn receive(&mut self, into: &mut [u8]) -> Option<Incoming> {
-        self.device.check();
         for _ in 0..self.receive.buffers() {
-            if self.device.failure().is_some() {
-                return None;
-            }
-            let outcome = self.receive.next(into);
-            match self.settle(outcome)? {
+            match self.device.run(|| self.receive.next(into)).ok()? {
                 Outcome::Nothing => return None,
                 Outcome::Dropped => self.counters.dropped += 1,
                 Outcome::Frame(incoming) => {
@@ -194,10 +181,14 @@ impl<P: Path> Net<P> {
     /// Tells the device about everything queued since the last call: at most one doorbell for each
     /// direction.
     pub fn flush(&mut self) {
-        if self.device.failure().is_none() {
-            let told = self.transmit.notify().and_then(|()| self.receive.notify());
-            self.settle(told);
-        }
+        let Self {
+            device,
+            transmit,
+            receive,
+            ..
+        } = self;
+        // What failed is told by `take_failure`.
+        let _ = device.run(|| transmit.notify().and_then(|()| receive.notify()));
     }
 
     /// The interrupt of the card, to be acknowledged when it is raised.
@@ -226,11 +217,6 @@ impl<P: Path> Net<P> {
     /// Why the card was stopped, the first time this is asked after it happened.
     pub fn take_failure(&self) -> Option<Error> {
         self.device.take_failure()
-    }
-
-    /// The value of `result`, or the end of the device.
-    fn settle<T>(&self, result: Result<T, Error>) -> Option<T> {
-        result.inspect_err(|error| self.device.fail(*error)).ok()
     }
 }
 

@@ -84,10 +84,7 @@ impl<W: World> NineP<W> {
         pool: &Pool<W>,
         environment: Environment,
     ) -> Result<Self, Error> {
-        if transport.kind() != Kind::NineP {
-            return Err(Error::WrongKind);
-        }
-        let device = Device::new(transport, pool);
+        let device = Device::new(transport, Kind::NineP, pool)?;
         let features = agree(device.transport(), environment)?;
         // A host shows its configuration after FEATURES_OK at the latest.
         let name = read_name(device.transport())?;
@@ -115,11 +112,8 @@ impl<W: World> NineP<W> {
     /// `None` while nothing is on its way.
     pub fn poll(&self) -> Option<Instant> {
         self.with(|requests| {
-            self.drive(requests);
-            match self.device.failure() {
-                Some(_) => None,
-                None => self.note(requests.settle()).flatten(),
-            }
+            self.drive(requests).ok()?;
+            self.device.run(|| requests.settle()).ok().flatten()
         })
     }
 
@@ -159,17 +153,9 @@ impl<W: World> NineP<W> {
     }
 
     /// Brings the requests up to date with what the device did and with the time.
-    fn drive(&self, requests: &mut Requests<W>) {
-        self.device.check();
-        if self.device.failure().is_none() {
-            let now = self.device.transport().clock().now();
-            self.note(requests.look(now));
-        }
-    }
-
-    /// Ends the device if `result` is an error.
-    fn note<R>(&self, result: Result<R, Error>) -> Option<R> {
-        result.map_err(|error| self.device.fail(error)).ok()
+    fn drive(&self, requests: &mut Requests<W>) -> Result<(), Error> {
+        let now = self.device.transport().clock().now();
+        self.device.run(|| requests.look(now))
     }
 }
 
@@ -208,13 +194,11 @@ impl<W: World> Exchange<'_, W> {
     ) -> Poll<Result<usize, Error>> {
         let driver = self.driver;
         driver.with(|requests| {
-            driver.drive(requests);
-            let result = match self.request {
-                Some(index) => requests.finish(index, context.waker(), reply),
-                None => match driver.device.failure() {
-                    Some(error) => Poll::Ready(Err(error)),
-                    None => self.submit(requests, context, request, reply),
-                },
+            let driven = driver.drive(requests);
+            let result = match (self.request, driven) {
+                (Some(index), _) => requests.finish(index, context.waker(), reply),
+                (None, Err(error)) => Poll::Ready(Err(error)),
+                (None, Ok(())) => self.submit(requests, context, request, reply),
             };
             if let Poll::Ready(result) = &result {
                 requests.waiting().leave(self.ticket.take());

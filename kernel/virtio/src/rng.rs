@@ -7,6 +7,7 @@ use alloc::rc::Rc;
 use core::time::Duration;
 
 use bounce::{Pool, Purpose, Shared, Slot, Spacing, World};
+use clock::Clock;
 
 use crate::device::Device;
 use crate::queue::{Completion, Interrupts, Lend, Queue, RING_ALIGN, ring_bytes};
@@ -19,20 +20,20 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// A source of random bytes that is running. Waiting is busy, so it is for boot alone.
 pub struct Rng<W: World = Shared> {
+    source: Source<W>,
+    device: Device<W>,
+}
+
+struct Source<W: World> {
     queue: Queue<W>,
     slot: Rc<Slot<W>>,
-    device: Device<W>,
 }
 
 impl<W: World> Rng<W> {
     /// Bytes that a device leases.
     pub fn needs(spacing: Spacing) -> Needs {
         let rings = spacing.bytes(1, ring_bytes(), RING_ALIGN);
-        let wanted = rings + spacing.bytes(1, BYTES, BYTES);
-        Needs {
-            least: wanted,
-            wanted,
-        }
+        Needs::exactly(rings + spacing.bytes(1, BYTES, BYTES))
     }
 
     /// Resets the device and agrees on features.
@@ -45,10 +46,7 @@ impl<W: World> Rng<W> {
         pool: &Pool<W>,
         environment: Environment,
     ) -> Result<Self, Error> {
-        if transport.kind() != Kind::Rng {
-            return Err(Error::WrongKind);
-        }
-        let device = Device::new(transport, pool);
+        let device = Device::new(transport, Kind::Rng, pool)?;
         let features = device
             .transport()
             .negotiate(|_| Features::default(), environment)?;
@@ -57,8 +55,7 @@ impl<W: World> Rng<W> {
         slot.label(REQUEST_QUEUE, 0, Purpose::Entropy);
         device.transport().driver_ok()?;
         Ok(Self {
-            queue,
-            slot,
+            source: Source { queue, slot },
             device,
         })
     }
@@ -70,14 +67,13 @@ impl<W: World> Rng<W> {
     /// [`Error::TimedOut`], and whatever rule the device breaks; the device is then stopped, and
     /// gives that error for ever.
     pub fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
-        if let Some(error) = self.device.failure() {
-            return Err(error);
-        }
-        self.request(into)
-            .inspect_err(|error| self.device.fail(*error))
+        let Self { source, device } = self;
+        device.run(|| source.request(device.transport().clock().as_ref(), into))
     }
+}
 
-    fn request(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+impl<W: World> Source<W> {
+    fn request(&mut self, clock: &dyn Clock, into: &mut [u8]) -> Result<usize, Error> {
         let wanted = into.len().min(BYTES);
         let len = u32::try_from(wanted).map_err(|_| Error::QueueFull)?;
         if len == 0 {
@@ -91,19 +87,17 @@ impl<W: World> Rng<W> {
         };
         self.queue.add(&[run], len, 0)?;
         self.queue.notify()?;
-        let given = self.wait()?.len as usize;
+        let given = self.wait(clock)?.len as usize;
         let into = into.get_mut(..given).ok_or(Error::QueueFull)?;
         let bytes = self.slot.copy_in(0, into)?;
         bytes.opaque("mixed into a generator that has a seed");
         Ok(given)
     }
 
-    fn wait(&mut self) -> Result<Completion, Error> {
-        let clock = Rc::clone(self.device.transport().clock());
+    fn wait(&mut self, clock: &dyn Clock) -> Result<Completion, Error> {
         let mut taken = Ok(None);
-        let queue = &mut self.queue;
         clock.wait(DEADLINE, &mut || {
-            taken = queue.take();
+            taken = self.queue.take();
             !matches!(taken, Ok(None))
         });
         taken?.ok_or(Error::TimedOut)

@@ -81,11 +81,7 @@ impl<W: World> Vsock<W> {
     pub fn needs(spacing: Spacing) -> Needs {
         let shapes = [PACKETS_IN, PACKETS_OUT, EVENTS];
         let bytes = shapes.map(|shape| shape.bytes(ring_bytes(), spacing));
-        let wanted = bytes.iter().sum();
-        Needs {
-            least: wanted,
-            wanted,
-        }
+        Needs::exactly(bytes.iter().sum())
     }
 
     /// Resets the device, agrees on features, and gives it its buffers.
@@ -98,10 +94,7 @@ impl<W: World> Vsock<W> {
         pool: &Pool<W>,
         environment: Environment,
     ) -> Result<Self, Error> {
-        if transport.kind() != Kind::Vsock {
-            return Err(Error::WrongKind);
-        }
-        let device = Device::new(transport, pool);
+        let device = Device::new(transport, Kind::Vsock, pool)?;
         let none = |_| Features::default();
         let features = device.transport().negotiate(none, environment)?;
         let mut state = State {
@@ -116,8 +109,8 @@ impl<W: World> Vsock<W> {
         state.input.lend_all()?;
         state.events.lend_all()?;
         device.transport().driver_ok()?;
-        state.input.notify()?;
-        state.events.notify()?;
+        state.input.lane.notify()?;
+        state.events.lane.notify()?;
         let state = RefCell::new(state);
         Ok(Self { state, device })
     }
@@ -145,7 +138,7 @@ impl<W: World> Vsock<W> {
     /// What the device did so far.
     pub fn counters(&self) -> VsockCounters {
         let state = self.state.borrow();
-        let rung = state.input.rung() + state.output.rung() + state.events.rung();
+        let rung = state.input.lane.rung() + state.output.lane.rung() + state.events.lane.rung();
         VsockCounters {
             refused: state.counters.refused + state.table.refused,
             doorbells: rung,
@@ -268,16 +261,11 @@ impl<W: World> Vsock<W> {
     /// Runs `work` on the state of a device that runs, then wakes the tasks that it found. An error ends
     /// the device.
     fn with<T>(&self, work: impl FnOnce(&mut State<W>) -> Result<T, Error>) -> Result<T, Error> {
-        self.device.check();
         let mut state = self.state.borrow_mut();
-        let mut result = match self.device.failure() {
-            None => work(&mut state).inspect_err(|error| self.device.fail(*error)),
-            Some(error) => Err(error),
-        };
-        if let Some(error) = self.device.failure() {
-            state.table.cut_all(StreamError::Device(error));
+        let result = self.device.run(|| work(&mut state));
+        if let Err(error) = &result {
+            state.table.cut_all(StreamError::Device(*error));
             state.table.wake_listeners();
-            result = Err(error);
         }
         let woken = core::mem::take(&mut state.table.woken);
         drop(state);
@@ -294,14 +282,14 @@ impl<W: World> State<W> {
         let next = self.table.look(now);
         self.say()?;
         self.wake_writers()?;
-        self.output.notify()?;
-        self.input.notify()?;
+        self.output.lane.notify()?;
+        self.input.lane.notify()?;
         Ok(next)
     }
 
     /// Takes packets, no more than there are buffers.
     fn hear(&mut self) -> Result<(), Error> {
-        for _ in 0..self.input.buffers() {
+        for _ in 0..self.input.lane.count() {
             let len = self.input.waiting()?;
             if len == 0 {
                 break;
@@ -327,7 +315,7 @@ impl<W: World> State<W> {
 
     /// Takes news of the device, no more than there are buffers.
     fn hear_events(&mut self, transport: &Transport) -> Result<(), Error> {
-        for _ in 0..self.events.buffers() {
+        for _ in 0..self.events.lane.count() {
             if self.events.waiting()? == 0 {
                 break;
             }
@@ -341,7 +329,7 @@ impl<W: World> State<W> {
                 self.counters.refused += 1;
             }
         }
-        self.events.notify()
+        self.events.lane.notify()
     }
 
     /// Says what is owed, as far as there is room for it.
@@ -376,7 +364,7 @@ impl<W: World> State<W> {
         let is_answered = connection
             .owed()
             .is_none_or(|(said, _)| said != Operation::Response);
-        let most = self.output.each() - HEADER;
+        let most = self.output.lane.each() - HEADER;
         for piece in from.get(..may_send).unwrap_or_default().chunks(most) {
             if !is_answered || self.output.room() == 0 && !self.output.reclaim()? {
                 break;

@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use std::str::FromStr;
 
+use crate::qemu::escaped_text;
 use crate::verdict::WrongArguments;
 
 /// Most named ports that a guest uses.
@@ -152,12 +153,10 @@ impl Port {
     }
 
     fn character_device(&self, number: usize) -> Option<String> {
-        // QEMU ends a value at a comma, and reads two as one.
-        let escaped = |path: &str| path.replace(',', ",,");
         Some(match &self.end {
-            End::File(path) => format!("file,id=port{number},path={}", escaped(path)),
+            End::File(path) => format!("file,id=port{number},path={}", escaped_text(path)),
             End::Unix(path) => {
-                let path = escaped(path);
+                let path = escaped_text(path);
                 format!("socket,id=port{number},path={path},server=on,wait=off")
             }
             End::Tcp(port) => {

@@ -23,12 +23,17 @@ const WAITING_LINES: usize = 1024;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// QEMU ends a value at a comma, and reads two as one.
+/// A path as the value of an option.
 pub(crate) fn escaped(path: &Path) -> OsString {
     match path.to_str() {
-        Some(text) => text.replace(',', ",,").into(),
+        Some(text) => escaped_text(text).into(),
         None => path.into(),
     }
+}
+
+/// A text as the value of an option: QEMU ends a value at a comma, and reads two as one.
+pub(crate) fn escaped_text(text: &str) -> String {
+    text.replace(',', ",,")
 }
 
 /// Makes Ctrl-C, and a polite kill, end the run instead of leaving QEMU behind.

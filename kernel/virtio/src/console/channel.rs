@@ -204,18 +204,18 @@ impl<W: World> Channel<W> {
 
     /// Tells the device what it has not seen.
     pub(crate) fn notify(&mut self) -> Result<(), Error> {
-        self.output.notify()?;
-        self.input.notify()
+        self.output.lane.notify()?;
+        self.input.lane.notify()
     }
 
     /// Bytes that another port takes whose queues are as long.
     pub(crate) fn bytes(&self, spacing: Spacing) -> usize {
-        let (input, output) = (self.input.ring_bytes(), self.output.ring_bytes());
+        let (input, output) = (self.input.lane.ring_bytes(), self.output.lane.ring_bytes());
         INPUT.bytes(input, spacing) + OUTPUT.bytes(output, spacing)
     }
 
     /// Doorbells rung.
     pub(crate) fn rung(&self) -> u64 {
-        self.input.rung() + self.output.rung()
+        self.input.lane.rung() + self.output.lane.rung()
     }
 }

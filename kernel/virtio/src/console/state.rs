@@ -135,7 +135,7 @@ impl<W: World> State<W> {
             return Ok(false);
         };
         let mut has_news = false;
-        for _ in 0..control.input.buffers() {
+        for _ in 0..control.input.lane.count() {
             let len = control.input.waiting()?;
             if len == 0 {
                 break;
@@ -155,7 +155,7 @@ impl<W: World> State<W> {
                 _ => self.counters.ignored += 1,
             }
         }
-        control.input.notify()?;
+        control.input.lane.notify()?;
         Ok(has_news)
     }
 
@@ -178,7 +178,7 @@ impl<W: World> State<W> {
                 channel.told();
             }
         }
-        control.output.notify()
+        control.output.lane.notify()
     }
 
     pub(crate) fn wake_all(&mut self) {
@@ -193,7 +193,7 @@ impl<W: World> State<W> {
 /// Queues as much of `text` as there is room for.
 pub(crate) fn write<W: World>(channel: &mut Channel<W>, text: &[u8]) -> Result<usize, Error> {
     let mut written = 0;
-    for piece in text.chunks(channel.output.each()) {
+    for piece in text.chunks(channel.output.lane.each()) {
         if channel.output.room() == 0 && !channel.output.reclaim()? {
             break;
         }

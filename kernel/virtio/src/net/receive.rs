@@ -1,9 +1,6 @@
 //! Frames in: buffers lent to the device, copied out of once, and lent again.
 
-use alloc::rc::Rc;
-use alloc::vec::Vec;
-
-use bounce::{Purpose, Slot, World};
+use bounce::{Purpose, World};
 use frame::Incoming;
 
 use crate::device::Device;
@@ -12,7 +9,8 @@ use crate::net::RECEIVE_QUEUE;
 use crate::net::checksum;
 use crate::net::header::{ETHERNET, HEADER, Header};
 use crate::net::offload::GUEST_TSO;
-use crate::queue::{Completion, Lend, Queue, Usage};
+use crate::queue::{Completion, Queue, Usage};
+use crate::slots::{ALIGN, Slots};
 use crate::{Error, Features};
 
 /// Bytes of a buffer where frames come as they are on the wire: header and 1514 bytes fit.
@@ -26,7 +24,6 @@ const LONG_WANTED: usize = 106;
 const LEAST: usize = 4;
 /// Fewest long ones: for one frame of 64 KiB.
 const LONG_LEAST: usize = 18;
-const ALIGN: usize = 64;
 
 /// Buffers for a queue of `size` entries.
 pub(crate) fn buffers(size: u16, features: Features) -> Want {
@@ -61,7 +58,7 @@ struct Assembly<'a> {
 /// The receive side.
 pub(crate) struct Receive<W: World> {
     queue: Queue<W>,
-    buffers: Vec<Rc<Slot<W>>>,
+    buffers: Slots<W>,
     /// Bytes of each buffer.
     each: u32,
     features: Features,
@@ -76,10 +73,8 @@ impl<W: World> Receive<W> {
         features: Features,
     ) -> Result<Self, Error> {
         let each = buffers(queue.size(), features).len;
-        let lease = |_| device.lease(each, ALIGN);
-        let buffers: Vec<Rc<Slot<W>>> = (0..count).map(lease).collect::<Result<_, _>>()?;
-        let count = u16::try_from(count).map_err(|_| Error::QueueFull)?;
-        for (tag, buffer) in (0..count).zip(&buffers) {
+        let buffers = Slots::lease(device, core::iter::repeat_n(each, count))?;
+        for (tag, buffer) in buffers.iter() {
             buffer.label(RECEIVE_QUEUE, tag, Purpose::Frame);
         }
         let each = u32::try_from(each).map_err(|_| Error::QueueFull)?;
@@ -89,15 +84,13 @@ impl<W: World> Receive<W> {
             each,
             features,
         };
-        for tag in 0..count {
-            receive.lend(tag)?;
-        }
+        (0..receive.buffers()).try_for_each(|tag| receive.lend(tag))?;
         Ok(receive)
     }
 
     /// Buffers that the device has at most.
     pub(crate) fn buffers(&self) -> u16 {
-        u16::try_from(self.buffers.len()).unwrap_or(u16::MAX)
+        self.buffers.count()
     }
 
     /// What the device has of it.
@@ -146,7 +139,7 @@ impl<W: World> Receive<W> {
             let Some(piece) = self.queue.take()? else {
                 break;
             };
-            self.buffer(piece.tag)?.purpose(Purpose::FramePart);
+            self.buffers.get(piece.tag)?.purpose(Purpose::FramePart);
             self.take_piece(piece, 0, &mut frame)?;
             came += 1;
             is_last = piece.len < self.each;
@@ -168,7 +161,7 @@ impl<W: World> Receive<W> {
             self.lend(first.tag)?;
             return Ok(None);
         }
-        let buffer = self.buffer(first.tag)?;
+        let buffer = self.buffers.get(first.tag)?;
         buffer.purpose(Purpose::Frame);
         let header = buffer.snapshot(0)?;
         self.take_piece(first, HEADER, frame)?;
@@ -187,7 +180,7 @@ impl<W: World> Receive<W> {
         let end = frame.len.saturating_add(len);
         match frame.into.get_mut(frame.len..end) {
             Some(into) => {
-                let bytes = self.buffer(piece.tag)?.copy_in(skip, into)?;
+                let bytes = self.buffers.get(piece.tag)?.copy_in(skip, into)?;
                 bytes.opaque("the gate of the network stack");
             }
             None => frame.whole = false,
@@ -196,19 +189,8 @@ impl<W: World> Receive<W> {
         self.lend(piece.tag)
     }
 
-    fn buffer(&self, tag: u16) -> Result<&Slot<W>, Error> {
-        let buffer = self.buffers.get(usize::from(tag));
-        buffer.map(Rc::as_ref).ok_or(Error::QueueFull)
-    }
-
-    /// Lends buffer `tag`. It is not cleared: what is in it came from the device.
     fn lend(&mut self, tag: u16) -> Result<(), Error> {
-        let run = Lend {
-            address: self.buffer(tag)?.address(0)?,
-            len: self.each,
-            writable: true,
-        };
-        self.queue.add(&[run], self.each, tag)
+        self.buffers.lend_empty(&mut self.queue, tag, self.each)
     }
 
     /// Checks what the header says of the frame, and hands both on. A checksum that was left open

@@ -1,10 +1,10 @@
 //! Frames out: slots owned for life, one copy each.
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::iter;
 use core::time::Duration;
 
-use bounce::{Purpose, Shortage, Slot, World};
+use bounce::{Purpose, Shortage, World};
 use frame::Outgoing;
 
 use crate::attention::Attention;
@@ -13,7 +13,8 @@ use crate::needs::Want;
 use crate::net::header::{self, HEADER};
 use crate::net::offload::HOST_TSO;
 use crate::net::{MAX_FRAME, MAX_SEGMENT, TRANSMIT_QUEUE};
-use crate::queue::{Lend, Queue, Usage};
+use crate::queue::{Queue, Usage};
+use crate::slots::{ALIGN, Slots};
 use crate::{Error, Features};
 
 /// Bytes of a small slot.
@@ -49,7 +50,7 @@ pub(crate) fn slots(size: u16, features: Features) -> [Want; 2] {
         least: least.min(wanted),
         wanted,
         len,
-        align: 64,
+        align: ALIGN,
     };
     [want(LEAST, small, SMALL), want(1, large, LARGE)]
 }
@@ -66,7 +67,7 @@ struct Class {
 pub(crate) struct Transmit<W: World> {
     queue: Queue<W>,
     /// Small ones first.
-    slots: Vec<Rc<Slot<W>>>,
+    slots: Slots<W>,
     small: u16,
     classes: [Class; 2],
     features: Features,
@@ -87,13 +88,11 @@ impl<W: World> Transmit<W> {
         [small, large]: [usize; 2],
         features: Features,
     ) -> Result<Self, Error> {
-        let lease = |len| move |_| device.lease(len, 64);
-        let slots = (0..small).map(lease(SMALL));
-        let slots = slots.chain((0..large).map(lease(LARGE)));
-        let slots = slots.collect::<Result<Vec<Rc<Slot<W>>>, _>>()?;
-        let number = |count: usize| u16::try_from(count).map_err(|_| Error::QueueFull);
-        let (small, all) = (number(small)?, number(slots.len())?);
-        for (tag, slot) in (0..all).zip(&slots) {
+        let lengths = iter::repeat_n(SMALL, small).chain(iter::repeat_n(LARGE, large));
+        let slots = Slots::lease(device, lengths)?;
+        let all = slots.count();
+        let small = u16::try_from(small).map_err(|_| Error::QueueFull)?;
+        for (tag, slot) in slots.iter() {
             slot.label(TRANSMIT_QUEUE, tag, Purpose::Frame);
         }
         Ok(Self {
@@ -152,7 +151,7 @@ impl<W: World> Transmit<W> {
     /// Whether a slot of each kind that was leased is free.
     fn has_all(&self) -> bool {
         let [small, large] = &self.classes;
-        let has_large = self.slots.len() > usize::from(self.small);
+        let has_large = self.slots.count() > self.small;
         !small.free.is_empty() && (!has_large || !large.free.is_empty())
     }
 
@@ -218,21 +217,8 @@ impl<W: World> Transmit<W> {
         let Some(tag) = self.slot_for(device, len)? else {
             return Ok(false);
         };
-        let slot = self.slots.get(usize::from(tag)).ok_or(Error::QueueFull)?;
-        slot.copy_out(0, &header)?;
-        let mut at = HEADER;
-        for part in parts {
-            slot.copy_out(at, part)?;
-            at += part.len();
-        }
-        slot.seal(at)?;
-        let run = Lend {
-            address: slot.address(0)?,
-            len: u32::try_from(at).map_err(|_| Error::QueueFull)?,
-            writable: false,
-        };
-        // Nothing is writable, but lkvm reports the bytes that it read.
-        self.queue.add(&[run], run.len, tag)?;
+        let parts = iter::once(header.as_slice()).chain(parts.iter().copied());
+        self.slots.lend_full(&mut self.queue, tag, parts)?;
         Ok(true)
     }
 
