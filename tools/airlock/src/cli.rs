@@ -1,7 +1,7 @@
 //! The arguments of `airlock`.
 
 use crate::measure::MeasureOptions;
-use crate::options::RunOptions;
+use crate::options::{ImageOptions, RunOptions};
 use crate::profile::ProfileOptions;
 use crate::trace::TraceOptions;
 use crate::verdict::EXIT_CODES;
@@ -68,23 +68,6 @@ pub struct ManifestOptions {
     /// The folder; `airlock.manifest` is written there.
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-}
-
-/// Options of `airlock image`.
-#[derive(Args, Clone, Debug)]
-pub struct ImageOptions {
-    /// Payloads to build; all of payloads/ when none is named.
-    pub payloads: Vec<String>,
-    /// Features to build in, as far as a payload's Cargo.toml has them: `trace,trust`. Such an image has them
-    /// in its name.
-    #[arg(long, value_delimiter = ',', value_name = "FEATURE")]
-    pub features: Vec<String>,
-    /// Also builds the test monitor.
-    #[arg(long)]
-    pub monitor: bool,
-    /// Where the images go; target/airlock without it.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
 }
 
 #[cfg(test)]

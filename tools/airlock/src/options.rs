@@ -207,3 +207,20 @@ pub(crate) fn monitor_option(text: &str) -> Result<String, String> {
     }
     Ok(format!("monitor.{option}"))
 }
+
+/// Options of `airlock image`.
+#[derive(Args, Clone, Debug)]
+pub struct ImageOptions {
+    /// Payloads to build; all of payloads/ when none is named.
+    pub payloads: Vec<String>,
+    /// Features to build in, as far as a payload's Cargo.toml has them: `trace,trust`. Such an image has them
+    /// in its name.
+    #[arg(long, value_delimiter = ',', value_name = "FEATURE")]
+    pub features: Vec<String>,
+    /// Also builds the test monitor.
+    #[arg(long)]
+    pub monitor: bool,
+    /// Where the images go; target/airlock without it.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}

@@ -2,8 +2,8 @@
 
 mod build;
 
-use crate::cli::ImageOptions;
 use crate::image;
+use crate::options::ImageOptions;
 use crate::symbols::Symbols;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;

@@ -9,6 +9,7 @@
 //! | [`fuzz_account`] | nothing: keeps account of what was fuzzed |
 //! | [`places`] | that each read of the host's bytes is marked, and says of what it is |
 //! | [`panics`] | which code of an image calls what panics, and why that is never reached |
+//! | [`rings`] | that no two files of a crate import each other |
 //! | [`groups`] | which crates are built for which target |
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ mod groups;
 mod metadata;
 mod panics;
 mod places;
+mod rings;
 mod tree;
 mod unsafe_files;
 
@@ -97,7 +99,7 @@ fn check() -> Result<bool> {
     let metadata = Metadata::read()?;
     let tree = Tree::read(&metadata.workspace_root)?;
     let image = Metadata::read_for_image()?;
-    let checks: [(&str, Vec<Finding>); 5] = [
+    let checks: [(&str, Vec<Finding>); 6] = [
         ("files that may hold unsafe", unsafe_files::check(&tree)),
         (
             "dependencies",
@@ -105,6 +107,7 @@ fn check() -> Result<bool> {
         ),
         ("reads of the host's bytes", places::check(&tree)),
         ("form of the source", form::check(&tree)),
+        ("files that import each other", rings::check(&tree)),
         (
             "documents",
             documents::check(&tree, &crate_folders(&metadata)),
