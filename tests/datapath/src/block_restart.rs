@@ -95,6 +95,33 @@ fn a_disk_that_needs_its_second_doorbell_is_waited_for_once() {
     assert!(device.doorbells() <= 2 * REQUESTS);
 }
 
+/// The doorbell of a request is lost that is made in the moment in which that of another was rung once more.
+#[test]
+fn a_request_of_the_moment_of_a_second_doorbell_has_one_of_its_own() {
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Qemu, FakeBlock::new(8));
+    let mut sectors = [[0; 512]; 2];
+    let [first, second] = &mut sectors;
+    let mut context = Context::from_waker(Waker::noop());
+    device.lie(|l| l.deaf = 1);
+    let mut first = pin!(disk.read(0, first));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    while device.doorbells() < 2 {
+        let next = disk.poll().unwrap();
+        rig.clock.advance(next.since(rig.clock.now()));
+        let _ = disk.poll();
+    }
+    device.lie(|l| l.deaf = 1);
+    let read = block_on(disk.read(1, second), || {
+        if let Some(next) = disk.poll() {
+            rig.clock.advance(next.since(rig.clock.now()));
+        }
+    });
+    assert_eq!((read, disk.failure()), (Ok(()), None));
+    assert_eq!(device.doorbells(), 4);
+}
+
 #[test]
 fn a_device_that_stays_deaf_hears_two_doorbells_and_ends() {
     let WithDisk {

@@ -59,6 +59,22 @@ fn a_card_that_cuts_frames_has_room_for_a_long_one_in_queues_of_every_length() {
 }
 
 #[test]
+fn a_card_has_no_more_slots_than_its_queue_has_entries() {
+    for size in [2, 4, 8, 16, 32, 64] {
+        let mut rig = rig_of(Style::Qemu, card_pool());
+        rig.queue_size = size;
+        let (device, _fake) = plug(&rig, FakeNet::offloading());
+        let mut card = rig.net(CARD, card_pool()).unwrap();
+        device.pause(true);
+        while card.room() != 0 {
+            card.send(&[&frame(7, 60)], Outgoing::default());
+            assert_eq!(card.failure(), None, "queue of {size}");
+        }
+        assert_eq!(card.counters().sent, u64::from(size));
+    }
+}
+
+#[test]
 fn a_frame_of_64_kib_goes_out_whole_and_says_how_it_is_cut() {
     let WithCard {
         rig,

@@ -232,17 +232,19 @@ impl Oracle {
 
     /// Reads what all queues tell by now, and judges it.
     pub fn look(&mut self, memory: &impl Memory) {
-        let mut queues = core::mem::take(&mut self.queues);
+        let queues = self.queues.iter_mut();
+        let told: Vec<_> = queues
+            .map(|queue| (queue.read(memory), queue.clone()))
+            .collect();
         let mut tails = Vec::new();
-        for queue in &mut queues {
-            for chain in queue.read(memory) {
+        for (chains, queue) in told {
+            for chain in chains {
                 self.tally.chains += 1;
                 for run in chain.runs {
-                    tails.extend(self.loan(queue, (run, chain.done), memory));
+                    tails.extend(self.loan(&queue, (run, chain.done), memory));
                 }
             }
         }
-        self.queues = queues;
         for tail in tails {
             self.look_behind(&tail, memory);
         }
@@ -319,9 +321,12 @@ impl Oracle {
         }
     }
 
-    /// Bytes behind `end` that are of the same slot for sure.
+    /// Bytes behind `end` that are of the same slot for sure: up to the next slot or ring.
     fn behind(&self, end: u64) -> usize {
-        let next = self.slots.range(end..).next().map(|(start, _)| start - end);
+        let slot = self.slots.range(end..).next().map(|(start, _)| *start);
+        let rings = self.queues.iter().flat_map(|queue| queue.parts);
+        let next = slot.into_iter().chain(rings).filter(|start| *start >= end);
+        let next = next.min().map(|start| start - end);
         let aligned = end.next_multiple_of(SLOT_ALIGN) - end;
         size(next.filter(|len| *len <= REACH).unwrap_or(aligned))
     }

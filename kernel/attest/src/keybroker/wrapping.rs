@@ -126,7 +126,7 @@ impl KeyPair {
 /// Ref: RFC 8017, 7.2.2.
 fn without_padding(block: &[u8]) -> Option<&[u8]> {
     let (head, rest) = block.split_at_checked(2)?;
-    let mut good = head.ct_eq(&[0, 2]);
+    let good = head.ct_eq(&[0, 2]);
     let mut searching = Choice::from(1);
     let mut zero_at = 0_u32;
     for (at, byte) in (2_u32..).zip(rest) {
@@ -134,7 +134,7 @@ fn without_padding(block: &[u8]) -> Option<&[u8]> {
         zero_at.conditional_assign(&at, found);
         searching &= !found;
     }
-    good &= !searching;
+    // Without a zero it stays where it was, before the end of any padding.
     let start = usize::try_from(zero_at).ok()?.checked_add(1)?;
     let padded = Choice::from(u8::from(start >= PKCS1_OVERHEAD));
     if bool::from(good & padded) {

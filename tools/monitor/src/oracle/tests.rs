@@ -237,3 +237,25 @@ fn what_could_not_be_read_is_counted_and_nobody_is_accused() {
     rig.send(SLOTS, &[3; 50], 20);
     assert_eq!(rig.look().len(), 1);
 }
+
+#[test]
+fn rings_that_lie_between_two_slots_are_not_of_the_first() {
+    let mut rig = Rig::new();
+    let (rings, next_slot) = (SLOTS + GRANULE, SLOTS + 2 * GRANULE);
+    let others = Queue::new((STREAM, 0), [rings, rings + 0x100, rings + 0x200], 8);
+    rig.oracle.start(others, &rig.memory);
+    rig.send(next_slot, &[1; 40], 40);
+    assert_eq!(rig.look(), Vec::<String>::new());
+    // Two contents of one slot before somebody looks: what is behind it is taken for told.
+    rig.send(SLOTS, &[2; 50], 50);
+    rig.complete();
+    rig.send(SLOTS, &[3; 40], 40);
+    assert_eq!(rig.look(), Vec::<String>::new());
+    assert_eq!(rig.oracle.tally().missed, 1);
+    rig.complete();
+    // The driver asks for an event, as it may at any time.
+    rig.memory.write(rings + 0x114, &[7]);
+    rig.send(SLOTS, &[4; 50], 50);
+    assert_eq!(rig.look(), Vec::<String>::new());
+    assert_eq!(rig.finish(), Vec::<String>::new());
+}
