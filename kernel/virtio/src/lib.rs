@@ -49,4 +49,5 @@ pub use queue::Usage;
 pub use rng::Rng;
 pub use stream::StreamError;
 pub use transport::Transport;
+pub use vsock::packet as vsock_packet;
 pub use vsock::{MAX_CONNECTIONS, Vsock, VsockAddress, VsockCounters, VsockListener, VsockStream};

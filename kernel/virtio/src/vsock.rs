@@ -6,7 +6,7 @@
 //! Ref: virtio 1.2, 5.10 "Socket Device".
 
 mod connection;
-mod packet;
+pub mod packet;
 mod stream;
 mod table;
 

@@ -30,7 +30,7 @@ async fn main(realm: Realm) -> Result<(), Unwell> {
     disk::probe(&realm, &mut diagnosis).await;
     console::probe(&realm, &mut diagnosis);
     share::probe(&realm, &mut diagnosis).await;
-    vsock::probe(&realm, &mut diagnosis);
+    vsock::probe(&realm, &mut diagnosis).await;
     cpu::probe_device_interrupts(&realm, &mut diagnosis);
     attestation::probe(&realm, &mut diagnosis);
     println!("{diagnosis}");

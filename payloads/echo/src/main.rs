@@ -1,13 +1,15 @@
-//! Gives back what it gets, by TCP, by UDP and by a port of the console device, until it is told to stop.
+//! Gives back what it gets, by TCP, by UDP, by vsock and by a port of the console device, until it is told to stop.
 //!
 //! | boot argument | what it says |
 //! | --- | --- |
 //! | `echo.port=` | the port, of TCP and of UDP; 7 without it |
 //! | `echo.stream=` | a named port of the console device, instead of a network card or beside it |
+//! | `echo.vsock=` | a port of vsock, instead of a network card or beside it |
+//! | `echo.dial=` | a port of the host, which is called by vsock, and gets back what it says |
 //! | `echo.metrics=` | a port of TCP on which `GET /metrics` gives the counters as Prometheus reads them; none without it |
 //! | `echo.deadline=` | seconds after which it stops by itself; never without it |
 //!
-//! A line `stop` by TCP, or a datagram `stop`, ends it in good order, after the answer.
+//! A line `stop` by a stream, or a datagram `stop`, ends it in good order, after the answer.
 #![no_std]
 #![no_main]
 
@@ -19,12 +21,13 @@ mod stop;
 mod stream;
 mod tcp;
 mod udp;
+mod vsock;
 
 use core::cell::Cell;
 use core::time::Duration;
 
 use airlock::{Network, Realm, println};
-use embassy_futures::join::{join, join4};
+use embassy_futures::join::{join, join3, join4};
 use embassy_futures::select::{Either, select};
 
 use crate::error::Error;
@@ -78,12 +81,15 @@ fn number(realm: &Realm, key: &'static str) -> Result<Option<u16>, Error> {
         .map_err(|_| Error::Argument { key })
 }
 
-/// Serves the network and the stream, until told to stop or one of them fails.
+/// Serves the network, the stream and vsock, until told to stop or one of them fails.
 async fn serve(realm: &Realm, port: u16, served: &Served) -> Result<(), Error> {
     let stop = Stop::new();
     let stream = realm.args().get("echo.stream");
+    let vsock = number(realm, "echo.vsock")?;
+    let dial = number(realm, "echo.dial")?;
+    let elsewhere = stream.is_some() || vsock.is_some() || dial.is_some();
     let network = match realm.network() {
-        Err(_) if stream.is_some() => None,
+        Err(_) if elsewhere => None,
         network => Some(network?),
     };
     let by_network = async {
@@ -102,7 +108,17 @@ async fn serve(realm: &Realm, port: u16, served: &Served) -> Result<(), Error> {
             stop.fail(ended);
         }
     };
-    match select(stop.wait(), join(by_network, by_stream)).await {
+    let by_vsock = async {
+        if let Some(port) = vsock {
+            let ended = vsock::serve(realm, port, served, &stop).await;
+            stop.fail(ended);
+        }
+        if let Some(port) = dial {
+            let ended = vsock::dial(realm, port, served, &stop).await;
+            stop.fail(ended);
+        }
+    };
+    match select(stop.wait(), join3(by_network, by_stream, by_vsock)).await {
         Either::First(result) => result,
         Either::Second(_) => Ok(()),
     }

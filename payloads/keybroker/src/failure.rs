@@ -28,7 +28,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoUrl => f.write_str("give the boot argument keybroker.url=http://HOST:PORT"),
+            Self::NoUrl => f.write_str("give the boot argument keybroker.url=http://HOST:PORT, or keybroker.url=vsock://2:PORT"),
             Self::Url(error) => write!(f, "{error}"),
             Self::Wrapping => f.write_str("keybroker.alg is RSA-OAEP or RSA1_5"),
             Self::Binding => f.write_str("keybroker.binding is none, or left out"),

@@ -2,7 +2,7 @@
 //!
 //! | boot argument | what it says |
 //! | --- | --- |
-//! | `keybroker.url=` | where the broker is: `http://HOST[:PORT]` |
+//! | `keybroker.url=` | where the broker is: `http://HOST[:PORT]`, or `vsock://CID:PORT` (2 is the host) |
 //! | `keybroker.key=` | the name of the key; `skywalker` without it |
 //! | `keybroker.alg=` | how the key is wrapped: `RSA-OAEP` (without it) or `RSA1_5` |
 //! | `keybroker.measure=` | a text that REM 2 is extended by first; nothing without it |
@@ -17,14 +17,16 @@
 #![no_main]
 
 mod failure;
+mod over_vsock;
 
 use core::time::Duration;
 
 use airlock::{Arguments, Realm};
-use attest::keybroker::{Client, Endpoint, Error, Released, Wrapping};
+use attest::keybroker::{Client, Connector, Endpoint, Error, Released, Wrapping};
 use log::{info, warn};
 
 use crate::failure::Failure;
+use crate::over_vsock::OverVsock;
 
 /// How long a server of addresses may take.
 const LEASE_PATIENCE: Duration = Duration::from_secs(10);
@@ -80,11 +82,22 @@ impl<'a> Wish<'a> {
 }
 
 async fn release(realm: &Realm, wish: &Wish<'_>) -> Result<Released, Failure> {
-    let mut random = realm.generator().map_err(|_| Error::NoRandomness)?;
+    if wish.endpoint.cid().is_some() {
+        return release_over(realm, wish, OverVsock(realm)).await;
+    }
     let network = realm.network()?;
     network.wait_configured(LEASE_PATIENCE).await?;
-    let mut client =
-        Client::new(wish.endpoint.clone(), network, realm.clock()).with_wrapping(wish.wrapping);
+    release_over(realm, wish, network).await
+}
+
+async fn release_over<N: Connector>(
+    realm: &Realm,
+    wish: &Wish<'_>,
+    connector: N,
+) -> Result<Released, Failure> {
+    let mut random = realm.generator().map_err(|_| Error::NoRandomness)?;
+    let client = Client::new(wish.endpoint.clone(), connector, realm.clock());
+    let mut client = client.with_wrapping(wish.wrapping);
     if !wish.bound {
         warn!("challenges need not be bound to our request: the host can have the key");
         client = client.answering_any_challenge();

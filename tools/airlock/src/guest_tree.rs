@@ -65,6 +65,7 @@ fn without_pci(machine: &Machine) -> Machine {
                 .unwrap_or_else(|| machine.image.clone()),
         ),
         disks: Vec::new(),
+        vsock: None,
         net: Network::None,
         forwards: Vec::new(),
         ports: crate::ports::Ports::default(),

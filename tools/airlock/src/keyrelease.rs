@@ -2,6 +2,7 @@
 
 use crate::machine::Machine;
 use crate::measure::rem_of_arguments;
+use crate::network::Network;
 use crate::options::RunOptions;
 use crate::report::Report;
 use crate::{guest_tree, image};
@@ -11,9 +12,14 @@ use anyhow::{Context, Result};
 use keybroker::{BrokerConfig, KeyStore, Limits, Server, ServerConfig, test_platform_key};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use vsock::{Address, Way};
 
 /// This host, as a guest behind QEMU's user network sees it.
 const HOST_SEEN_BY_GUEST: &str = "10.0.2.2";
+/// The same over vsock.
+const HOST_SEEN_BY_VSOCK: u32 = 2;
+/// The port of the broker for a guest that has vsock and no network: it is measured, and so the same each time.
+const VSOCK_PORT: u32 = 8088;
 /// What the main job is started with, besides the address of the broker.
 const TRACE: &str = "trace=bounce";
 
@@ -36,7 +42,7 @@ impl KeyRelease {
         keybroker::log_to_standard_error(log::LevelFilter::Info);
         let algorithm = algorithm(options);
         let address = free_address().context("no port is free for the key broker")?;
-        let url = format!("http://{HOST_SEEN_BY_GUEST}:{}", address.port());
+        let url = url(machine, address);
         let trace = if options.broker { "" } else { TRACE };
         let arguments = boot_arguments(&machine.append, trace, &url);
         machine.append.clone_from(&arguments);
@@ -90,6 +96,19 @@ fn secret(options: &RunOptions) -> Option<String> {
     options
         .oracle
         .then(|| format!("monitor.secret={name}:{digits}"))
+}
+
+/// Where the guest finds a broker at `address`: without a network card, by a way over vsock.
+fn url(machine: &mut Machine, address: SocketAddr) -> String {
+    let vsock = machine.vsock.as_mut();
+    match vsock.filter(|_| machine.net == Network::None) {
+        Some(vsock) => {
+            let place = Address::Tcp(address.ip().to_string(), address.port());
+            vsock.ways.insert(0, Way::Host(VSOCK_PORT, place));
+            format!("vsock://{HOST_SEEN_BY_VSOCK}:{VSOCK_PORT}")
+        }
+        None => format!("http://{HOST_SEEN_BY_GUEST}:{}", address.port()),
+    }
 }
 
 fn boot_arguments(given: &str, trace: &str, url: &str) -> String {

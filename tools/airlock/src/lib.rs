@@ -55,4 +55,5 @@ pub mod trace;
 pub mod trusted;
 pub mod units;
 pub mod verdict;
+pub mod vsock;
 pub mod workspace;

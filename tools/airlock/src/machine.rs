@@ -8,6 +8,7 @@ use crate::share::{self, Share};
 use crate::trace::witness::{INCOMING, OUTGOING, REQUESTS, beside};
 use crate::units::MIB;
 use crate::verdict::WrongArguments;
+use crate::vsock;
 use anyhow::{Result, ensure};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
@@ -71,6 +72,8 @@ pub struct Machine {
     pub disks: Vec<PathBuf>,
     /// Folders, in order.
     pub shares: Vec<Share>,
+    /// The socket device, if there is one.
+    pub vsock: Option<vsock::Device>,
     /// The network card's other end.
     pub net: Network,
     /// Ports of the host that lead into the guest.
@@ -190,7 +193,10 @@ impl Machine {
         };
         // A device tree without random seeds is the same each time, and so is its measurement.
         let narrow = if self.narrow { ",highmem=off" } else { "" };
-        format!("{world},dtb-randomness=off{narrow}")
+        let shared = self.vsock.as_ref();
+        let shared = shared.map(|_| format!(",memory-backend={}", vsock::MEMORY));
+        let shared = shared.unwrap_or_default();
+        format!("{world},dtb-randomness=off{narrow}{shared}")
     }
 
     fn total_memory(&self) -> u64 {
@@ -256,6 +262,11 @@ impl Machine {
         }
         for (number, share) in self.shares.iter().enumerate() {
             for (name, value) in share::words(number, share, platform) {
+                line.option(name, value);
+            }
+        }
+        if let Some(vsock) = &self.vsock {
+            for (name, value) in vsock.words(self.total_memory(), platform) {
                 line.option(name, value);
             }
         }
@@ -337,6 +348,7 @@ mod tests {
                 name: "web".into(),
                 folder: "pages".into(),
             }],
+            vsock: Some(vsock::Device::new(Vec::new(), Path::new("/f"))),
             witnesses: Vec::new(),
             net: Network::User,
             forwards: Vec::new(),
@@ -378,7 +390,7 @@ mod tests {
     fn every_device_of_a_realm_goes_through_the_smmu() {
         let line = line(&machine(Mode::Realm));
         assert_eq!(
-            line.matches("virtio-").count(),
+            line.matches("-device v").count(),
             line.matches("iommu_platform=on").count()
         );
     }

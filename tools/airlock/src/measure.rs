@@ -278,6 +278,7 @@ fn monitors_tree(options: &MeasureOptions, image: &[u8]) -> Result<Vec<u8>> {
         append: options.append.clone().unwrap_or_default(),
         disks: Vec::new(),
         shares: Vec::new(),
+        vsock: None,
         net: Network::None,
         forwards: Vec::new(),
         ports: crate::ports::Ports::default(),

@@ -72,6 +72,12 @@ pub struct RunOptions {
     /// NAME=tcp:PORT (QEMU listens there), or NAME=stdio; can be given more than once.
     #[arg(long, value_name = "NAME=WHERE")]
     pub port: Vec<crate::ports::Port>,
+    /// Gives the guest a vsock device, and says which port leads where: guest:PORT=ADDRESS (who connects there reaches
+    /// this port of the guest), host:PORT=ADDRESS (where the guest's connections to this port of the host lead) or
+    /// unix:PATH (a client says CONNECT PORT first; the guest's connections lead to PATH_PORT). ADDRESS is tcp:PORT,
+    /// tcp:HOST:PORT or unix:PATH. Can be given more than once; alone, no port leads anywhere.
+    #[arg(long, value_name = "WAY", num_args = 0..=1, default_missing_value = "", value_parser = crate::vsock::parse)]
+    pub vsock: Vec<crate::vsock::MaybeWay>,
     /// Boot arguments for the runtime (README.md lists them) and for the payload (the top of its
     /// src/main.rs).
     #[arg(

@@ -15,7 +15,9 @@ use crate::symbols::{self, Caller, Symbols};
 use crate::trace::record;
 use crate::trusted;
 use crate::verdict::Verdict;
+use crate::vsock;
 use crate::workspace::{self, Workspace};
+use ::vsock::Backend;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -114,6 +116,8 @@ struct Prepared {
     /// The payload's source, if a payload of the workspace boots.
     source: Option<String>,
     job: Job,
+    /// What the socket device leads to; ends with this.
+    _vsock: Option<Backend>,
     /// Deleted at the end, also after an error.
     _folder: TempDir,
 }
@@ -123,6 +127,7 @@ impl Prepared {
         let qemu = qemu::find(options.qemu.as_deref())?;
         let folder = tempfile::Builder::new().prefix("airlock-").tempdir()?;
         let mut machine = machine(options);
+        machine.vsock = vsock::Device::of_options(&options.vsock, folder.path());
         machine.check()?;
         let (image, monitor) = images(options, folder.path())?;
         let symbols = Symbols::beside(options.image.as_deref().unwrap_or(&image));
@@ -134,6 +139,8 @@ impl Prepared {
         if let Some(path) = &options.trace {
             machine.witness(path);
         }
+        let vsock = machine.vsock.as_ref();
+        let vsock = vsock.map(vsock::Device::start).transpose()?;
         if let Some(tree) = &options.device_tree {
             let stub = folder.path().join("entry.bin");
             std::fs::write(&stub, machine.entry_stub())?;
@@ -149,6 +156,7 @@ impl Prepared {
             symbols,
             source: source(options),
             job,
+            _vsock: vsock,
             _folder: folder,
         })
     }
@@ -243,6 +251,7 @@ fn machine(options: &RunOptions) -> Machine {
         append: share::append(&options.share, trusted::append(options)),
         disks: options.disk.clone(),
         shares: options.share.clone(),
+        vsock: None,
         net: options.net.clone(),
         forwards: options.forward.clone(),
         ports: ports(options),

@@ -3,6 +3,8 @@
 use alloc::{borrow::ToOwned, format, string::String};
 use core::fmt;
 
+/// What a URL begins with whose authority is a number and a port of vsock.
+const VSOCK: &str = "vsock://";
 /// The port of `http` when the URL names none.
 const HTTP_PORT: u16 = 80;
 /// The longest URL, host name and path that we use, in bytes.
@@ -13,11 +15,11 @@ const LONGEST_NAME: usize = 128;
 /// Why a text is not the URL of a key broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointError {
-    /// It does not start with `http://`. The protocol has no TLS: the key travels wrapped.
+    /// It starts neither with `http://` nor with `vsock://`. The protocol has no TLS: the key travels wrapped.
     Scheme,
-    /// The host is empty or has a character that no host name has.
+    /// The host is empty or has a character that no host name has; over vsock, it is no number.
     Host,
-    /// The port is not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535; over vsock, there has to be one.
     Port,
     /// The path has a character that a URL does not have.
     Path,
@@ -28,7 +30,7 @@ pub enum EndpointError {
 impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Scheme => "the URL of the key broker must start with http://",
+            Self::Scheme => "the URL of the key broker must start with http:// or vsock://",
             Self::Host => "the URL of the key broker has no usable host",
             Self::Port => "the port of the key broker is not a number from 1 to 65535",
             Self::Path => "the path of the key broker has a character that no URL has",
@@ -39,11 +41,14 @@ impl fmt::Display for EndpointError {
 
 impl core::error::Error for EndpointError {}
 
-/// The URL of a key broker: `http://HOST[:PORT][/BASE]`.
+/// The URL of a key broker: `http://HOST[:PORT][/BASE]`, or `vsock://CID:PORT[/BASE]` for the same over vsock, where
+/// 2 is the host of this machine.
 ///
 /// Displays as the URL without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    /// Who has that number by vsock.
+    cid: Option<u32>,
     host: String,
     port: u16,
     base: String,
@@ -58,21 +63,36 @@ impl Endpoint {
         if url.len() > LONGEST {
             return Err(EndpointError::TooLong);
         }
-        let rest = url.strip_prefix("http://").ok_or(EndpointError::Scheme)?;
+        let (is_vsock, rest) = match (url.strip_prefix("http://"), url.strip_prefix(VSOCK)) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => return Err(EndpointError::Scheme),
+        };
         let (authority, base) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
         let (host, port) = split_authority(authority)?;
+        let cid = match is_vsock {
+            true if !authority.contains(':') => return Err(EndpointError::Port),
+            true => Some(host.parse().map_err(|_| EndpointError::Host)?),
+            false => None,
+        };
         let base = base.trim_end_matches('/');
         if !base.bytes().all(is_path_byte) {
             return Err(EndpointError::Path);
         }
         Ok(Self {
+            cid,
             host: host.to_owned(),
             port,
             base: base.to_owned(),
         })
+    }
+
+    /// Who has that number by vsock, if the broker is asked over vsock.
+    pub fn cid(&self) -> Option<u32> {
+        self.cid
     }
 
     /// The name or address of the host; an IPv6 address without its brackets.
@@ -80,7 +100,7 @@ impl Endpoint {
         &self.host
     }
 
-    /// The TCP port.
+    /// The port, of TCP or of vsock.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -103,7 +123,8 @@ impl Endpoint {
 
     /// The URL of `path` on this host.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.authority())
+        let scheme = self.cid.map_or("http://", |_| VSOCK);
+        format!("{scheme}{}{path}", self.authority())
     }
 }
 
@@ -205,6 +226,23 @@ mod tests {
         let endpoint = Endpoint::parse("http://[fec0::2]:81").unwrap();
         assert_eq!((endpoint.host(), endpoint.port()), ("fec0::2", 81));
         assert_eq!(endpoint.authority(), "[fec0::2]:81");
+    }
+
+    #[test]
+    fn over_vsock_the_host_is_a_number_and_has_a_port() {
+        let endpoint = Endpoint::parse("vsock://2:8088/broker").unwrap();
+        assert_eq!((endpoint.cid(), endpoint.port()), (Some(2), 8088));
+        assert_eq!(format!("{endpoint}"), "vsock://2:8088/broker");
+        assert_eq!(Endpoint::parse("http://2:8088").unwrap().cid(), None);
+        for (url, error) in [
+            ("vsock://2", EndpointError::Port),
+            ("vsock://host:1", EndpointError::Host),
+            ("vsock://-1:1", EndpointError::Host),
+            ("vsock://[::1]:1", EndpointError::Host),
+            ("vsock://2:0", EndpointError::Port),
+        ] {
+            assert_eq!(Endpoint::parse(url), Err(error), "{url}");
+        }
     }
 
     #[test]

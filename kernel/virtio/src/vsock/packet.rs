@@ -3,11 +3,12 @@
 //! Ref: virtio 1.2, 5.10.6 "Device Operation".
 
 /// Bytes of a header.
-pub(crate) const HEADER: usize = 44;
+pub const HEADER: usize = 44;
 const STREAM: u16 = 1;
 /// Flags of [`Operation::Shutdown`]: the sender takes nothing more, and sends nothing more.
-pub(crate) const TAKES_NO_MORE: u32 = 1;
-pub(crate) const SENDS_NO_MORE: u32 = 2;
+pub const TAKES_NO_MORE: u32 = 1;
+/// See [`TAKES_NO_MORE`].
+pub const SENDS_NO_MORE: u32 = 2;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +21,20 @@ pub struct Address {
 
 /// What a packet says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// A connection is asked for.
     Request,
+    /// It is granted.
     Response,
+    /// There is none, or none any more.
     Reset,
+    /// The sender takes, or sends, nothing more: the flags say which.
     Shutdown,
+    /// Data.
     Data,
+    /// What the sender has room for.
     CreditUpdate,
+    /// What has the receiver room for?
     CreditRequest,
 }
 
@@ -56,22 +64,27 @@ impl Operation {
 
 /// What stands before the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) source: Address,
-    pub(crate) target: Address,
+pub struct Header {
+    /// Who says it.
+    pub source: Address,
+    /// To whom.
+    pub target: Address,
     /// Bytes of data behind it.
-    pub(crate) len: u32,
-    pub(crate) operation: Operation,
-    pub(crate) flags: u32,
+    pub len: u32,
+    /// What it says.
+    pub operation: Operation,
+    /// [`TAKES_NO_MORE`] and [`SENDS_NO_MORE`], of a shutdown.
+    pub flags: u32,
     /// Bytes that the sender keeps for its user, at most.
-    pub(crate) room: u32,
+    pub room: u32,
     /// Bytes that the sender's user has taken, ever; it wraps.
-    pub(crate) taken: u32,
+    pub taken: u32,
 }
 
 impl Header {
     /// Reads a header; `None` if it is not of a stream, or of an operation that there is not.
-    pub(crate) fn from_bytes(bytes: &[u8; HEADER]) -> Option<Self> {
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; HEADER]) -> Option<Self> {
         let mut words = bytes.chunks_exact(4).map(|word| {
             let mut bytes = [0; 4];
             bytes.copy_from_slice(word);
@@ -102,7 +115,9 @@ impl Header {
         })
     }
 
-    pub(crate) fn to_bytes(self) -> [u8; HEADER] {
+    /// The header as it lies in a buffer.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; HEADER] {
         let Self { source, target, .. } = self;
         let kinds = u32::from(STREAM) | u32::from(self.operation.number()) << 16;
         let mut bytes = [0; HEADER];

@@ -57,6 +57,7 @@ fn all_is_well_under_the_monitor() {
         "address",
         "disk read",
         "shared folder",
+        "vsock",
     ] {
         assert_eq!(row(&outcome, name).0, "ok", "{name}");
     }

@@ -24,3 +24,4 @@ mod share;
 mod trace;
 mod trusted;
 mod tutorial;
+mod vsock;
