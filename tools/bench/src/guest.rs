@@ -153,6 +153,7 @@ impl Guest {
             devices: Vec::new(),
             words: devices(setting, initramfs.map(PathBuf::as_path)),
             bare: None,
+            vsock: None,
             witnesses: Vec::new(),
         }
         .arguments()
