@@ -16,6 +16,7 @@ extern crate alloc;
 mod disk;
 mod memory;
 mod network;
+mod port;
 mod rmm;
 
 use alloc::string::String;
@@ -33,6 +34,7 @@ async fn main(realm: Realm) -> Result<(), Failure> {
         disk::run(number, disk, trust, &mut failure).await;
     }
     network::run(&realm, &mut failure).await;
+    port::run(&realm, &mut failure).await;
     for refusal in realm.refusals() {
         failure.note(format_args!("{}: {}", refusal.name, refusal.reason));
     }

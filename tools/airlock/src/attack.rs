@@ -22,8 +22,8 @@ pub use shrink::shrink;
 
 /// The address of the payload; nobody gives it one.
 const ADDRESS: &str = "ip=10.0.2.15/24,10.0.2.2";
-/// Cards, disks and sources of random bytes.
-const MODELS: &str = "models=1,3,2";
+/// Cards, disks, sources of random bytes, and consoles with ports.
+const MODELS: &str = "models=1,3,2,1";
 /// Microseconds between two looks at the guest.
 const TICK: &str = "tick=100";
 /// Time passes by instructions, 16 ns each, and not while the guest sleeps: a deadline of ten seconds costs

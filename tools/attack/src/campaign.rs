@@ -7,6 +7,7 @@ use airlock_cli::attack::{Round, rounds, shrink};
 use airlock_cli::workspace::{Workspace, write_raw};
 use airlock_cli::{qemu, run as machine};
 use anyhow::{Context, Result};
+use hostile::Seed;
 use hostile::script::Script;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,10 +40,7 @@ pub fn run(options: &Options) -> Result<bool> {
         State::read(&path)?
     };
     state.next_seed = state.next_seed.max(options.seed);
-    (state.commit, state.date) = (
-        told("git", &["describe", "--always", "--dirty"]),
-        told("date", &["+%F"]),
-    );
+    (state.commit, state.date) = (commit(), today());
     let (victim, monitor) = images(options, &workspace, &folder)?;
     let campaign = Campaign {
         images: Images {
@@ -124,6 +122,16 @@ pub fn monitor_image(options: &Options, workspace: &Workspace, folder: &Path) ->
     Ok(monitor)
 }
 
+/// The commit that is checked out.
+pub fn commit() -> String {
+    told("git", &["describe", "--always", "--dirty"])
+}
+
+/// The day.
+pub fn today() -> String {
+    told("date", &["+%F"])
+}
+
 /// What a program says, or nothing.
 fn told(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
@@ -142,32 +150,31 @@ impl Campaign<'_> {
         while let Some((world, seed)) = self.next() {
             let began = Instant::now();
             let rounds = world.rounds(self.options.rounds);
-            let session = session::run(self.images, world, seed, rounds)?;
+            let session = session::run(self.images, world, &seed, rounds)?;
             if qemu::interrupted() {
                 return Ok(());
             }
-            self.take(world, seed, &session, began.elapsed().as_secs())?;
+            self.take(world, &seed, &session, began.elapsed().as_secs())?;
         }
         Ok(())
     }
 
     /// The next machine, if there is to be one.
-    fn next(&self) -> Option<(World, u64)> {
+    fn next(&self) -> Option<(World, Seed)> {
         let mut state = self.state();
         let bad = self.options.stop && !state.bad.is_empty();
         if state.events >= self.options.events || bad || qemu::interrupted() {
             return None;
         }
-        let seed = state.next_seed;
-        state.next_seed += u64::from(self.options.rounds);
-        Some((World::of(seed / u64::from(self.options.rounds)), seed))
+        let (turn, seed) = state.next_seed(self.options.rounds);
+        Some((World::of(turn), seed))
     }
 
-    fn take(&self, world: World, seed: u64, session: &Session, seconds: u64) -> Result<()> {
+    fn take(&self, world: World, seed: &Seed, session: &Session, seconds: u64) -> Result<()> {
         let mut bad = self.state().add(world, session, seconds);
         if let Some(broke) = &session.broke {
-            let seed = seed + session.rounds.len() as u64;
-            bad.extend(self.alone(world, seed, broke)?);
+            let told = u32::try_from(session.rounds.len()).unwrap_or(u32::MAX);
+            bad.extend(self.alone(world, &seed.plus(told), broke)?);
         }
         for round in bad {
             let found = self.look_into(world, &round)?;
@@ -193,7 +200,7 @@ impl Campaign<'_> {
 
     /// A machine did not tell of a round: it is run again alone, so that a slow computer is not taken for a
     /// guest that hangs.
-    fn alone(&self, world: World, seed: u64, broke: &str) -> Result<Option<Round>> {
+    fn alone(&self, world: World, seed: &Seed, broke: &str) -> Result<Option<Round>> {
         let again = session::run(self.images, world, seed, 1)?;
         if qemu::interrupted() {
             return Ok(None);
@@ -228,7 +235,7 @@ impl Campaign<'_> {
         })?;
         Ok(Bad {
             world: world.name().to_owned(),
-            seed: round.seed().unwrap_or(0),
+            seed: round.seed().unwrap_or_default().to_string(),
             outcome: round.outcome.clone(),
             events: round.events,
             why: round.to_string(),

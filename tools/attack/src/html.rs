@@ -30,7 +30,7 @@ pub fn page(state: &State) -> String {
         state.events,
         state.rounds,
         state.bad.len(),
-        escaped(&table::outcomes(state)),
+        escaped(&table::outcomes(state).to_string()),
         curve(&state.curve, |moment| moment.sites),
         curve(&state.curve, |moment| moment.endings),
         rows.collect::<String>()

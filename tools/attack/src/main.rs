@@ -52,15 +52,15 @@ pub struct Options {
     /// 100000 lies finds each.
     #[arg(long)]
     pub planted: bool,
-    /// Writes the generated part of docs/hostile-host.md from what is there, and attacks nobody.
+    /// Keeps what is there in tests/hostile, for docs/hostile-host.md, and attacks nobody.
     #[arg(long)]
-    pub document: bool,
+    pub keep: bool,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let done: Result<bool> = if options.document {
-        document::write(&options).map(|()| true)
+    let done: Result<bool> = if options.keep {
+        document::keep(&options).map(|()| true)
     } else if options.planted {
         planted::run(&options)
     } else {

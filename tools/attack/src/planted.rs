@@ -2,11 +2,11 @@
 
 use crate::session::Images;
 use crate::state::State;
+use crate::table::{self, Table};
 use crate::{Options, campaign};
 use airlock_cli::workspace::Workspace;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -43,6 +43,11 @@ pub struct Found {
     pub events: u64,
     /// The fewest lies that do it.
     pub lies: String,
+    /// The commit into which it was planted, and the day.
+    #[serde(default)]
+    pub commit: String,
+    #[serde(default)]
+    pub date: String,
 }
 
 /// Plants one bug after the other; says whether each was found. Those that were found before are not planted again.
@@ -113,6 +118,8 @@ fn judge(bug: &Bug, state: &State) -> Found {
         outcome: first.map_or(String::new(), |bad| bad.outcome.clone()),
         events: state.events,
         lies: first.map_or(String::new(), |bad| bad.lies.clone()),
+        commit: campaign::commit(),
+        date: campaign::today(),
     }
 }
 
@@ -162,29 +169,28 @@ fn planted(text: &str, bug: &Bug) -> Result<String> {
 }
 
 /// What was found, as a table.
-pub fn table(all: &[Found]) -> String {
-    let mut text = String::from(
-        "| planted bug | found as | lies told until then | what does it |\n| --- | --- | ---: | --- |\n",
-    );
+pub fn table(all: &[Found]) -> Table {
+    let columns = [
+        "planted bug",
+        "found as",
+        "lies told until then",
+        "what does it",
+    ];
+    let mut table = Table::new(4, columns);
     for found in all {
-        let outcome = if found.outcome.is_empty() {
-            "**not found**"
-        } else {
-            &found.outcome
+        let outcome = match found.outcome.as_str() {
+            "" => "**not found**",
+            outcome => outcome,
         };
-        let lies = match found.lies.chars().count() {
-            0 => String::from("nothing: an honest host"),
-            1..200 => format!("`{}`", found.lies),
-            _ => format!("{} lies", found.lies.matches('@').count()),
-        };
-        // A string takes whatever is written to it.
-        let _ = writeln!(
-            text,
-            "| {}: {} | {outcome} | {} | {lies} |",
-            found.name, found.about, found.events
-        );
+        let cells = [
+            format!("{}: {}", found.name, found.about),
+            outcome.to_owned(),
+            found.events.to_string(),
+            table::some(&found.lies),
+        ];
+        table.rows.push(cells.to_vec());
     }
-    text
+    table
 }
 
 #[cfg(test)]

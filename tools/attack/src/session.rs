@@ -6,6 +6,7 @@ use airlock_cli::options::RunOptions;
 use airlock_cli::run;
 use anyhow::{Result, bail};
 use clap::Parser;
+use hostile::Seed;
 use hostile::script::Script;
 use std::path::Path;
 
@@ -108,8 +109,8 @@ pub fn options(
 }
 
 /// Runs `count` rounds from `seed` on.
-pub fn run(images: Images<'_>, world: World, seed: u64, count: u32) -> Result<Session> {
-    let options = options(images, world, &Script::Random(seed), count)?;
+pub fn run(images: Images<'_>, world: World, seed: &Seed, count: u32) -> Result<Session> {
+    let options = options(images, world, &Script::Random(seed.clone()), count)?;
     let session = run::silently(&options)?;
     let rounds = rounds(&session.console);
     let missing = rounds.len() < count as usize;

@@ -3,12 +3,16 @@
 use crate::session::{Session, World};
 use airlock_cli::attack::Round;
 use anyhow::{Context, Result};
+use hostile::Seed;
+use hostile::random::mix;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Outcomes that must not be, of which so many are kept word for word.
 const KEPT: usize = 100;
+/// Machines of a row: one of each kind of world.
+const WORLDS: u64 = 8;
 /// Points of the curves of a report.
 const CURVE: usize = 2000;
 
@@ -25,7 +29,7 @@ pub struct Cell {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Bad {
     pub world: String,
-    pub seed: u64,
+    pub seed: String,
     pub outcome: String,
     pub events: u64,
     pub why: String,
@@ -62,7 +66,13 @@ pub struct State {
     /// Last words of the guest, without numbers.
     pub endings: BTreeMap<String, u64>,
     /// Seeds that reached a line of code, or an ending, that none before had.
-    pub corpus: Vec<u64>,
+    pub corpus: Vec<String>,
+    /// How many of them were bred of others, and rounds of such seeds.
+    #[serde(default)]
+    pub bred: (u64, u64),
+    /// The most instructions and the most traps of a round that ended well.
+    #[serde(default)]
+    pub most: (u64, u64),
     pub bad: Vec<Bad>,
     pub curve: Vec<Moment>,
     /// The commit of the images that were attacked last, and the day.
@@ -122,12 +132,37 @@ impl State {
         *self.lies.entry(world.to_owned()).or_default() += round.events;
         let outcomes = self.outcomes.entry(world.to_owned()).or_default();
         *outcomes.entry(round.outcome.clone()).or_default() += 1;
+        let seed = round.seed();
+        let is_bred = u64::from(seed.as_ref().is_some_and(|seed| seed.generation() != 0));
+        self.bred.1 += is_bred;
+        if !round.is_bad() {
+            let (instructions, traps) = self.most;
+            self.most = (instructions.max(round.instructions), traps.max(round.traps));
+        }
         let before = (self.sites.len(), self.endings.len());
         self.sites.extend(&round.sites);
         *self.endings.entry(without_numbers(&round.why)).or_default() += 1;
         if before != (self.sites.len(), self.endings.len()) {
-            self.corpus.extend(round.seed());
+            self.corpus.extend(seed.map(|seed| seed.to_string()));
+            self.bred.0 += is_bred;
         }
+    }
+
+    /// What the next machine begins with: a new seed, or, for every other row of machines of all worlds, a child of
+    /// one that reached something new. `rounds` numbers are its own.
+    pub fn next_seed(&mut self, rounds: u32) -> (u64, Seed) {
+        let number = self.next_seed;
+        self.next_seed += u64::from(rounds);
+        let turn = number / u64::from(rounds.max(1));
+        let parents = self.corpus.len() as u64;
+        let chosen = mix(number)
+            .checked_rem(parents)
+            .filter(|_| turn / WORLDS % 2 == 1);
+        let parent = chosen.and_then(|at| self.corpus.get(usize::try_from(at).ok()?));
+        let parent = parent.and_then(|text| text.parse::<Seed>().ok());
+        let salt = u32::try_from(number % u64::from(u32::MAX)).unwrap_or(0);
+        let child = parent.and_then(|parent| parent.child(salt));
+        (turn, child.unwrap_or_else(|| Seed::from(number)))
     }
 
     fn note_moment(&mut self) {
@@ -200,12 +235,46 @@ mod tests {
             ..Session::default()
         };
         let bad = state.add(World::Plain, &session, 7);
-        assert_eq!(state.corpus, [1, 3, 5]);
+        assert_eq!(state.corpus, ["1", "3", "5"]);
         assert_eq!(
             (state.events, state.rounds, state.count("error")),
             (50, 5, 2)
         );
         assert_eq!(bad.len(), 1);
+    }
+
+    #[test]
+    fn every_other_row_of_machines_begins_with_a_child_of_a_seed_that_reached_something() {
+        let mut state = State {
+            next_seed: 8 * 40,
+            ..State::default()
+        };
+        assert_eq!(
+            state.next_seed(40),
+            (8, Seed::from(320)),
+            "there is no parent yet"
+        );
+        state.corpus = vec![String::from("7"), String::from("9~2")];
+        let (turn, child) = state.next_seed(40);
+        assert_eq!(turn, 9);
+        assert!(
+            ["7~360", "9~2~360"].contains(&child.to_string().as_str()),
+            "{child}"
+        );
+        state.next_seed = 16 * 40;
+        assert_eq!(state.next_seed(40), (16, Seed::from(640)));
+        let session = Session {
+            rounds: vec![round(1, "ok", "payload: ok", &[])],
+            ..Session::default()
+        };
+        state.add(World::Plain, &session, 1);
+        assert_eq!(state.bred, (0, 0));
+        let mut of_a_child = round(1, "ok", "payload: other", &[8]);
+        of_a_child.round = String::from("random:7~120");
+        (of_a_child.instructions, of_a_child.traps) = (5000, 60);
+        let rounds = vec![of_a_child];
+        state.add(World::Plain, &Session { rounds, ..session }, 1);
+        assert_eq!((state.bred, state.most), ((1, 1), (5000, 60)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::state::{Cell, State};
 use hostile::judge::Outcome;
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// The whole report.
 pub fn whole(state: &State) -> String {
@@ -23,49 +23,110 @@ pub fn whole(state: &State) -> String {
     )
 }
 
-/// Rounds by world and outcome.
-pub fn outcomes(state: &State) -> String {
-    let mut text = String::from("| world | lies | rounds |");
-    for outcome in Outcome::ALL {
-        push(&mut text, format_args!(" {outcome} |"));
+/// A table: words first, then numbers.
+pub struct Table {
+    pub columns: Vec<String>,
+    /// So many columns are words.
+    pub words: usize,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// With these columns, of which the first `words` are words.
+    pub fn new<const N: usize>(words: usize, columns: [&str; N]) -> Self {
+        Self {
+            columns: columns.map(str::to_owned).to_vec(),
+            words,
+            rows: Vec::new(),
+        }
     }
-    text.push_str("\n| --- |");
-    text.push_str(&" ---: |".repeat(2 + Outcome::ALL.len()));
-    text.push('\n');
+
+    fn with_outcomes(mut self) -> Self {
+        let names = Outcome::ALL.iter().map(|outcome| outcome.name().to_owned());
+        self.columns.extend(names);
+        self
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| {} |", self.columns.join(" | "))?;
+        let words = " --- |".repeat(self.words);
+        let numbers = " ---: |".repeat(self.columns.len() - self.words);
+        writeln!(f, "|{words}{numbers}")?;
+        self.rows
+            .iter()
+            .try_for_each(|row| writeln!(f, "| {} |", row.join(" | ")))
+    }
+}
+
+/// Rounds by world and outcome.
+pub fn outcomes(state: &State) -> Table {
+    let mut table = Table::new(1, ["world", "lies", "rounds"]).with_outcomes();
+    let mut all = (0, 0, BTreeMap::new());
     for (world, counts) in &state.outcomes {
         let lies = state.lies.get(world).copied().unwrap_or(0);
         let rounds: u64 = counts.values().sum();
-        push(&mut text, format_args!("| {world} | {lies} | {rounds} |"));
-        columns(&mut text, counts);
+        all.0 += lies;
+        all.1 += rounds;
+        for (outcome, count) in counts {
+            *all.2.entry(outcome.clone()).or_default() += count;
+        }
+        table.rows.push(row(
+            [world.clone(), lies.to_string(), rounds.to_string()],
+            counts,
+        ));
     }
-    text
+    let (lies, rounds, counts) = all;
+    table.rows.push(row(
+        [String::from("all"), lies.to_string(), rounds.to_string()],
+        &counts,
+    ));
+    table
 }
 
 /// Lies by part and point, all worlds together, and how rounds ended in which there was one.
-pub fn places(state: &State) -> String {
-    let mut text = String::from("| part | point | said | lies |");
-    for outcome in Outcome::ALL {
-        push(&mut text, format_args!(" {outcome} |"));
-    }
-    text.push_str("\n| --- | --- |");
-    text.push_str(&" ---: |".repeat(2 + Outcome::ALL.len()));
-    text.push('\n');
+pub fn places(state: &State) -> Table {
+    let mut table = Table::new(2, ["part", "point", "said", "lies"]).with_outcomes();
     for ((part, point), cell) in by_kind(state) {
-        push(
-            &mut text,
-            format_args!("| {part} | {point} | {} | {} |", cell.said, cell.lies),
-        );
-        columns(&mut text, &cell.outcomes);
+        let first = [part, point, cell.said.to_string(), cell.lies.to_string()];
+        table.rows.push(row(first, &cell.outcomes));
     }
-    text
+    table
 }
 
-fn columns(text: &mut String, counts: &BTreeMap<String, u64>) {
-    for outcome in Outcome::ALL {
-        let count = counts.get(outcome.name()).copied().unwrap_or(0);
-        push(text, format_args!(" {count} |"));
+fn row<const N: usize>(first: [String; N], counts: &BTreeMap<String, u64>) -> Vec<String> {
+    let count = |outcome: &Outcome| counts.get(outcome.name()).copied().unwrap_or(0).to_string();
+    first
+        .into_iter()
+        .chain(Outcome::ALL.iter().map(count))
+        .collect()
+}
+
+/// What must not be.
+pub fn bad(state: &State) -> Table {
+    let mut table = Table::new(5, ["world", "outcome", "seed", "last word", "what does it"]);
+    for bad in &state.bad {
+        let (why, lies) = (bad.why.replace('|', "/"), some(&bad.lies));
+        let cells = [
+            bad.world.clone(),
+            bad.outcome.clone(),
+            bad.seed.clone(),
+            why,
+            lies,
+        ];
+        table.rows.push(cells.to_vec());
     }
-    text.push('\n');
+    table
+}
+
+/// Lies, or how many there are if they are too many to be read.
+pub fn some(lies: &str) -> String {
+    match lies.chars().count() {
+        0 => String::from("nothing: an honest host"),
+        1..200 => format!("`{lies}`"),
+        _ => format!("{} lies", lies.matches('@').count()),
+    }
 }
 
 /// The places, with all units of a part as one.
@@ -84,23 +145,6 @@ pub fn by_kind(state: &State) -> BTreeMap<(String, String), Cell> {
         }
     }
     kinds
-}
-
-fn bad(state: &State) -> String {
-    if state.bad.is_empty() {
-        return String::from("Nothing.\n");
-    }
-    let mut text = String::new();
-    for bad in &state.bad {
-        push(
-            &mut text,
-            format_args!(
-                "- {} {} (seed {}): {}\n  `{}`\n",
-                bad.world, bad.outcome, bad.seed, bad.why, bad.lies
-            ),
-        );
-    }
-    text
 }
 
 fn endings(state: &State) -> String {
@@ -141,7 +185,7 @@ mod tests {
                 .or_default()
                 .insert(place.into(), cell);
         }
-        let text = places(&state);
+        let text = places(&state).to_string();
         assert!(text.contains("| disk | isr | 15 | 6 |"), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::config::BAR_SIZE;
-use crate::function::Function;
+use crate::function::{Function, Raise};
 use crate::liar::Liar;
 use crate::memory::Memory;
 use crate::place::{Part, Point};
@@ -20,6 +20,8 @@ pub struct Count {
     pub disks: u8,
     /// Sources of random bytes.
     pub entropy: u8,
+    /// Consoles with ports.
+    pub ports: u8,
 }
 
 impl Count {
@@ -28,6 +30,7 @@ impl Count {
             (Part::Card, self.cards),
             (Part::Disk, self.disks),
             (Part::Entropy, self.entropy),
+            (Part::Ports, self.ports),
         ];
         all.into_iter()
             .flat_map(|(part, count)| (0..count).map(move |unit| (part, unit)))
@@ -102,19 +105,19 @@ impl Bus {
     }
 
     /// Writes a register, and serves the queue whose doorbell it is. `None` if no BAR of ours is
-    /// there; otherwise the number of the device if it raises its interrupt.
+    /// there; otherwise the number of the device, and how it interrupts if it does.
     pub fn write(
         &mut self,
         address: u64,
         (bytes, value): (u32, u64),
         memory: &mut impl Memory,
         liar: &mut Liar,
-    ) -> Option<Option<u32>> {
+    ) -> Option<(u32, Option<Raise>)> {
         let (number, function, offset) = self.at_address(address)?;
         let rung = function.write(offset, bytes, value);
         let silence = function.voice().place(Point::Silence);
-        let due = rung.is_some() && function.serve(memory, liar);
-        let silent = due && liar.misbehave(silence).is_some();
-        Some((due && !silent).then_some(number))
+        let raise = rung.and_then(|_| function.serve(memory, liar));
+        let heard = raise.filter(|_| liar.misbehave(silence).is_none());
+        Some((number, heard))
     }
 }

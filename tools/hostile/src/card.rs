@@ -10,7 +10,8 @@ use crate::liar::Liar;
 use crate::memory::{Memory, Unreachable, gather, scatter};
 use crate::peer;
 use crate::place::Point;
-use crate::queue::{Chain, Voice};
+use crate::queue::{Chain, Queue, Voice};
+use crate::vectors::Due;
 
 /// Feature: the card has an address.
 pub const MAC: u64 = 1 << 5;
@@ -19,7 +20,9 @@ pub const MERGEABLE: u64 = 1 << 15;
 /// Features: checksums and TCP segments of frames out, and in.
 pub const OFFLOADS: u64 = 1 | 1 << 1 | 1 << 7 | 1 << 8 | 1 << 11 | 1 << 12;
 /// Queue of frames that come in.
-pub const RECEIVE: usize = 0;
+const RECEIVE: usize = 0;
+/// Requests that are served at one doorbell; a driver that wants more rings again.
+const BATCH: usize = 256;
 /// Its address.
 const ADDRESS: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 const HEADER: usize = 12;
@@ -42,11 +45,7 @@ impl Card {
     }
 
     /// Takes a frame out, and keeps what comes back.
-    ///
-    /// # Errors
-    ///
-    /// [`Unreachable`]
-    pub fn transmit(
+    fn transmit(
         &mut self,
         memory: &mut impl Memory,
         liar: &mut Liar,
@@ -65,24 +64,52 @@ impl Card {
         Ok(())
     }
 
+    /// Serves both queues; says which interrupts are due.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreachable`]
+    pub fn serve(
+        &mut self,
+        queues: &mut [Queue],
+        memory: &mut impl Memory,
+        liar: &mut Liar,
+        voice: Voice,
+    ) -> Result<Due, Unreachable> {
+        let mut due = Due::default();
+        let [receive, transmit] = queues else {
+            return Ok(due);
+        };
+        for _ in 0..BATCH {
+            let Some(chain) = transmit.take(memory)? else {
+                break;
+            };
+            self.transmit(memory, liar, voice, &chain)?;
+            due.note(1, transmit.give(memory, liar, voice, (chain.head, 0))?);
+        }
+        transmit.ask_for_doorbell(memory, liar, voice)?;
+        while !self.waiting.is_empty() {
+            let Some(chain) = receive.take(memory)? else {
+                break;
+            };
+            let written = self.receive(memory, liar, voice, &chain)?;
+            due.note(
+                RECEIVE,
+                receive.give(memory, liar, voice, (chain.head, written))?,
+            );
+        }
+        receive.ask_for_doorbell(memory, liar, voice)?;
+        Ok(due)
+    }
+
     fn queue(&mut self, frame: Vec<u8>) {
         if self.waiting.len() < WAITING {
             self.waiting.push_back(frame);
         }
     }
 
-    /// Whether a frame waits for a buffer.
-    #[must_use]
-    pub fn has_frame(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     /// Puts the next frame into `chain`; says how many bytes were written.
-    ///
-    /// # Errors
-    ///
-    /// [`Unreachable`]
-    pub fn receive(
+    fn receive(
         &mut self,
         memory: &mut impl Memory,
         liar: &mut Liar,

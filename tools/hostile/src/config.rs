@@ -5,9 +5,10 @@
 use crate::liar::Liar;
 use crate::place::Point;
 use crate::queue::Voice;
+use crate::vectors::COUNT;
 
 /// Bytes behind the only BAR, which is number 0 and has 64 bits.
-pub const BAR_SIZE: u64 = 0x4000;
+pub const BAR_SIZE: u64 = 0x8000;
 /// Where the parts lie in the BAR.
 pub const COMMON: u64 = 0;
 /// Interrupt status.
@@ -16,6 +17,10 @@ pub const ISR: u64 = 0x1000;
 pub const DEVICE: u64 = 0x2000;
 /// Doorbells, 4 bytes apart.
 pub const NOTIFY: u64 = 0x3000;
+/// Table of MSI-X.
+pub const TABLE: u64 = 0x4000;
+/// Pending bits of MSI-X, which are all 0.
+pub const PENDING: u64 = 0x5000;
 
 const BAR_LOW: u64 = 0x10;
 const BAR_HIGH: u64 = 0x14;
@@ -23,6 +28,9 @@ const COMMAND: u64 = 4;
 /// Memory, of 64 bits.
 const BAR_KIND: u32 = 4;
 const BYTES: usize = 0x100;
+/// Where the capability of MSI-X is, and its control register.
+const MSI_X: usize = 0x90;
+const MSI_X_CONTROL: u64 = MSI_X as u64 + 2;
 
 /// The registers.
 #[derive(Clone, Debug)]
@@ -55,13 +63,14 @@ impl Config {
             config.capability(at, part, (offset, len));
             at += 0x14;
         }
+        config.msi_x();
         config
     }
 
     /// A vendor capability of 20 bytes; the last, for doorbells, says how far apart they are.
     fn capability(&mut self, at: usize, part: u8, (offset, len): (u64, u32)) {
         let last = part == 2;
-        let next = if last { 0 } else { at + 0x14 };
+        let next = if last { MSI_X } else { at + 0x14 };
         let [next, ..] = next.to_le_bytes();
         self.put(at, &[9, next, 0x14, part, 0, 0, 0, 0]);
         let [o0, o1, o2, o3, ..] = offset.to_le_bytes();
@@ -70,6 +79,23 @@ impl Config {
         if last {
             self.put(at + 16, &4u32.to_le_bytes());
         }
+    }
+
+    fn msi_x(&mut self) {
+        let [last, ..] = (COUNT - 1).to_le_bytes();
+        self.put(MSI_X, &[0x11, 0, last, 0]);
+        for (at, place) in [(4, TABLE), (8, PENDING)] {
+            let [a, b, c, d, ..] = place.to_le_bytes();
+            self.put(MSI_X + at, &[a, b, c, d]);
+        }
+    }
+
+    /// Whether interrupts are messages now, and not masked.
+    #[must_use]
+    pub fn sends_messages(&self) -> bool {
+        const ENABLE: u64 = 1 << 15;
+        const MASK: u64 = 1 << 14;
+        self.get(MSI_X_CONTROL, 2) & (ENABLE | MASK) == ENABLE
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
@@ -110,6 +136,7 @@ impl Config {
                 self.put(0x10, &(word & mask | BAR_KIND).to_le_bytes());
             }
             (BAR_HIGH, 4) => self.put(0x14, &word.to_le_bytes()),
+            (MSI_X_CONTROL, 2) => self.put(MSI_X + 3, &[b1 & 0xc0]),
             _ => {}
         }
     }
@@ -141,19 +168,29 @@ mod tests {
         config.write(0x10, 4, 0xffff_ffff);
         config.write(0x14, 4, 0xffff_ffff);
         let low = config.read(0x10, 4, &mut liar, VOICE);
-        assert_eq!(low, 0xffff_c004);
-        config.write(0x10, 4, 0x1000_4000);
+        assert_eq!(low, 0xffff_8004);
+        config.write(0x10, 4, 0x1000_8000);
         config.write(0x14, 4, 0x80);
         assert_eq!(config.bar(), None);
         config.write(4, 2, 6);
-        assert_eq!(config.bar(), Some(0x80_1000_4000));
+        assert_eq!(config.bar(), Some(0x80_1000_8000));
+    }
+
+    #[test]
+    fn messages_are_sent_while_they_are_on_and_not_masked() {
+        let mut config = Config::new(2);
+        assert!(!config.sends_messages());
+        for (control, sends) in [(0x8000, true), (0xc000, false), (0x4000, false)] {
+            config.write(MSI_X_CONTROL, 2, control);
+            assert_eq!(config.sends_messages(), sends, "{control:#x}");
+        }
     }
 
     #[test]
     fn what_is_written_elsewhere_is_lost() {
         let mut config = Config::new(2);
         let before = config.bytes;
-        for offset in (0..0x1000).filter(|at| !matches!(at, 4 | 0x10 | 0x14)) {
+        for offset in (0..0x1000).filter(|at| !matches!(*at, 4 | 0x10 | 0x14 | MSI_X_CONTROL)) {
             config.write(offset, 4, u64::MAX);
         }
         assert_eq!(config.bytes, before);

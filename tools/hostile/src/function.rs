@@ -10,14 +10,18 @@ use crate::disk::{self, Disk};
 use crate::liar::Liar;
 use crate::memory::{Memory, Unreachable, scatter};
 use crate::place::{Part, Point};
+use crate::ports::{self, Ports};
 use crate::queue::{Chain, Queue, SIZE, Voice};
 use crate::random::Random;
+use crate::vectors::{Due, Message, Vectors};
 
 /// EVENT_IDX, VERSION_1 and ACCESS_PLATFORM.
 const COMMON_FEATURES: u64 = 1 << 29 | 1 << 32 | 1 << 33;
 const EVENT_INDEX: u64 = 1 << 29;
 const FEATURES_OK: u64 = 8;
 const NEEDS_RESET: u64 = 0x40;
+/// Offset of the generation of the device configuration.
+const GENERATION: u64 = config::COMMON + 21;
 /// Requests that are served at one doorbell; a driver that wants more rings again.
 const BATCH: usize = 256;
 
@@ -27,6 +31,7 @@ enum Device {
     Card(Card),
     Disk(Disk),
     Entropy(Random),
+    Ports(Ports),
 }
 
 impl Device {
@@ -34,6 +39,7 @@ impl Device {
         match part {
             Part::Card => Self::Card(Card::default()),
             Part::Entropy => Self::Entropy(Random::new(unit.into())),
+            Part::Ports => Self::Ports(Ports::default()),
             _ => Self::Disk(Disk::new(unit)),
         }
     }
@@ -46,6 +52,7 @@ impl Device {
             Self::Card(_) => (1, card::MAC | card::MERGEABLE | card::OFFLOADS, 2),
             Self::Disk(_) => (2, disk::FLUSH, 1),
             Self::Entropy(_) => (4, 0, 1),
+            Self::Ports(_) => (3, ports::MULTIPORT, ports::QUEUES),
         }
     }
 
@@ -54,6 +61,7 @@ impl Device {
             Self::Card(_) => Card::config(),
             Self::Disk(_) => Disk::config(),
             Self::Entropy(_) => [0; 8],
+            Self::Ports(_) => Ports::config(),
         }
     }
 }
@@ -67,6 +75,9 @@ struct Registers {
     status: u64,
     queue: u16,
     isr: u64,
+    generation: u64,
+    /// How often the generation still changes by itself.
+    restless: u64,
 }
 
 /// A function of the bus.
@@ -79,6 +90,16 @@ pub struct Function {
     device: Device,
     registers: Registers,
     queues: Vec<Queue>,
+    vectors: Vectors,
+}
+
+/// How a function interrupts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Raise {
+    /// By its wire.
+    Wire,
+    /// By these messages.
+    Messages(Vec<Message>),
 }
 
 impl Function {
@@ -92,6 +113,7 @@ impl Function {
             unit,
             config: Config::new(kind),
             queues: alloc::vec![Queue::default(); queues.into()],
+            vectors: Vectors::new(queues.into()),
             device,
             registers: Registers::default(),
         }
@@ -131,6 +153,7 @@ impl Function {
     /// Reads `bytes` bytes at `offset` of the BAR.
     pub fn read(&mut self, offset: u64, bytes: u32, liar: &mut Liar) -> u64 {
         let (point, truth) = match offset {
+            GENERATION => (Point::Generation, self.generation(liar)),
             config::COMMON..config::ISR => self.common(offset),
             config::ISR..config::DEVICE => (Point::Isr, core::mem::take(&mut self.registers.isr)),
             config::DEVICE..config::NOTIFY => {
@@ -140,9 +163,27 @@ impl Function {
                 let value = found.fold(0, |value, byte| value << 8 | u64::from(*byte));
                 (Point::Config, value)
             }
+            config::TABLE..config::PENDING => (
+                Point::Register,
+                self.vectors.read(offset - config::TABLE, bytes),
+            ),
             _ => (Point::Register, 0),
         };
         liar.say(self.voice().place(point), truth, 8 * bytes)
+    }
+
+    /// The generation of the device configuration, which need not settle.
+    fn generation(&mut self, liar: &mut Liar) -> u64 {
+        let place = self.voice().place(Point::Restless);
+        let registers = &mut self.registers;
+        if let Some(value) = liar.misbehave(place) {
+            registers.restless = 2 << (value % 40);
+        }
+        if let Some(left) = registers.restless.checked_sub(1) {
+            registers.restless = left;
+            registers.generation = registers.generation.wrapping_add(1) & 0xff;
+        }
+        registers.generation
     }
 
     fn common(&self, offset: u64) -> (Point, u64) {
@@ -164,13 +205,15 @@ impl Function {
                 Point::Register,
                 half(registers.accepted, registers.driver_select),
             ),
-            16 => (Point::Register, 0xffff),
+            16 => (Point::VectorRegister, self.vectors.vector(None)),
             18 => (Point::Queues, self.queues.len() as u64),
             20 => (Point::Status, registers.status),
-            21 => (Point::Generation, 0),
             22 => (Point::Register, registers.queue.into()),
             24 => (Point::QueueSize, queue.map_or(0, |queue| queue.size.into())),
-            26 => (Point::Register, 0xffff),
+            26 => {
+                let queue = usize::from(registers.queue);
+                (Point::VectorRegister, self.vectors.vector(Some(queue)))
+            }
             28 => (
                 Point::QueueEnable,
                 queue.map_or(0, |queue| queue.enabled.into()),
@@ -182,14 +225,24 @@ impl Function {
 
     /// Writes `value` at `offset` of the BAR; gives the queue whose doorbell was rung.
     pub fn write(&mut self, offset: u64, bytes: u32, value: u64) -> Option<usize> {
-        if offset >= config::NOTIFY {
-            return usize::try_from((offset - config::NOTIFY) / 4).ok();
+        match offset {
+            config::TABLE.. => {
+                self.vectors.write(offset - config::TABLE, bytes, value);
+                return None;
+            }
+            config::NOTIFY.. => return usize::try_from((offset - config::NOTIFY) / 4).ok(),
+            _ => {}
         }
         let registers = &mut self.registers;
         match (offset, bytes) {
             (0, 4) => registers.device_select = value,
             (8, 4) => registers.driver_select = value,
             (12, 4) => accept(registers, value),
+            (16, 2) => self.vectors.choose(None, value),
+            (26, 2) => {
+                let queue = usize::from(registers.queue);
+                self.vectors.choose(Some(queue), value);
+            }
             (20, 1) => self.set_status(value),
             (22, 2) => registers.queue = u16::try_from(value).unwrap_or(u16::MAX),
             _ => self.write_queue(offset, value),
@@ -199,9 +252,11 @@ impl Function {
 
     fn set_status(&mut self, value: u64) {
         if value == 0 {
-            let config = self.config.clone();
+            let (config, mut vectors) = (self.config.clone(), self.vectors.clone());
+            vectors.reset();
             *self = Self {
                 config,
+                vectors,
                 device: self.device.clone(),
                 ..Self::new(self.part, self.unit)
             };
@@ -232,72 +287,67 @@ impl Function {
         }
     }
 
-    /// Serves what is in the queues; says whether an interrupt is due.
-    pub fn serve(&mut self, memory: &mut impl Memory, liar: &mut Liar) -> bool {
-        match self.serve_all(memory, liar) {
-            Ok(due) => {
-                if due {
-                    self.registers.isr |= 1;
-                }
-                due
-            }
+    /// Serves what is in the queues; says how it interrupts, if that is due.
+    pub fn serve(&mut self, memory: &mut impl Memory, liar: &mut Liar) -> Option<Raise> {
+        let due = self.serve_all(memory, liar).unwrap_or_else(|Unreachable| {
             // As a device does that was told nonsense: it wants to be reset, and says so.
-            Err(Unreachable) => {
-                self.registers.status |= NEEDS_RESET;
-                self.registers.isr |= 2;
-                true
+            self.registers.status |= NEEDS_RESET;
+            Due {
+                queues: 0,
+                config: true,
             }
+        });
+        if !due.any() {
+            return None;
         }
+        if self.config.sends_messages() {
+            let voice = self.voice();
+            return Some(Raise::Messages(self.vectors.messages(due, liar, voice)));
+        }
+        self.registers.isr |= u64::from(due.queues != 0) | u64::from(due.config) << 1;
+        Some(Raise::Wire)
     }
 
-    fn serve_all(
-        &mut self,
-        memory: &mut impl Memory,
-        liar: &mut Liar,
-    ) -> Result<bool, Unreachable> {
+    fn serve_all(&mut self, memory: &mut impl Memory, liar: &mut Liar) -> Result<Due, Unreachable> {
         let voice = self.voice();
-        let mut due = false;
-        if let Device::Card(card) = &mut self.device {
-            let Some((receive, rest)) = self.queues.split_first_mut() else {
-                return Ok(false);
-            };
-            if let Some(transmit) = rest.first_mut() {
-                for _ in 0..BATCH {
-                    let Some(chain) = transmit.take(memory)? else {
-                        break;
-                    };
-                    card.transmit(memory, liar, voice, &chain)?;
-                    due |= transmit.give(memory, liar, voice, (chain.head, 0))?;
-                }
-                transmit.ask_for_doorbell(memory, liar, voice)?;
+        match &mut self.device {
+            Device::Card(card) => card.serve(&mut self.queues, memory, liar, voice),
+            Device::Ports(ports) => ports.serve(&mut self.queues, memory, liar, voice),
+            Device::Disk(disk) => {
+                one_by_one(&mut self.queues, memory, liar, voice, |m, l, chain| {
+                    disk.serve(m, l, voice, chain)
+                })
             }
-            while card.has_frame() {
-                let Some(chain) = receive.take(memory)? else {
-                    break;
-                };
-                let written = card.receive(memory, liar, voice, &chain)?;
-                due |= receive.give(memory, liar, voice, (chain.head, written))?;
+            Device::Entropy(random) => {
+                one_by_one(&mut self.queues, memory, liar, voice, |m, l, chain| {
+                    fill(random, m, l, voice, chain)
+                })
             }
-            receive.ask_for_doorbell(memory, liar, voice)?;
-            return Ok(due);
         }
-        let Some(queue) = self.queues.first_mut() else {
-            return Ok(false);
-        };
-        for _ in 0..BATCH {
-            let Some(chain) = queue.take(memory)? else {
-                break;
-            };
-            let written = match &mut self.device {
-                Device::Disk(disk) => disk.serve(memory, liar, voice, &chain)?,
-                Device::Entropy(random) => fill(random, memory, liar, voice, &chain)?,
-                Device::Card(_) => 0,
-            };
-            due |= queue.give(memory, liar, voice, (chain.head, written))?;
-        }
-        queue.ask_for_doorbell(memory, liar, voice)?;
-        Ok(due)
     }
+}
+
+/// Serves the only queue, request by request, as `serve` does one; says which interrupts are due.
+fn one_by_one<M: Memory>(
+    queues: &mut [Queue],
+    memory: &mut M,
+    liar: &mut Liar,
+    voice: Voice,
+    mut serve: impl FnMut(&mut M, &mut Liar, &Chain) -> Result<u32, Unreachable>,
+) -> Result<Due, Unreachable> {
+    let mut due = Due::default();
+    let Some(queue) = queues.first_mut() else {
+        return Ok(due);
+    };
+    for _ in 0..BATCH {
+        let Some(chain) = queue.take(memory)? else {
+            break;
+        };
+        let written = serve(memory, liar, &chain)?;
+        due.note(0, queue.give(memory, liar, voice, (chain.head, written))?);
+    }
+    queue.ask_for_doorbell(memory, liar, voice)?;
+    Ok(due)
 }
 
 fn accept(registers: &mut Registers, value: u64) {

@@ -139,6 +139,9 @@ fn is_honest(said: &str) -> Option<bool> {
     let (accepted, digest) = rest.split_once(" digest=")?;
     let accepted = u64::from_str_radix(accepted, 16).ok()?;
     let digest = u64::from_str_radix(digest, 16).ok()?;
+    if device == "port" {
+        return Some(plan::digest(accepted, plan::record).0 == digest);
+    }
     if !device.starts_with("disk") {
         return Some(plan::digest(accepted, plan::datagram).0 == digest);
     }
@@ -168,6 +171,11 @@ mod tests {
         let bad = format!("victim: disk1 accepted=7 digest={digest:x}");
         assert_eq!(judge(&[&bad, "payload: ok"]), Outcome::Corruption);
         assert_eq!(judge(&[&bad, "payload: failed: x"]), Outcome::Corruption);
+        let digest = plan::digest(0b10, plan::record).0;
+        let port = format!("victim: port accepted=2 digest={digest:x}");
+        assert_eq!(judge(&[&port, "payload: ok"]), Outcome::Ok);
+        let bad = format!("victim: port accepted=3 digest={digest:x}");
+        assert_eq!(judge(&[&bad, "payload: ok"]), Outcome::Corruption);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::lie::Lie;
 use crate::place::{Part, Place, Point};
-use crate::random::{Random, mix};
+use crate::random::Random;
 use crate::script::Script;
 
 /// Lies that are kept word for word, so that a run can be told again. More are counted only.
@@ -137,7 +137,7 @@ impl Liar {
         let value = match &self.script {
             Script::Honest => None,
             Script::Lies(_) => self.planned.get(&(place, count)).copied(),
-            Script::Random(seed) => chosen(*seed, place, count).map(|mut random| make(&mut random)),
+            Script::Random(seed) => seed.lies(place, count).map(|mut random| make(&mut random)),
         }?;
         if !is_lie(value) || self.told >= self.most {
             return None;
@@ -153,34 +153,6 @@ impl Liar {
         }
         Some(value)
     }
-}
-
-/// Whether `seed` lies at `place` this time; then where its numbers come from.
-///
-/// It depends on nothing else, so that a run can be repeated. A seed is honest at most places, so
-/// that the guest gets far enough to meet the lies at the others.
-fn chosen(seed: u64, place: Place, count: u32) -> Option<Random> {
-    let habit = mix(mix(seed ^ 0x6c69_6172) ^ place.number());
-    // One place in four lies, from every time to every 256th. Every fourth seed is gentle, so that much goes
-    // well before something does not.
-    let often = match place {
-        // Who asks for a race wants one.
-        Place {
-            point: Point::Race, ..
-        } => 1,
-        // Without a tree that can be read there is no console, and little to learn.
-        Place {
-            part: Part::Tree, ..
-        } => 24,
-        _ => 4,
-    };
-    if !habit.is_multiple_of(often) {
-        return None;
-    }
-    let gentle = if seed.is_multiple_of(4) { 6 } else { 0 };
-    let rarity = gentle + (habit >> 8) % 9;
-    let now = mix(habit ^ mix(u64::from(count).wrapping_add(1)));
-    now.is_multiple_of(1 << rarity).then(|| Random::new(now))
 }
 
 /// A number of `bits` bits that is likely to hurt.
@@ -206,6 +178,7 @@ mod tests {
     use std::string::ToString;
 
     use super::*;
+    use crate::seed::Seed;
 
     const STATUS: Place = Place::of(Part::Disk, Point::Status);
     const LENGTH: Place = Place::of(Part::Disk, Point::UsedLength);
@@ -244,7 +217,7 @@ mod tests {
         };
         let mut lied = 0;
         for seed in 0..50 {
-            let (said, liar) = run(Script::Random(seed));
+            let (said, liar) = run(Script::Random(Seed::from(seed)));
             lied += liar.told();
             let again = Script::Lies(liar.lies().to_vec());
             assert_eq!(run(again.to_string().parse().unwrap_or_default()).0, said);
@@ -255,11 +228,11 @@ mod tests {
     #[test]
     fn some_seeds_lie_each_time_and_some_never() {
         let always = |seed| {
-            let mut liar = Liar::new(Script::Random(seed), u32::MAX);
+            let mut liar = Liar::new(Script::Random(Seed::from(seed)), u32::MAX);
             (0..200).all(|_| liar.misbehave(LENGTH).is_some())
         };
         let never = |seed| {
-            let mut liar = Liar::new(Script::Random(seed), u32::MAX);
+            let mut liar = Liar::new(Script::Random(Seed::from(seed)), u32::MAX);
             (0..200).all(|_| liar.misbehave(LENGTH).is_none())
         };
         assert!((0..200).any(always) && (0..20).any(never));
@@ -269,14 +242,15 @@ mod tests {
     fn who_is_honest_about_data_lies_about_all_else() {
         let content = Place::of(Part::Disk, Point::Content);
         for seed in 0..100 {
-            let mut liar = Liar::new(Script::Random(seed), u32::MAX).with_honest_data(true);
+            let mut liar =
+                Liar::new(Script::Random(Seed::from(seed)), u32::MAX).with_honest_data(true);
             assert!((0..100).all(|_| liar.misbehave(content).is_none()));
         }
     }
 
     #[test]
     fn after_the_most_it_is_honest() {
-        let mut liar = Liar::new(Script::Random(3), 2);
+        let mut liar = Liar::new(Script::Random(Seed::from(3)), 2);
         for n in 0..10_000 {
             for part in Part::ALL {
                 liar.say(Place::of(*part, Point::Isr), n, 8);

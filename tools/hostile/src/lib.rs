@@ -8,10 +8,11 @@
 //! | --- | --- |
 //! | [`place`] | where one can lie, and what these places are called |
 //! | [`lie`], [`script`] | one lie, and lists of them, as text |
-//! | [`liar`] | says the truth, or not |
+//! | [`seed`], [`liar`] | says the truth, or not |
 //! | [`memory`], [`queue`] | the device's side of shared memory and of a virtqueue |
 //! | [`config`], [`function`], [`bus`] | configuration space, registers, and who is asked |
-//! | [`disk`], [`card`], [`peer`] | what the devices are for |
+//! | [`vectors`] | messages instead of wires |
+//! | [`disk`], [`card`], [`peer`], [`ports`] | what the devices are for |
 //! | [`judge`] | what came of a run |
 //! | [`content`], [`plan`] | what an honest disk holds, and what the payload under attack does |
 #![no_std]
@@ -32,10 +33,14 @@ pub mod memory;
 pub mod peer;
 pub mod place;
 pub mod plan;
+pub mod ports;
 pub mod queue;
 pub mod random;
 pub mod script;
+pub mod seed;
+pub mod vectors;
 
 pub use liar::Liar;
 pub use lie::Lie;
 pub use place::{Part, Place, Point};
+pub use seed::Seed;

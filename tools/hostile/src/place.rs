@@ -54,6 +54,10 @@ named! {
         Window = "window",
         /// Who wrote the device tree.
         Tree = "tree",
+        /// A virtio console with ports.
+        Ports = "ports",
+        /// Who raises the interrupt of the guest's timer.
+        Timer = "timer",
     }
 }
 
@@ -112,7 +116,7 @@ named! {
         Short = "short",
         /// The device does not do a request, and says so.
         Failure = "failure",
-        /// A request is never completed.
+        /// A request is never completed; of a timer, its interrupt does not come for a while, in milliseconds.
         Withhold = "withhold",
         /// A request is completed twice.
         Repeat = "repeat",
@@ -122,7 +126,7 @@ named! {
         Silence = "silence",
         /// An interrupt when none is due; the value is its number.
         Spurious = "spurious",
-        /// One interrupt line, raised a thousand times; the value says which.
+        /// One interrupt, raised a thousand times; where there are several, the value says which.
         Storm = "storm",
         /// What a call returns first: its status. The call is not carried out.
         Refusal = "refusal",
@@ -134,6 +138,27 @@ named! {
         Race = "race",
         /// What the header in front of a frame says of checksums and segments.
         Offload = "offload",
+        /// The generation of the device configuration changes at each look from now on, 2 to the value times.
+        Restless = "restless",
+        /// A message about a port says something else; of interrupts, a message that no device sent. The value says
+        /// which and how.
+        Message = "message",
+        /// Messages about ports that are not due; the value says which and how many.
+        ExtraMessage = "extra-message",
+        /// By which vector an interrupt is sent, as the register says.
+        VectorRegister = "vector-register",
+        /// An interrupt is sent as another message; the value says of which device and which event.
+        Vector = "vector",
+        /// A message that no device sent, a thousand times.
+        Flood = "flood",
+        /// The interrupt of a timer before it is due.
+        Early = "early",
+        /// Registers of the distributor.
+        Distributor = "distributor",
+        /// Registers of a redistributor.
+        Redistributor = "redistributor",
+        /// Registers of the interrupt translation service.
+        Translation = "translation",
     }
 }
 
@@ -157,6 +182,12 @@ impl Place {
             unit: 0,
             point,
         }
+    }
+
+    /// The same with another unit.
+    #[must_use]
+    pub const fn unit(self, unit: u8) -> Self {
+        Self { unit, ..self }
     }
 
     /// A number for this place, different from all others.

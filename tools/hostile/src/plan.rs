@@ -16,6 +16,9 @@ pub const STEPS: u32 = 24;
 /// Datagrams to the peer.
 pub const DATAGRAMS: u32 = 12;
 
+/// Records to the port that gives them back.
+pub const RECORDS: u32 = 10;
+
 /// A step on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -68,6 +71,14 @@ pub fn datagram(number: u32) -> Vec<u8> {
     (0..len).map(|_| random.next().to_le_bytes()[0]).collect()
 }
 
+/// Record `number`.
+#[must_use]
+pub fn record(number: u32) -> Vec<u8> {
+    let mut random = Random::new(u64::from(number) + 0x7265_6300);
+    let len = 1 + random.below(900);
+    (0..len).map(|_| random.next().to_le_bytes()[0]).collect()
+}
+
 /// The digest of the steps whose bits are set in `accepted`, with what `bytes` gives for each.
 #[must_use]
 pub fn digest(accepted: u64, bytes: impl Fn(u32) -> Vec<u8>) -> Digest {
@@ -107,5 +118,6 @@ mod tests {
         let clean = |bytes: Vec<u8>| bytes.windows(8).all(|run| run != [CANARY; 8]);
         assert!((0..STEPS).all(|number| clean(bytes(0, number)) && clean(bytes(1, number))));
         assert!((0..DATAGRAMS).all(|number| clean(datagram(number))));
+        assert!((0..RECORDS).all(|number| clean(record(number))));
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::lie::{Lie, NoLie};
+use crate::seed::Seed;
 
 /// What a liar is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum Script {
     /// These lies, and nothing else.
     Lies(Vec<Lie>),
     /// Whatever follows from this seed.
-    Random(u64),
+    Random(Seed),
 }
 
 impl FromStr for Script {
@@ -68,7 +69,12 @@ mod tests {
 
     #[test]
     fn a_script_reads_back() {
-        for text in ["honest", "random:7", "card.isr@0=0x7,disk1.status@2=0x40"] {
+        for text in [
+            "honest",
+            "random:7",
+            "random:7~12",
+            "card.isr@0=0x7,disk1.status@2=0x40",
+        ] {
             let script: Script = text.parse().unwrap();
             assert_eq!(script.to_string(), text);
         }

@@ -16,7 +16,9 @@ use hostile::{Liar, Part, Place, Point};
 pub use self::reach::Reach;
 pub use self::scribble::{Change, Scribbler};
 pub use self::sites::Sites;
-pub use self::wires::{filter, interrupt, raise, reset, take_tick};
+pub use self::wires::{
+    TIMER, filter, has_timer, interrupt, let_timer, lets_timer, raise, reset, take_tick,
+};
 
 /// More of a line of the guest is not kept.
 const LONGEST: usize = 512;
@@ -34,6 +36,12 @@ pub struct Attack {
     pub scribbler: Scribbler,
     /// A line that is raised again and again, and how often it still is.
     pub storm: (u64, u32),
+    /// The same for a message: of which device, and which event.
+    pub flood: ((u32, u32), u32),
+    /// The same for the interrupt of the guest's timer.
+    pub alarms: u32,
+    /// When that may come again, and whether the guest wants it to, while it does not.
+    pub withheld: Option<(u64, bool)>,
     /// The first address that the guest told a device and the device may not reach.
     pub refused: Option<u64>,
     /// Private bytes were seen in a shared page, at this address.
@@ -102,5 +110,9 @@ impl Attack {
 /// Whether what is said at `place` tells where devices are.
 fn is_where(place: Place) -> bool {
     let Place { part, point, .. } = place;
-    matches!(part, Part::Bus | Part::Tree) || (part, point) == (Part::Interrupts, Point::Register)
+    let registers = matches!(
+        point,
+        Point::Distributor | Point::Redistributor | Point::Translation
+    );
+    matches!(part, Part::Bus | Part::Tree) || part == Part::Interrupts && registers
 }

@@ -54,6 +54,9 @@ pub trait Machine {
     fn restore(&self, range: Range<u64>);
     /// The time, in ticks of the counter, and how many of them make a second.
     fn time(&self) -> (u64, u64);
+    /// Instructions of the guest since some moment, from 0 again after the last number; always the same where
+    /// nobody counts.
+    fn instructions(&self) -> u32;
     /// Has [`crate::monitor::Monitor::tick`] called at `time`.
     fn set_tick(&self, time: u64);
     /// Starts the attacker's processor, if the machine has one.
@@ -61,6 +64,8 @@ pub trait Machine {
     /// Has the attacker's processor write `one` and `other` by turns to `address` of guest memory, `times` times,
     /// and leave `one` there; says whether it had time for that. It does so on its own.
     fn race(&self, address: u64, words: (u32, u32), times: u32) -> bool;
+    /// Whether the attacker's processor is still at work.
+    fn is_racing(&self) -> bool;
     /// Waits until the attacker's processor writes nowhere.
     fn end_race(&self);
     /// Fills `range` of guest memory with what `word` gives for each address.

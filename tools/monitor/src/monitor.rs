@@ -7,6 +7,8 @@ mod events;
 mod faults;
 mod lies;
 mod measure;
+mod messages;
+mod mistime;
 mod models;
 mod oracle;
 mod plan;
@@ -19,6 +21,8 @@ mod trusted;
 mod world;
 
 use core::sync::atomic::AtomicU8;
+
+use hostile::judge::Outcome;
 
 pub use self::boot::Booted;
 pub use self::plan::Plan;
@@ -153,12 +157,14 @@ impl<M: Machine> Monitor<M> {
     /// Handles one trap of the guest.
     pub fn trap(&mut self, frame: &mut Frame) -> Next {
         self.rounds.note(frame.pc);
+        self.rounds.note_trap();
         self.look();
         let next = self.handle(frame);
         self.drain_events();
         self.disturb();
         match next {
             Next::SystemOff => self.end_round(None),
+            _ if self.is_beyond_budget() => self.end_round(Some(Outcome::Hang)),
             next => next,
         }
     }

@@ -15,6 +15,7 @@ use token::{Form, Lifecycle, RealmProfile};
 
 pub use self::device::TrustedDevice;
 pub use self::pools::{MOST as MOST_POOLS, Pool, PoolOption, PoolOptions, Pools};
+use self::words::models;
 pub use self::words::{script, secrets};
 use crate::oracle;
 use crate::style::Style;
@@ -130,6 +131,10 @@ pub struct Attack {
     pub storm: u32,
     /// Seconds of the guest's time that a round may take.
     pub budget: u32,
+    /// Millions of instructions of the guest that it may take, where they are counted.
+    pub instructions: u32,
+    /// Thousands of traps that it may take.
+    pub traps: u32,
     /// Whether nobody lies about what a disk holds and what is in shared pages.
     pub honest_data: bool,
     /// Whether the last processor is the attacker's, and writes to shared pages while the guest runs.
@@ -218,6 +223,8 @@ impl Default for Options {
                 tick: 0,
                 storm: 0,
                 budget: 120,
+                instructions: 2000,
+                traps: 1500,
                 honest_data: false,
                 race: false,
             },
@@ -323,6 +330,10 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
         "tick" => options.attack.tick = value.parse().ok()?,
         "storm" => options.attack.storm = value.parse().ok()?,
         "budget" => options.attack.budget = value.parse().ok().filter(|&n| n > 0)?,
+        "instructions" => {
+            options.attack.instructions = value.parse().ok().filter(|&n| n > 0)?;
+        }
+        "traps" => options.attack.traps = value.parse().ok().filter(|&n| n > 0)?,
         "models" => options.models = models(value)?,
         "oracle" => options.oracle = pick(value, &[("on", true), ("off", false)])?,
         "secret" => drop(oracle::parse(value)?),
@@ -379,20 +390,6 @@ fn profile(value: &str) -> Option<RealmProfile> {
         ("legacy", RealmProfile::Legacy),
     ];
     pick(value, &choices)
-}
-
-/// How many cards, disks and sources of random bytes.
-fn models(value: &str) -> Option<Count> {
-    const MOST: u8 = 8;
-    let mut counts = value
-        .split(',')
-        .map(|text| text.parse().ok().filter(|&n| n <= MOST));
-    let count = Count {
-        cards: counts.next()??,
-        disks: counts.next()??,
-        entropy: counts.next()??,
-    };
-    counts.next().is_none().then_some(count)
 }
 
 fn versions(value: &str) -> Option<Rsi> {

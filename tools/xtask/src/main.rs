@@ -8,6 +8,7 @@
 //! | [`documents`] | links that lead somewhere, and a map that names every crate |
 //! | [`fuzz_account`] | nothing: keeps account of what was fuzzed |
 //! | [`places`] | that each read of the host's bytes is marked, and says of what it is |
+//! | [`hostile_host`] | that docs/hostile-host.md is what campaigns and others measured |
 //! | [`panics`] | which code of an image calls what panics, and why that is never reached |
 //! | [`rings`] | that no two files of a crate import each other |
 //! | [`groups`] | which crates are built for which target |
@@ -20,6 +21,7 @@ mod finding;
 mod form;
 mod fuzz_account;
 mod groups;
+mod hostile_host;
 mod metadata;
 mod panics;
 mod places;
@@ -35,10 +37,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use tree::Tree;
 
-const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE | xtask places | xtask panics IMAGE.elf [--places]
+const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE | xtask places | xtask hostile-host | xtask panics IMAGE.elf [--places]
   check         runs every check; ends with 1 when one finds something
   unsafe-files  prints the files that hold unsafe code, one a line
   places        prints each place that takes out what the host said: file, whose word, function, call
+  hostile-host  writes the tables of docs/hostile-host.md anew, from the files of tests/hostile
   panics        counts which code of an image calls what panics, by crate and kind; ends with 1 where
                 the kernel has an index, an unwrap or an assertion without a reason
   packages      prints the crates of a group as arguments for cargo
@@ -75,6 +78,11 @@ fn command() -> Result<bool> {
             places.iter().for_each(|place| println!("{place}"));
             Ok(true)
         }
+        ["hostile-host"] => {
+            let root = Metadata::read()?.workspace_root;
+            hostile_host::write(&root, &Tree::read(&root)?)?;
+            Ok(true)
+        }
         ["panics", image, rest @ ..] if matches!(rest, [] | ["--places"]) => {
             let root = Metadata::read()?.workspace_root;
             panics::check(&root, Path::new(image), !rest.is_empty())
@@ -99,7 +107,7 @@ fn check() -> Result<bool> {
     let metadata = Metadata::read()?;
     let tree = Tree::read(&metadata.workspace_root)?;
     let image = Metadata::read_for_image()?;
-    let checks: [(&str, Vec<Finding>); 6] = [
+    let checks: [(&str, Vec<Finding>); 7] = [
         ("files that may hold unsafe", unsafe_files::check(&tree)),
         (
             "dependencies",
@@ -108,6 +116,7 @@ fn check() -> Result<bool> {
         ("reads of the host's bytes", places::check(&tree)),
         ("form of the source", form::check(&tree)),
         ("files that import each other", rings::check(&tree)),
+        ("tables of a hostile host", hostile_host::check(&tree)),
         (
             "documents",
             documents::check(&tree, &crate_folders(&metadata)),

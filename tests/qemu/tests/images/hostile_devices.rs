@@ -9,7 +9,7 @@ use hostile::judge::{self, Excuses, Judge};
 
 const ADDRESS: &str = "ip=10.0.2.15/24,10.0.2.2";
 
-/// The victim on `models` (cards, disks, sources of random bytes) of the monitor's.
+/// The victim on `models` (cards, disks, sources of random bytes, consoles with ports) of the monitor's.
 fn victim(models: &str) -> Boot {
     Boot::realm("victim")
         .monitor(&[&format!("models={models}")])
@@ -26,7 +26,7 @@ fn judged(outcome: &Outcome) -> judge::Outcome {
 
 #[test]
 fn honest_devices_of_the_monitor_serve_the_kernel_to_the_last_byte() {
-    let outcome = victim("1,3,2").run_ok();
+    let outcome = victim("1,3,2,1").run_ok();
     assert_eq!(judged(&outcome), judge::Outcome::Ok);
     for device in ["disk0", "disk1", "disk2"] {
         let line = outcome.console.find(device).expect("each disk is told of");
@@ -37,6 +37,16 @@ fn honest_devices_of_the_monitor_serve_the_kernel_to_the_last_byte() {
         .find("victim: card")
         .expect("so is the card");
     assert!(card.contains("accepted=fff "), "{card}");
+    let port = outcome.console.find("victim: port");
+    assert!(
+        port.is_some_and(|line| line.contains("accepted=3ff ")),
+        "{port:?}"
+    );
+    let means = outcome.console.find("interrupts: ").expect("it is told");
+    assert!(
+        means.contains("MSI-X 5"),
+        "a card, disks, and a console: {means}"
+    );
 }
 
 /// The victim while everything lies as `script` says.
@@ -104,18 +114,50 @@ fn a_request_that_was_not_done_is_an_error_and_the_next_one_is_none() {
     assert_eq!((steps.count_ones(), steps & 7), (22, 3), "{steps:x}");
 }
 
+#[test]
+fn a_console_that_lies_about_its_ports_costs_its_ports_and_nothing_else() {
+    for script in [
+        "ports.message@3=0x105",
+        "ports.extra-message@0=0x7,ports.extra-message@2=0x99",
+        "ports.used-length@0=0xffff",
+    ] {
+        let outcome = attacked(script, &[]);
+        assert_eq!(accepted(&outcome, "disk0"), "ffffff", "{script}");
+        assert_eq!(accepted(&outcome, "card"), "fff", "{script}");
+    }
+}
+
+/// The timer, messages of interrupts, and a configuration that never settles: each costs time, or its device.
+#[test]
+fn interrupts_that_lie_cost_time_and_a_configuration_that_never_settles_its_device() {
+    let script = "timer.withhold@4000=0x7d0,timer.early@4100=0,timer.storm@4200=0,disk.vector@3=0x5,\
+                  disk.silence@9=0,interrupts.message@4300=0x102,interrupts.flood@4400=0x203";
+    let round = last(&attacked(script, &[]));
+    assert_eq!((round.outcome.as_str(), round.events), ("ok", 7), "{round}");
+    let round = last(&attacked("disk1.restless@0=39", &[]));
+    assert!(
+        round.why.contains("disk 1") || round.why.contains("configuration"),
+        "{round}"
+    );
+    assert!(round.traps < 200_000, "{round}");
+}
+
 /// What a lie is depends on its place and its count alone. When a tick falls does not: QEMU counts
 /// instructions a little differently each time, so what lies about memory and interrupts comes between
 /// others, and the last of them may come too late.
 #[test]
 fn a_round_of_random_lies_can_be_told_again() {
-    let round = last(&attacked("random", &["--seed", "12"]));
-    let told: BTreeSet<&str> = round.lies.split(',').collect();
-    assert!(told.len() > 10, "{round}");
+    fn told(round: &Round) -> BTreeSet<&str> {
+        let by_time = ["interrupts.", "timer.", "window."];
+        let lies = round.lies.split(',');
+        lies.filter(|lie| by_time.iter().all(|part| !lie.starts_with(part)))
+            .collect()
+    }
+    let round = last(&attacked("random", &["--seed", "36"]));
     let again = last(&attacked(&round.lies, &["--events", "100000"]));
-    let retold: BTreeSet<&str> = again.lies.split(',').collect();
-    assert!(!again.is_bad() && retold.is_subset(&told), "{again}");
-    assert!(retold.len() + 3 > told.len(), "{again}, not {round}");
+    let (first, second) = (told(&round), told(&again));
+    assert!(first.len() > 2 && !again.is_bad(), "{round}");
+    assert_eq!(second, first, "{again}, not {round}");
 }
 
 /// Rounds of random lies, of which none may come to what must not be, and lies told in them.

@@ -2,9 +2,9 @@
 
 use crate::console::Transcript;
 use anyhow::Result;
-use hostile::Lie;
 use hostile::judge::Outcome;
 use hostile::script::Script;
+use hostile::{Lie, Seed};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +23,12 @@ pub struct Round {
     pub events: u64,
     /// Milliseconds of the guest's time.
     pub millis: u64,
+    /// Instructions of the guest; 0 where nobody counts them.
+    #[serde(default)]
+    pub instructions: u64,
+    /// How often it was trapped.
+    #[serde(default)]
+    pub traps: u64,
     /// The guest's last word.
     pub why: String,
     /// Lines of the guest's code that were seen for the first time.
@@ -43,7 +49,7 @@ impl Round {
 
     /// The seed of a random round.
     #[must_use]
-    pub fn seed(&self) -> Option<u64> {
+    pub fn seed(&self) -> Option<Seed> {
         self.round.strip_prefix("random:")?.parse().ok()
     }
 
@@ -122,7 +128,7 @@ mod tests {
         }
         let rounds = rounds(&console);
         assert_eq!(rounds.len(), 1);
-        assert_eq!(rounds[0].seed(), Some(7));
+        assert_eq!(rounds[0].seed(), Some(Seed::from(7)));
         assert!(rounds[0].is_bad());
         assert_eq!(rounds[0].lies().unwrap().len(), 1);
         let rows = rows(&console);

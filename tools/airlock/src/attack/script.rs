@@ -1,8 +1,8 @@
 //! Scripts as people write them: TOML, one table for each lie.
 
 use anyhow::{Context, Result};
-use hostile::Lie;
 use hostile::script::Script;
+use hostile::{Lie, Seed};
 use serde::Deserialize;
 use std::fmt::Write;
 use std::path::Path;
@@ -37,7 +37,7 @@ enum Value {
 /// It is none of these; the text says what a script looks like.
 pub fn of(text: &str, seed: Option<u64>) -> Result<Script> {
     if text == "random" {
-        return Ok(Script::Random(seed.unwrap_or_else(now)));
+        return Ok(Script::Random(Seed::from(seed.unwrap_or_else(now))));
     }
     let path = Path::new(text);
     if path.is_file() {
@@ -117,7 +117,10 @@ mod tests {
 
     #[test]
     fn random_takes_the_seed() {
-        assert_eq!(of("random", Some(9)).unwrap(), Script::Random(9));
+        assert_eq!(
+            of("random", Some(9)).unwrap(),
+            Script::Random(Seed::from(9))
+        );
         assert_eq!(of("honest", None).unwrap(), Script::Honest);
         let error = format!("{:#}", of("no/such/file", None).unwrap_err());
         assert!(error.contains("disk.used-length@3"), "{error}");

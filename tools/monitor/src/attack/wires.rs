@@ -11,10 +11,14 @@ const FIRST_PIN: u32 = 32 + 3;
 const PINS: u32 = 4;
 /// The interrupt of EL2's own timer.
 const TICK: u32 = 26;
+/// The interrupt of the guest's timer.
+pub const TIMER: u32 = 27;
 /// Interrupts of QEMU's distributor that are reset between rounds.
 const LINES: u64 = 288;
 
 const GICD: u64 = 0x0800_0000;
+const ITS: u64 = 0x0808_0000;
+const REDISTRIBUTOR: u64 = 0x080a_0000;
 /// The second frame of the first processor's redistributor.
 const PRIVATE: u64 = 0x080b_0000;
 const CTLR: u64 = 0;
@@ -27,6 +31,32 @@ const ICACTIVER: u64 = 0x380;
 const IPRIORITYR: u64 = 0x400;
 /// Interrupts of group 0 are delivered: those of the monitor.
 const GROUP_0: u64 = 1;
+
+/// Whether the guest lets the interrupt of its timer come.
+pub fn has_timer<M: Machine>(machine: &M) -> bool {
+    let enabled = machine.load(PRIVATE + ISENABLER, Width::Word);
+    enabled.unwrap_or(0) & 1 << TIMER != 0
+}
+
+/// Lets the interrupt of the guest's timer come, or not.
+pub fn let_timer<M: Machine>(machine: &M, come: bool) {
+    let bank = if come { ISENABLER } else { ICENABLER };
+    store(machine, PRIVATE + bank, 1 << TIMER);
+}
+
+/// Whether a store of the guest to `offset` of `region` says that the interrupt of its timer may come, or that it
+/// may not.
+#[must_use]
+pub const fn lets_timer(region: Region, offset: u64, value: u64) -> Option<bool> {
+    const FRAME: u64 = 0x1_0000;
+    const ON: u64 = FRAME + ISENABLER;
+    const OFF: u64 = FRAME + ICENABLER;
+    match (region, offset) {
+        (Region::Gicr, ON) if value & 1 << TIMER != 0 => Some(true),
+        (Region::Gicr, OFF) if value & 1 << TIMER != 0 => Some(false),
+        _ => None,
+    }
+}
 
 /// The number of the interrupt that pin A of device `device` is wired to.
 #[must_use]
@@ -49,8 +79,10 @@ pub fn raise<M: Machine>(machine: &M, number: u32) {
     }
 }
 
-/// Forgets what the guest did to the interrupt controller.
+/// Forgets what the guest did to the interrupt controller: it reads no table of the guest's any more.
 pub fn reset<M: Machine>(machine: &M) {
+    store(machine, ITS + CTLR, 0);
+    store(machine, REDISTRIBUTOR + CTLR, 0);
     store(machine, GICD + CTLR, 0);
     for word in 0..LINES / 32 {
         let frame = if word == 0 { PRIVATE } else { GICD };

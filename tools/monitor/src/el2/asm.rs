@@ -33,6 +33,7 @@ unsafe extern "C" {
     safe fn monitor_frequency() -> u64;
     safe fn monitor_set_tick(at: u64);
     safe fn monitor_take_tick();
+    safe fn monitor_instructions() -> u64;
     safe fn monitor_smc(function: u64, x1: u64, x2: u64, x3: u64) -> u64;
     safe fn monitor_flush();
     safe fn monitor_barrier();
@@ -121,6 +122,11 @@ pub(super) fn enter(start: Start, (control, root): (u64, u64), ticking: bool) ->
 /// The counter, and its ticks in a second.
 pub(super) fn time() -> (u64, u64) {
     (monitor_now(), monitor_frequency())
+}
+
+/// Instructions of the guest so far; the lower 32 bits of them.
+pub(super) fn instructions() -> u32 {
+    monitor_instructions() as u32
 }
 
 /// Has the timer of the monitor go off at `at`.

@@ -103,6 +103,19 @@ monitor_enter:
     mrs     x0, pmcr_el0
     ubfx    x0, x0, #11, #5
     msr     mdcr_el2, x0            // HPMN: all counters are the guest's
+    cbz     x22, 5f                 // nobody is attacked
+    cbz     x0, 5f
+    sub     x0, x0, #1              // but for the last, which counts instructions of EL1 and EL0
+    msr     pmselr_el0, x0
+    isb
+    mov     x1, #8                  // INST_RETIRED
+    msr     pmxevtyper_el0, x1
+    mov     x1, #1
+    lsl     x1, x1, x0
+    msr     pmcntenset_el0, x1
+    orr     x0, x0, #0x80           // HPME: counters from HPMN on run
+    msr     mdcr_el2, x0
+    msr     pmselr_el0, xzr
 
 5:  mov     x0, #3
     msr     cnthctl_el2, x0         // timer and counter are the guest's

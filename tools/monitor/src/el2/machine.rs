@@ -90,6 +90,10 @@ impl Machine for Qemu {
         asm::time()
     }
 
+    fn instructions(&self) -> u32 {
+        asm::instructions()
+    }
+
     fn set_tick(&self, time: u64) {
         asm::set_tick(time);
     }
@@ -101,6 +105,10 @@ impl Machine for Qemu {
 
     fn race(&self, address: u64, words: (u32, u32), times: u32) -> bool {
         race::begin(address, words, times)
+    }
+
+    fn is_racing(&self) -> bool {
+        race::is_busy()
     }
 
     fn end_race(&self) {

@@ -36,6 +36,11 @@ pub(super) fn begin(address: u64, (one, other): (u32, u32), times: u32) -> bool 
     true
 }
 
+/// Whether it is at work, or not there.
+pub(super) fn is_busy() -> bool {
+    STATE.load(Ordering::Acquire) != IDLE
+}
+
 /// Waits until it writes nowhere.
 pub(super) fn end() {
     let busy = STATE.compare_exchange(BUSY, STOPPING, Ordering::AcqRel, Ordering::Acquire);

@@ -209,6 +209,21 @@ monitor_frequency:
     mrs     x0, cntfrq_el0
     ret
 
+// monitor_instructions(): what the last event counter says; 0 if there is none.
+.global monitor_instructions
+monitor_instructions:
+    mov     x0, #0
+    mrs     x1, mdcr_el2
+    tbz     x1, #7, 1f              // HPME: it was not set up
+    and     x1, x1, #0x1f           // HPMN: its number
+    mrs     x2, pmselr_el0
+    msr     pmselr_el0, x1
+    isb
+    mrs     x0, pmxevcntr_el0
+    msr     pmselr_el0, x2          // the guest's own choice
+    isb
+1:  ret
+
 // monitor_set_tick(at): the timer of EL2 goes off at `at`.
 .global monitor_set_tick
 monitor_set_tick:

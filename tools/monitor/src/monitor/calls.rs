@@ -13,6 +13,14 @@ use crate::violation::Violation;
 const SMCCC_VERSION: u32 = 0x8000_0000;
 const SMCCC_1_2: u64 = 0x1_0002;
 
+/// Registers that a call of the RSI answers in, and lies in.
+const RESULTS: usize = 4;
+
+/// The number of a function of PSCI among its like.
+const fn psci_number(function: u32) -> u8 {
+    (function & 0x1f) as u8
+}
+
 impl<M: Machine> Monitor<M> {
     /// Answers a call; the guest goes on behind the instruction.
     pub(super) fn call(&mut self, frame: &mut Frame) -> Next {
@@ -39,7 +47,8 @@ impl<M: Machine> Monitor<M> {
         self.counters.rsi_call(command);
         // Pages change halves here, and the host writes to none that is private.
         self.machine.end_race();
-        if let Some(status) = self.refusal(Part::Rmm) {
+        let lied = (Part::Rmm, command as u8);
+        if let Some(status) = self.refusal(Part::Rmm, command as u8) {
             frame.x[0] = status;
             return;
         }
@@ -80,12 +89,13 @@ impl<M: Machine> Monitor<M> {
         for (register, value) in frame.x.iter_mut().zip(reply.registers()) {
             *register = *value;
         }
-        self.twist_answer(frame);
+        self.twist_answer(frame, lied, RESULTS);
     }
 
     fn psci(&mut self, frame: &mut Frame, function: u32) -> Next {
         self.counters.psci = self.counters.psci.saturating_add(1);
-        if let Some(status) = self.refusal(Part::Psci) {
+        let number = psci_number(function);
+        if let Some(status) = self.refusal(Part::Psci, number) {
             if function == psci::SYSTEM_OFF {
                 self.note_off();
             }
@@ -113,6 +123,7 @@ impl<M: Machine> Monitor<M> {
             Action::CpuOff => return Next::CpuOff,
             Action::SystemOff | Action::SystemReset => return Next::SystemOff,
         }
+        self.twist_answer(frame, (Part::Psci, number), 1);
         Next::Resume
     }
 

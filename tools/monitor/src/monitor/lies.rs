@@ -10,8 +10,9 @@ use crate::regions::Region;
 use crate::rsi::NOT_SUPPORTED;
 use crate::syndrome::Access;
 
-/// The interrupt of the guest's timer.
-const TIMER: u64 = 27;
+/// The devices whose messages are invented, and their events.
+const DEVICES: u64 = 12;
+const EVENTS: u64 = 6;
 /// The first interrupt of the bus, and how many there are.
 const PINS: (u64, u64) = (35, 4);
 
@@ -22,9 +23,9 @@ impl<M: Machine> Monitor<M> {
             return raw;
         }
         let place = match region {
-            Region::Gicd | Region::Gicr | Region::Its => {
-                Place::of(Part::Interrupts, Point::Register)
-            }
+            Region::Gicd => Place::of(Part::Interrupts, Point::Distributor),
+            Region::Gicr => Place::of(Part::Interrupts, Point::Redistributor),
+            Region::Its => Place::of(Part::Interrupts, Point::Translation),
             Region::Uart => Place::of(Part::Console, Point::Register),
             Region::PciConfig => Place::of(Part::Bus, Point::Identity),
             _ => return raw,
@@ -34,11 +35,19 @@ impl<M: Machine> Monitor<M> {
     }
 
     /// What the guest may store.
-    pub(super) fn filtered(&self, (region, offset): (Region, u64), value: u64) -> u64 {
+    pub(super) fn filtered(&mut self, (region, offset): (Region, u64), value: u64) -> u64 {
         if self.options.attack.tick == 0 {
             return value;
         }
-        attack::filter(region, offset, value)
+        let value = attack::filter(region, offset, value);
+        let wants = attack::lets_timer(region, offset, value);
+        match (&mut self.attack.withheld, wants) {
+            (Some((_, wanted)), Some(wants)) => {
+                *wanted = wants;
+                value & !(1 << attack::TIMER)
+            }
+            _ => value,
+        }
     }
 
     /// Reads along what the guest prints; says whether nobody else is to see it.
@@ -51,12 +60,12 @@ impl<M: Machine> Monitor<M> {
         !self.rounds.shows()
     }
 
-    /// The status of a call that is not carried out.
-    pub(super) fn refusal(&mut self, part: Part) -> Option<u64> {
+    /// The status of a call that is not carried out; `number` says which of `part` it is.
+    pub(super) fn refusal(&mut self, part: Part, number: u8) -> Option<u64> {
         if !self.rounds.is_active() {
             return None;
         }
-        let place = Place::of(part, Point::Refusal);
+        let place = Place::of(part, Point::Refusal).unit(number);
         self.attack
             .liar
             .misbehave_with(place, |random| match random.below(4) {
@@ -66,17 +75,20 @@ impl<M: Machine> Monitor<M> {
             })
     }
 
-    /// Changes what a call left in the registers.
-    pub(super) fn twist_answer(&mut self, frame: &mut Frame) {
+    /// Changes what call number `number` of `part` left in the first `registers` registers.
+    pub(super) fn twist_answer(
+        &mut self,
+        frame: &mut Frame,
+        (part, number): (Part, u8),
+        registers: usize,
+    ) {
         if !self.rounds.is_active() {
             return;
         }
-        for (n, value) in frame.x.iter_mut().take(4).enumerate() {
+        for (n, value) in frame.x.iter_mut().take(registers).enumerate() {
             let point = if n == 0 { Point::Result } else { Point::Answer };
-            *value = self
-                .attack
-                .liar
-                .say(Place::of(Part::Rmm, point), *value, 64);
+            let place = Place::of(part, point).unit(number);
+            *value = self.attack.liar.say(place, *value, 64);
         }
     }
 
@@ -89,7 +101,7 @@ impl<M: Machine> Monitor<M> {
         let spurious = Place::of(Part::Interrupts, Point::Spurious);
         let number = liar.misbehave_with(spurious, |random| match random.below(4) {
             0 => PINS.0 + random.below(PINS.1),
-            1 => TIMER,
+            1 => attack::TIMER.into(),
             2 => random.below(32),
             _ => random.below(1020),
         });
@@ -102,6 +114,34 @@ impl<M: Machine> Monitor<M> {
         let stormy = (left != 0).then_some(line);
         for number in number.into_iter().chain(stormy) {
             attack::raise(&self.machine, u32::try_from(number).unwrap_or(u32::MAX));
+        }
+        self.invent();
+        self.mistime();
+        if self.options.attack.race {
+            self.race_on();
+        }
+    }
+
+    /// Sends messages that no device sent.
+    fn invent(&mut self) {
+        let liar = &mut self.attack.liar;
+        let of = |value: u64| {
+            let small = |number: u64| u32::try_from(number).unwrap_or(0);
+            (
+                small((value & 0xff) % DEVICES),
+                small((value >> 8) % EVENTS),
+            )
+        };
+        let message = liar.misbehave(Place::of(Part::Interrupts, Point::Message));
+        let flood = liar.misbehave(Place::of(Part::Interrupts, Point::Flood));
+        if let Some(value) = flood {
+            self.attack.flood = (of(value), 1000);
+        }
+        let (which, left) = self.attack.flood;
+        self.attack.flood.1 = left.saturating_sub(1);
+        let flood = (left != 0).then_some(which);
+        for (device, event) in message.map(of).into_iter().chain(flood) {
+            self.send_message(device, event);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Accesses to devices that the monitor is itself.
 
+use hostile::function::Raise;
+
 use super::{Frame, Monitor};
 use crate::attack::{self, Reach};
 use crate::machine::Machine;
@@ -64,14 +66,23 @@ impl<M: Machine> Monitor<M> {
         let raised = attack
             .bus
             .write(address, stored, &mut reach, &mut attack.liar);
-        if let Some(Some(device)) = raised {
-            attack::raise(&self.machine, attack::interrupt(device));
+        let found = raised.is_some();
+        match raised {
+            Some((device, Some(Raise::Wire))) => {
+                attack::raise(&self.machine, attack::interrupt(device));
+            }
+            Some((device, Some(Raise::Messages(messages)))) => {
+                for message in messages {
+                    self.deliver(device, message);
+                }
+            }
+            _ => {}
         }
         self.judge_reach();
-        if raised.is_some() {
+        if found {
             self.look_around();
         }
-        raised.is_some()
+        found
     }
 
     /// A device was told an address that it may not reach. That is the guest's doing, unless somebody

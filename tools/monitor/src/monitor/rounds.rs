@@ -39,6 +39,9 @@ pub(super) struct Rounds {
     /// When the round began, and when its verdict was there.
     began: u64,
     done: Option<u64>,
+    /// Instructions of the guest in this round, and what the counter said last.
+    instructions: (u64, u32),
+    traps: u64,
     sites: Sites,
     table: BTreeMap<Place, Row>,
     /// Shared pages, and how many had moved when this was written down.
@@ -80,9 +83,14 @@ impl Rounds {
         }
     }
 
+    /// Notes a trap.
+    pub(super) fn note_trap(&mut self) {
+        self.traps = self.traps.saturating_add(1);
+    }
+
     fn current(&self) -> Script {
         match &self.script {
-            Script::Random(seed) => Script::Random(seed.wrapping_add(self.number.into())),
+            Script::Random(seed) => Script::Random(seed.plus(self.number)),
             other => other.clone(),
         }
     }
@@ -127,6 +135,8 @@ impl<M: Machine> Monitor<M> {
         self.violations = Violations::new();
         self.rounds.began = self.machine.time().0;
         self.rounds.done = None;
+        self.rounds.instructions = (0, self.machine.instructions());
+        self.rounds.traps = 0;
         self.rounds.moved = (u64::MAX, u64::MAX);
         self.spoil_tree();
         if self.options.attack.tick != 0 {
@@ -142,11 +152,10 @@ impl<M: Machine> Monitor<M> {
             (before, count) if before == pc => (pc, count.saturating_add(1)),
             _ => (pc, 0),
         };
-        let (now, second) = self.machine.time();
-        let budget = second.saturating_mul(self.options.attack.budget.into());
-        if now.saturating_sub(self.rounds.began) > budget {
+        if self.is_beyond_budget() {
             return self.end_round(Some(Outcome::Hang));
         }
+        let (now, second) = self.machine.time();
         if self.attack.judge.is_done() || self.rounds.done.is_some() {
             let done = *self.rounds.done.get_or_insert(now);
             if now.saturating_sub(done) > FAREWELL * second {
@@ -158,6 +167,23 @@ impl<M: Machine> Monitor<M> {
         self.storm();
         self.plan_tick();
         Next::Resume
+    }
+
+    /// Whether the guest has taken more than a round may take: time, instructions, or traps. A loop of the guest
+    /// takes instructions, one that asks a device takes traps, and one that sleeps takes time.
+    pub(super) fn is_beyond_budget(&mut self) -> bool {
+        if !self.rounds.active {
+            return false;
+        }
+        let count = self.machine.instructions();
+        let (sum, before) = self.rounds.instructions;
+        let sum = sum.saturating_add(count.wrapping_sub(before).into());
+        self.rounds.instructions = (sum, count);
+        let (now, second) = self.machine.time();
+        let options = &self.options.attack;
+        now.saturating_sub(self.rounds.began) > second.saturating_mul(options.budget.into())
+            || sum > u64::from(options.instructions).saturating_mul(1_000_000)
+            || self.rounds.traps > u64::from(options.traps).saturating_mul(1000)
     }
 
     /// The guest wanted to be off, and was not let: it has nothing more to say.
@@ -232,6 +258,8 @@ impl<M: Machine> Monitor<M> {
             script: &script,
             outcome,
             events: self.attack.liar.told(),
+            instructions: self.rounds.instructions.0,
+            traps: self.rounds.traps,
             millis: now.saturating_sub(self.rounds.began).saturating_mul(1000) / second.max(1),
             last: &self.attack.last,
             sites: &fresh,
@@ -321,6 +349,8 @@ struct Round<'a> {
     outcome: Outcome,
     events: u32,
     millis: u64,
+    instructions: u64,
+    traps: u64,
     last: &'a str,
     sites: &'a [u32],
     lies: &'a [Lie],
@@ -337,8 +367,8 @@ impl fmt::Display for Round<'_> {
         };
         write!(
             f,
-            "{{\"round\":\"{script}\",\"outcome\":\"{}\",\"events\":{},\"millis\":{},\"why\":\"",
-            self.outcome, self.events, self.millis
+            "{{\"round\":\"{script}\",\"outcome\":\"{}\",\"events\":{},\"millis\":{},\"instructions\":{},\"traps\":{},\"why\":\"",
+            self.outcome, self.events, self.millis, self.instructions, self.traps
         )?;
         write!(Escaped(f), "{}", self.last)?;
         f.write_str("\",\"sites\":[")?;

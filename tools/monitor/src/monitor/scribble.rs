@@ -61,7 +61,16 @@ impl<M: Machine> Monitor<M> {
         for _ in 0..AT_ONCE {
             self.scribble_once(&rings);
         }
-        if self.options.attack.race {
+    }
+
+    /// Has the attacker's processor do something, unless it is at work.
+    pub(super) fn race_on(&mut self) {
+        if self.machine.is_racing() {
+            return;
+        }
+        self.list_pages();
+        let rings = self.rings();
+        if !rings.is_empty() || !self.rounds.pages.is_empty() {
             self.race(&rings);
         }
     }

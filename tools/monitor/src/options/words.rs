@@ -1,7 +1,8 @@
-//! Options that are lists, and so no part of what is copied about.
+//! Options that are lists.
 
 use alloc::vec::Vec;
 
+use hostile::bus::Count;
 use hostile::script::Script;
 
 use super::{PREFIX, split};
@@ -30,4 +31,19 @@ fn values<'l>(line: &'l str, key: &str) -> impl DoubleEndedIterator<Item = &'l s
             .strip_prefix(key)?
             .strip_prefix('=')
     })
+}
+
+/// How many cards, disks, sources of random bytes, and, if that is said, consoles with ports.
+pub(super) fn models(value: &str) -> Option<Count> {
+    const MOST: u8 = 8;
+    let mut counts = value
+        .split(',')
+        .map(|text| text.parse().ok().filter(|&n| n <= MOST));
+    let count = Count {
+        cards: counts.next()??,
+        disks: counts.next()??,
+        entropy: counts.next()??,
+        ports: counts.next().unwrap_or(Some(0))?,
+    };
+    counts.next().is_none().then_some(count)
 }

@@ -154,8 +154,139 @@ fn a_guest_that_says_nothing_for_too_long_hangs() {
 }
 
 #[test]
+fn a_guest_that_computes_or_asks_for_too_long_hangs_however_little_time_that_is() {
+    let mut monitor = boot("monitor.models=0,1,0 monitor.tick=100 monitor.instructions=5000 --");
+    for _ in 0..2 {
+        let before = monitor.machine.instructions.get();
+        monitor
+            .machine
+            .instructions
+            .set(before.wrapping_add(2_500_000_000));
+        assert_eq!(monitor.tick(PC), Next::Resume, "the counter has 32 bits");
+    }
+    let before = monitor.machine.instructions.get();
+    monitor.machine.instructions.set(before.wrapping_add(1));
+    assert_eq!(monitor.tick(PC), Next::SystemOff);
+    assert!(
+        told(&monitor, "\"outcome\":\"hang\"") && told(&monitor, "\"instructions\":5000000001")
+    );
+
+    let mut monitor = boot("monitor.models=0,1,0 monitor.traps=1 --");
+    for _ in 0..1000 {
+        access(&mut monitor, LOAD, CONFIG | SHARED | 0x8000);
+    }
+    let mut frame = Frame {
+        esr: LOAD,
+        far: CONFIG | SHARED | 0x8000,
+        hpfar: (CONFIG | SHARED | 0x8000) >> 12 << 4,
+        pc: PC,
+        pstate: EL1H,
+        ..Frame::default()
+    };
+    assert_eq!(monitor.trap(&mut frame), Next::SystemOff);
+    assert!(told(&monitor, "\"outcome\":\"hang\"") && told(&monitor, "\"traps\":1001"));
+}
+
+/// Where the guest puts the first table of the ITS.
+const DEVICE_TABLE: u64 = PAGE;
+
+/// The ITS of a guest that gave it a table in [`DEVICE_TABLE`], in which device 1 has an entry.
+fn use_its(monitor: &mut Monitor<Fake>) {
+    set_state(monitor, PAGE, 0);
+    let _ = monitor
+        .machine
+        .store(0x0808_0100, Width::Double, 1 << 63 | DEVICE_TABLE);
+    monitor.machine.write(DEVICE_TABLE + 8 * 8, &[7; 8]);
+}
+
+#[test]
+fn a_device_of_the_monitor_sends_messages_and_lies_about_them() {
+    let script = "entropy.vector@1=0x5";
+    let mut monitor = boot(&format!("monitor.models=0,0,1 monitor.attack={script} --"));
+    use_its(&mut monitor);
+    store(&mut monitor, CONFIG + 0x8010, BAR);
+    store(&mut monitor, CONFIG + 0x8004, 6);
+    // An entry of the table, and the configuration by it: what is due when a ring is nowhere.
+    for (offset, value) in [(0x4000, 0x0809_0040), (0x4008, 2), (0x400c, 0)] {
+        store(&mut monitor, BAR + offset, value);
+    }
+    let half = |monitor: &mut Monitor<Fake>, address: u64, value: u64| {
+        let mut frame = Frame {
+            esr: STORE & !(3 << 22) | 1 << 22,
+            far: address | SHARED,
+            hpfar: (address | SHARED) >> 12 << 4,
+            pc: PC,
+            pstate: EL1H,
+            ..Frame::default()
+        };
+        frame.x[3] = value;
+        assert_eq!(monitor.trap(&mut frame), Next::Resume);
+    };
+    half(&mut monitor, BAR + 16, 0);
+    half(&mut monitor, CONFIG + 0x8092, 0x8000);
+    store(&mut monitor, BAR + 28, 1);
+    store(&mut monitor, BAR + 0x3000, 0);
+    assert_eq!(monitor.machine.stored(0x0809_0040), [2]);
+    let mut entry = [0; 8];
+    monitor.machine.read(DEVICE_TABLE, &mut entry);
+    assert_eq!(entry, [7; 8], "the service knows a processor as device 0");
+    store(&mut monitor, BAR + 0x3000, 0);
+    assert_eq!(monitor.machine.stored(0x0809_0040), [2, 5]);
+}
+
+#[test]
+fn messages_of_nobody_come_once_or_a_thousand_times() {
+    let script = "interrupts.message@0=0x201,interrupts.flood@1=0x301";
+    let mut monitor = boot(&format!(
+        "monitor.models=0,0,1 monitor.attack={script} monitor.tick=100 --"
+    ));
+    let _ = monitor
+        .machine
+        .store(0x0808_0100, Width::Double, 1 << 63 | DEVICE_TABLE);
+    monitor
+        .realm
+        .granules
+        .set(PAGE, crate::granules::Ripas::Empty);
+    monitor.machine.write(DEVICE_TABLE + 8 * 8, &[7; 8]);
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert_eq!(monitor.machine.stored(0x0809_0040), [2]);
+    for _ in 0..2000 {
+        assert_eq!(monitor.tick(PC), Next::Resume);
+    }
+    let sent = monitor.machine.stored(0x0809_0040);
+    assert_eq!(sent.iter().filter(|event| **event == 3).count(), 1000);
+}
+
+#[test]
+fn the_timer_is_early_again_and_again_or_does_not_come_for_a_while() {
+    const PENDING: u64 = 0x080b_0200;
+    const ENABLE: u64 = 0x080b_0100;
+    const DISABLE: u64 = 0x080b_0180;
+    let script = "timer.early@0=0,timer.withhold@1=0x7d0,timer.storm@3=0";
+    let mut monitor = boot(&format!(
+        "monitor.models=0,0,1 monitor.attack={script} monitor.tick=100 --"
+    ));
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert_eq!(monitor.machine.stored(PENDING), [1 << 27]);
+    let _ = monitor.machine.store(ENABLE, Width::Word, 1 << 27);
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert_eq!(monitor.machine.stored(DISABLE).last(), Some(&(1 << 27)));
+    // What the guest wants meanwhile is remembered.
+    store(&mut monitor, DISABLE, 1 << 27);
+    store(&mut monitor, ENABLE, 1 << 27 | 1);
+    assert_eq!(monitor.machine.stored(ENABLE).last(), Some(&1));
+    monitor.machine.time.set(2_000_001);
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert_eq!(monitor.machine.stored(ENABLE).last(), Some(&(1 << 27)));
+    for _ in 0..1100 {
+        assert_eq!(monitor.tick(PC), Next::Resume);
+    }
+    assert_eq!(monitor.machine.stored(PENDING).len(), 1001);
+}
+
+#[test]
 fn a_guest_that_is_not_let_off_does_not_hang() {
-    let script = "psci.refusal@0=0x1";
+    let script = "psci8.refusal@0=0x1";
     let options = format!("monitor.models=0,1,0 monitor.attack={script} monitor.tick=100 --");
     let mut monitor = boot(&options);
     print(&mut monitor, "payload: failed: x");
@@ -237,7 +368,7 @@ fn outcome_of_a_fault(script: &str, address: u64) -> String {
 #[test]
 fn a_fault_where_no_device_is_is_an_end_only_after_a_lie_about_where_devices_are() {
     for (script, address) in [
-        ("interrupts.register@0=0x7", 0x080a_0008),
+        ("interrupts.redistributor@0=0x7", 0x080a_0008),
         ("bus.identity@0=0x10421af4", CONFIG + 0x1_0000),
     ] {
         assert_eq!(outcome_of_a_fault(script, address), "stop", "{script}");

@@ -17,6 +17,7 @@ pub(super) struct Fake {
     pub(super) races: RefCell<Vec<(u64, u32)>>,
     pub(super) racing: Cell<bool>,
     pub(super) time: Cell<u64>,
+    pub(super) instructions: Cell<u32>,
 }
 
 impl Fake {
@@ -106,11 +107,17 @@ impl Machine for Fake {
     fn time(&self) -> (u64, u64) {
         (self.time.get(), 1_000_000)
     }
+    fn instructions(&self) -> u32 {
+        self.instructions.get()
+    }
     fn set_tick(&self, _time: u64) {}
     fn start_race(&self) {}
     fn race(&self, address: u64, _words: (u32, u32), times: u32) -> bool {
         self.races.borrow_mut().push((address, times));
         !self.racing.replace(true)
+    }
+    fn is_racing(&self) -> bool {
+        self.racing.get()
     }
     fn end_race(&self) {
         self.racing.set(false);
