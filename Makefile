@@ -127,6 +127,12 @@ mutants: setup ## plants known bugs one at a time, and sees that a test kills ea
 	@$(CARGO) run --quiet --package mutants -- --table target/mutants/table.md $(ARGS)
 	@echo 'make: the table is in target/mutants/table.md'
 
+.PHONY: places
+places: setup ## which tests, fuzz targets and attacks reach each read of the host's bytes, by coverage (some minutes; ARGS='CRATE... images')
+	@rustup component list --installed | grep -q '^llvm-tools' || { \
+	    echo 'make: installs llvm-tools (once, some ten MB)'; rustup component add llvm-tools; }
+	@$(XTASK) cover $(ARGS)
+
 EVENTS ?= 1000000
 .PHONY: attack
 attack: setup ## random attacks on a realm until EVENTS (1000000) lies were told in all; goes on where it ended

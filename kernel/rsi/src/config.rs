@@ -4,6 +4,7 @@ use core::fmt;
 
 use ipa::{IpaSpace, ProtectedIpa, WidthError};
 
+use crate::field::rmm_field;
 use crate::{Call, Conduit, Error, Rsi};
 
 /// Bytes of the structure that `RSI_REALM_CONFIG` writes: one granule, at a multiple of its size.
@@ -78,13 +79,13 @@ impl RealmConfig {
     /// Reads the structure that [`Rsi::realm_config`] asked for. Fields that RSI 1.0 does not have
     /// are ignored.
     pub fn parse(page: &[u8; CONFIG_SIZE]) -> Self {
+        let width = rmm_field(page, IPA_WIDTH).map(u64::from_le_bytes);
+        let hash = rmm_field(page, HASH_ALGORITHM).map(u8::from_le_bytes);
         Self {
-            ipa_width: u64::from_le_bytes(field(page, IPA_WIDTH)),
-            hash_algorithm: HashAlgorithm::from_code(u8::from_le_bytes(field(
-                page,
-                HASH_ALGORITHM,
-            ))),
-            personalization_value: field(page, PERSONALIZATION_VALUE),
+            ipa_width: width.any_value("Self::space refuses those that we cannot map"),
+            hash_algorithm: HashAlgorithm::from_code(hash.any_value("each has a name")),
+            personalization_value: rmm_field(page, PERSONALIZATION_VALUE)
+                .any_value("told as it is; nothing here depends on it"),
         }
     }
 
@@ -96,15 +97,6 @@ impl RealmConfig {
     pub fn space(&self) -> Result<IpaSpace, WidthError> {
         IpaSpace::realm(self.ipa_width)
     }
-}
-
-/// The `N` bytes at `at`, zeros where the page ends.
-fn field<const N: usize>(page: &[u8; CONFIG_SIZE], at: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    for (byte, from) in bytes.iter_mut().zip(page.iter().skip(at)) {
-        *byte = *from;
-    }
-    bytes
 }
 
 impl<C: Conduit> Rsi<C> {

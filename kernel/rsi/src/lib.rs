@@ -29,6 +29,7 @@
 mod conduit;
 mod config;
 mod error;
+mod field;
 mod granule;
 mod host_call;
 mod measurement;

@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+use untrusted::Untrusted;
+
+use crate::field::rmm_field;
 use crate::{HashAlgorithm, Nonces};
 
 /// Bytes of the structure that `RSI_VDEV_GET_INFO` writes.
@@ -130,27 +133,35 @@ impl VdevInfo {
     ///
     /// [`LayoutError`] if it is neither.
     pub fn parse(bytes: &[u8; VDEV_INFO_SIZE]) -> Result<Self, LayoutError> {
-        let word = |at| u64::from_le_bytes(field(bytes, at));
-        let layout = match (word(FORMAT), word(FORMAT + 8)) {
-            (FORMAT_TDISP, VERSION_1_0 | MESSAGE_VERSION_1_0) => WITH_FORMAT,
-            (VERSION_1_0 | MESSAGE_VERSION_1_0, _) => WITHOUT_FORMAT,
-            (word, _) => return Err(LayoutError { word }),
+        let word = |at| rmm_field(bytes, at).map(u64::from_le_bytes);
+        let told = (word(FORMAT), word(FORMAT + 8));
+        let layout = match told {
+            (format, version) if format.is(FORMAT_TDISP) && is_version_1_0(version) => WITH_FORMAT,
+            (version, _) if is_version_1_0(version) => WITHOUT_FORMAT,
+            (word, _) => {
+                let word = word.any_value("shown in the error");
+                return Err(LayoutError { word });
+            }
         };
+        let nonce = |at| word(at).any_value("compared with those of before and after");
+        let code = |at| {
+            let code = rmm_field(bytes, at).map(u8::from_le_bytes);
+            code.any_value("each has a name")
+        };
+        let digest = |at| rmm_field(bytes, at).any_value("compared with a digest of ours");
         let [vca, certificates, measurements, report] = layout.digests;
-        let [algorithm] = field(bytes, HASH_ALGORITHM);
-        let [state] = field(bytes, layout.state);
         Ok(Self {
-            hash_algorithm: HashAlgorithm::from_code(algorithm),
+            hash_algorithm: HashAlgorithm::from_code(code(HASH_ALGORITHM)),
             nonces: Nonces {
-                lock: word(LOCK_NONCE),
-                measurements: word(MEASUREMENT_NONCE),
-                report: word(REPORT_NONCE),
+                lock: nonce(LOCK_NONCE),
+                measurements: nonce(MEASUREMENT_NONCE),
+                report: nonce(REPORT_NONCE),
             },
-            state: VdevState::from_code(state),
-            vca: field(bytes, vca),
-            certificates: field(bytes, certificates),
-            measurements: field(bytes, measurements),
-            report: field(bytes, report),
+            state: VdevState::from_code(code(layout.state)),
+            vca: digest(vca),
+            certificates: digest(certificates),
+            measurements: digest(measurements),
+            report: digest(report),
         })
     }
 
@@ -174,13 +185,9 @@ impl VdevInfo {
     }
 }
 
-/// The `N` bytes at `at`, zeros where the structure ends.
-fn field<const N: usize>(bytes: &[u8; VDEV_INFO_SIZE], at: usize) -> [u8; N] {
-    let mut value = [0; N];
-    for (byte, from) in value.iter_mut().zip(bytes.iter().skip(at)) {
-        *byte = *from;
-    }
-    value
+/// Whether this is version 1.0, in TDISP's way or in the RMM's.
+fn is_version_1_0(version: Untrusted<u64>) -> bool {
+    version.is(VERSION_1_0) || version.is(MESSAGE_VERSION_1_0)
 }
 
 #[cfg(test)]

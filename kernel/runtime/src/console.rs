@@ -10,33 +10,12 @@ use arch::{Mmio, cpu};
 use clock::Clock;
 use critical_section::Mutex;
 use devtree::Uart;
-use pci::Registers;
 use plan::{ConsoleBudget, Hold, Lines, Turn};
-use untrusted::Untrusted;
-
-/// Bytes that both kinds of port take at once when their buffer is empty. Asking before each byte
-/// would be an exit more for each.
-const DEPTH: u8 = 16;
-
-// PL011. Ref: DDI0183, chapter 3.
-const PL011_DATA: u64 = 0x00;
-const PL011_FLAGS: u64 = 0x18;
-const PL011_FULL: u32 = 1 << 5;
-const PL011_EMPTY: u32 = 1 << 7;
-const PL011_LINE_CONTROL: u64 = 0x2c;
-/// Eight bits, buffers on.
-const PL011_LINE: u32 = 0x70;
-// 16550.
-const NS16550_DATA: u64 = 0;
-const NS16550_FIFO_CONTROL: u64 = 2;
-const NS16550_FIFO_ON: u8 = 1;
-const NS16550_LINE_STATUS: u64 = 5;
-const NS16550_EMPTY: u8 = 1 << 5;
+use uart::Serial;
 
 #[derive(Clone, Copy)]
 struct Port {
-    uart: Uart,
-    registers: Mmio,
+    serial: Serial<Mmio>,
     clock: Counter,
     /// Bytes that fit without asking.
     room: u8,
@@ -117,8 +96,7 @@ pub fn waiting() -> usize {
 /// Prints on `registers` from now on.
 pub fn open(uart: Uart, registers: Mmio, clock: Counter) {
     let port = Port {
-        uart,
-        registers,
+        serial: Serial::new(uart, registers),
         clock,
         room: 0,
         budget: ConsoleBudget::new(clock.now()),
@@ -145,68 +123,10 @@ fn lose(bytes: u64) {
 }
 
 impl Port {
-    fn enable_buffer(&self) {
-        match self.uart {
-            Uart::Pl011 => self.registers.write32(PL011_LINE_CONTROL, PL011_LINE),
-            Uart::Ns16550 { .. } => self.write(NS16550_FIFO_CONTROL, NS16550_FIFO_ON),
-        }
-    }
-
-    /// Asks how many bytes fit.
-    fn ask_room(&self) -> u8 {
-        match self.uart {
-            Uart::Pl011 => {
-                let flags = self.registers.read32(PL011_FLAGS);
-                if flags.has(PL011_EMPTY) {
-                    DEPTH
-                } else {
-                    u8::from(!flags.has(PL011_FULL))
-                }
-            }
-            Uart::Ns16550 { .. } => {
-                let empty = self.read_as_wide(NS16550_LINE_STATUS).has(NS16550_EMPTY);
-                if empty { DEPTH } else { 0 }
-            }
-        }
-    }
-
-    fn send(&self, byte: u8) {
-        match self.uart {
-            Uart::Pl011 => self.registers.write32(PL011_DATA, byte.into()),
-            Uart::Ns16550 { .. } => self.write(NS16550_DATA, byte),
-        }
-    }
-
-    /// Writes a register of a 16550, in accesses as wide as the device tree wants them.
-    fn write(&self, register: u64, value: u8) {
-        let Uart::Ns16550 { shift, width } = self.uart else {
-            return;
-        };
-        let at = register << shift;
-        match width {
-            4 => self.registers.write32(at, value.into()),
-            2 => self.registers.write16(at, value.into()),
-            _ => self.registers.write8(at, value),
-        }
-    }
-
-    /// Reads a register of a 16550, in accesses as wide as the device tree wants them.
-    fn read_as_wide(&self, register: u64) -> Untrusted<u8> {
-        let Uart::Ns16550 { shift, width } = self.uart else {
-            return Untrusted::from_host(0);
-        };
-        let at = register << shift;
-        match width {
-            4 => self.registers.read32(at).map(|word| word.to_le_bytes()[0]),
-            2 => self.registers.read16(at).map(|word| word.to_le_bytes()[0]),
-            _ => self.registers.read8(at),
-        }
-    }
-
     /// Sends one byte if there is room for it in time.
     fn put(&mut self, byte: u8) {
         if !core::mem::replace(&mut self.is_on, true) {
-            self.enable_buffer();
+            self.serial.enable_buffer();
         }
         if self.room == 0 {
             self.await_room();
@@ -215,7 +135,7 @@ impl Port {
             lose(1);
         } else {
             self.room -= 1;
-            self.send(byte);
+            self.serial.send(byte);
         }
     }
 
@@ -235,7 +155,7 @@ impl Port {
         };
         let (mut room, before) = (0, self.clock.now());
         self.stuck = !self.clock.wait(patience, &mut || {
-            room = self.ask_room();
+            room = self.serial.ask_room();
             room != 0
         });
         self.budget.spend(self.clock.now().since(before));

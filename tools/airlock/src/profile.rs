@@ -5,9 +5,11 @@
 //! function that it was in the source, where the line tables know it.
 
 mod flame;
+mod lines;
 mod symbols;
 mod tree;
 
+use crate::attack;
 use crate::features;
 use crate::machine;
 use crate::options::{Mode, RunOptions};
@@ -37,6 +39,9 @@ pub struct ProfileOptions {
     /// Where the flame graph goes; target/airlock/profile-PAYLOAD.svg without it.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+    /// Writes which lines of the source ran into this file, as lcov does, and nothing else; with --attack as well.
+    #[arg(long, value_name = "FILE")]
+    pub lines: Option<PathBuf>,
     /// How the payload boots: as for `airlock run`.
     #[command(flatten)]
     pub run: RunOptions,
@@ -78,17 +83,30 @@ pub fn profile_once(options: &ProfileOptions) -> Result<Verdict> {
     let counts = folder.path().join("counts");
     // The plugin follows the calls of one processor; counts are kept for each.
     let many = run_options.cpus > 1;
-    let functions = if many { "counts=on" } else { "profile=all" };
+    let functions = match &options.lines {
+        Some(_) => "ran=on",
+        None if many => "counts=on",
+        None => "profile=all",
+    };
     let what = match run_options.mode {
         Mode::Realm => format!("{functions},{MONITOR}"),
         Mode::Vm => functions.to_owned(),
     };
     let words = ["-plugin".to_owned(), plugin.option(&what, &counts)];
     run_options.qemu_arg.extend(words);
-    let verdict = run::run_once(&run_options)?.verdict;
+    let verdict = match &run_options.attack {
+        Some(_) => attack::run_once(&run_options)?.verdict,
+        None => run::run_once(&run_options)?.verdict,
+    };
     let text = std::fs::read_to_string(&counts)
         .context("the plugin wrote no counts: QEMU did not end in good order")?;
     let record = Record::parse(&text)?;
+    if let Some(out) = &options.lines {
+        let base = machine::load_address(run_options.mode);
+        let count = lines::write(&record.ran, &file, base, out)?;
+        println!("airlock: {count} lines ran, in {}", out.display());
+        return Ok(verdict);
+    }
     if many {
         print!("{}", by_processor(&record));
         println!("airlock: QEMU TCG, plugin {}", plugin.interface);

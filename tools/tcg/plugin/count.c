@@ -11,6 +11,7 @@
  *          split=LO-HI     code at these virtual addresses is counted apart (the monitor at EL2)
  *          window=LO-HI    with mem=on: instructions of the blocks that touch this physical memory
  *          profile=N       also a tree of calls, with the instructions of phase N (or of all: profile=all)
+ *          ran=on          also which blocks ran, but those of `split`
  *          probe=on        prints the interface that QEMU has, and ends it
  *
  * QEMU's own header is not used: the few prototypes below are all that is needed, and they are the
@@ -111,10 +112,10 @@ struct cpu {
 struct block {
     uint64_t start, back;
     uint32_t insns;
-    bool split, calls, touches; /* the window */
+    bool split, calls, ran, touches; /* the window */
     uint64_t *of_phase;         /* with a window: instructions of each phase */
     struct node *under, *leaf;  /* in a profile: where it was counted last */
-    struct block *next;
+    struct block *next;         /* where all are wanted at the end */
 };
 
 static struct cpu *cpus[CPUS];
@@ -125,10 +126,10 @@ static unsigned nodes;
 
 static const char *out_path;
 static int api_min, api_cur;
-static bool with_counts = true, with_mem, probe;
+static bool with_counts = true, with_mem, with_ran, probe;
 static int profiled = -1; /* a phase, PHASES for all of them, -1 for none */
 static uint64_t split_low, split_high, window_low, window_high;
-static struct block *blocks; /* with a window: all of them */
+static struct block *blocks; /* with a window, or ran=on: all of them */
 
 static uint64_t now(void)
 {
@@ -227,6 +228,7 @@ static void on_block(unsigned index, void *data)
 {
     struct block *block = data;
     struct cpu *c = cpu(index);
+    block->ran = true;
     c->phase[phase].side[block->split].insns += block->insns;
     c->insns += block->split ? 0 : block->insns;
     if (block->of_phase)
@@ -319,8 +321,9 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
         block->start = qemu_plugin_tb_vaddr(tb);
         block->insns = (uint32_t)count;
         block->split = block->start >= split_low && block->start < split_high;
-        if (window_high) {
+        if (window_high)
             block->of_phase = zeroed(PHASES, sizeof *block->of_phase);
+        if (window_high || with_ran) {
             block->next = blocks;
             blocks = block;
         }
@@ -413,6 +416,9 @@ static void on_exit_of_qemu(uint64_t id, void *data)
             write_phase(file, number);
     if (profiled >= 0)
         write_node(file, &root);
+    for (const struct block *block = with_ran ? blocks : NULL; block; block = block->next)
+        if (block->ran && !block->split)
+            fprintf(file, "ran %#llx %u\n", (unsigned long long)block->start, block->insns);
     if (file != stderr)
         fclose(file);
 }
@@ -444,6 +450,8 @@ static bool take_option(const char *word)
         with_counts = on(value);
     else if (!strcmp(key, "mem"))
         with_mem = on(value);
+    else if (!strcmp(key, "ran"))
+        with_ran = on(value);
     else if (!strcmp(key, "probe"))
         probe = on(value);
     else if (!strcmp(key, "profile"))

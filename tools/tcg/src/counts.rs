@@ -118,6 +118,8 @@ pub struct Record {
     pub phases: BTreeMap<Phase, Counts>,
     /// The tree of calls, if a profile was asked for.
     pub calls: Vec<Call>,
+    /// Blocks of the guest that ran, if they were asked for: where each begins, and its instructions.
+    pub ran: Vec<(u64, u64)>,
 }
 
 trait AsNumber {
@@ -161,6 +163,7 @@ impl Record {
                     instructions,
                     block: word == "block",
                 }),
+                ("ran", &[start, instructions]) => record.ran.push((start, instructions)),
                 (word, numbers) => {
                     let counts = record.phases.entry(phase).or_default();
                     counts
@@ -215,7 +218,7 @@ mod tests {
 
     const TEXT: &str = "api 1 0 1\nphase 0 1 500\ncpu 0 100 1 2 0 0 0\nphase 2 1 9\n\
         cpu 0 50 0 1 7 3 4\nregister 0x10000050 0 2 90 3\npage 0x40000000 8 16\n\
-        page 0x40001000 1 1\ncall 1 0 0x40200000 5\n";
+        page 0x40001000 1 1\ncall 1 0 0x40200000 5\nran 0x40200000 7\n";
 
     #[test]
     fn each_phase_has_its_own_counts() {
@@ -227,6 +230,7 @@ mod tests {
         assert_eq!(record.phase(Phase::Boot).guest().instructions, 100);
         assert_eq!(record.phase(Phase::Receive), Counts::default());
         assert_eq!(record.calls.len(), 1);
+        assert_eq!(record.ran, [(0x4020_0000, 7)]);
     }
 
     #[test]

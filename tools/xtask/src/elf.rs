@@ -78,6 +78,13 @@ impl Elf {
         Some(*begin)
     }
 
+    /// The name of the function that begins at `begin`.
+    pub fn name_of(&self, begin: u64) -> &str {
+        let at = self.functions.partition_point(|(at, _)| *at < begin);
+        let named = self.functions.get(at).filter(|(at, _)| *at == begin);
+        named.map_or("", |(_, name)| name)
+    }
+
     /// Every word of code, and where it is.
     pub fn code(&self) -> impl Iterator<Item = (u64, u32)> {
         self.code
@@ -104,6 +111,18 @@ impl Elf {
     }
 }
 
+/// The target of an A64 `b` or `bl` at `at`.
+///
+/// Ref: DDI0487, C6.2 "B", "BL".
+pub fn branch(word: u32, at: u64) -> Option<u64> {
+    if word & 0x7c00_0000 != 0x1400_0000 {
+        return None;
+    }
+    // 26 bits of words, signed.
+    let words = i64::from((word << 6).cast_signed() >> 6);
+    at.checked_add_signed(words * 4)
+}
+
 fn demangled(name: &str) -> String {
     without_hash(&addr2line::demangle_auto(name.into(), None))
 }
@@ -118,6 +137,14 @@ fn without_hash(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn branches_go_forward_and_back() {
+        assert_eq!(branch(0x9400_0001, 0x1000), Some(0x1004));
+        assert_eq!(branch(0x97ff_ffff, 0x1000), Some(0xffc));
+        assert_eq!(branch(0x1400_0002, 0x1000), Some(0x1008));
+        assert_eq!(branch(0xd65f_03c0, 0x1000), None);
+    }
 
     #[test]
     fn hashes_are_no_part_of_a_name() {

@@ -9,11 +9,14 @@
 //! | [`fuzz_account`] | nothing: keeps account of what was fuzzed |
 //! | [`places`] | that each read of the host's bytes is marked, and says of what it is |
 //! | [`hostile_host`] | that docs/hostile-host.md is what campaigns and others measured |
+//! | [`reached`] | that each of those reads was reached by a test |
+//! | [`cover`] | nothing: finds out, by coverage, which tests reached them |
 //! | [`panics`] | which code of an image calls what panics, and why that is never reached |
 //! | [`rings`] | that no two files of a crate import each other |
 //! | [`groups`] | which crates are built for which target |
 #![forbid(unsafe_code)]
 
+mod cover;
 mod dependencies;
 mod documents;
 mod elf;
@@ -25,6 +28,7 @@ mod hostile_host;
 mod metadata;
 mod panics;
 mod places;
+mod reached;
 mod rings;
 mod tree;
 mod unsafe_files;
@@ -37,11 +41,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use tree::Tree;
 
-const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE | xtask places | xtask hostile-host | xtask panics IMAGE.elf [--places]
+const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages host|image|monitor | xtask fuzz-log TARGET FILE | xtask places | xtask cover [CRATE...] [images] | xtask hostile-host | xtask panics IMAGE.elf [--places]
   check         runs every check; ends with 1 when one finds something
   unsafe-files  prints the files that hold unsafe code, one a line
   places        prints each place that takes out what the host said: file, whose word, function, call
   hostile-host  writes the tables of docs/hostile-host.md anew, from the files of tests/hostile
+  cover         runs the tests of these crates (of all) with coverage, and whole images, and writes which of those
+                places they reached: tests/hostile/places.json
   panics        counts which code of an image calls what panics, by crate and kind; ends with 1 where
                 the kernel has an index, an unwrap or an assertion without a reason
   packages      prints the crates of a group as arguments for cargo
@@ -83,6 +89,7 @@ fn command() -> Result<bool> {
             hostile_host::write(&root, &Tree::read(&root)?)?;
             Ok(true)
         }
+        ["cover", wanted @ ..] => cover::run(&Metadata::read()?.workspace_root, wanted),
         ["panics", image, rest @ ..] if matches!(rest, [] | ["--places"]) => {
             let root = Metadata::read()?.workspace_root;
             panics::check(&root, Path::new(image), !rest.is_empty())
@@ -107,13 +114,15 @@ fn check() -> Result<bool> {
     let metadata = Metadata::read()?;
     let tree = Tree::read(&metadata.workspace_root)?;
     let image = Metadata::read_for_image()?;
-    let checks: [(&str, Vec<Finding>); 7] = [
+    let places = places::of(&tree);
+    let checks: [(&str, Vec<Finding>); 8] = [
         ("files that may hold unsafe", unsafe_files::check(&tree)),
         (
             "dependencies",
             dependencies::check(&metadata, &image, &tree),
         ),
         ("reads of the host's bytes", places::check(&tree)),
+        ("tests of those reads", reached::check(&tree, &places)),
         ("form of the source", form::check(&tree)),
         ("files that import each other", rings::check(&tree)),
         ("tables of a hostile host", hostile_host::check(&tree)),

@@ -20,6 +20,24 @@ use std::fmt;
 const LIST: &str = "tools/xtask/places.txt";
 /// Functions that read raw memory, and not the host's: `path function  # reason`.
 const OWN: &str = "tools/xtask/own-reads.txt";
+/// Reads the device tree. Its bytes lie in private memory by then and do not change any more, and what it makes
+/// of them is a `devtree::Machine`, each field checked: that type is the boundary. So its words are no
+/// `Untrusted`, and are listed by the names of the functions that read.
+const TREE: &str = "kernel/devtree/src/";
+const TREE_READERS: [&str; 12] = [
+    "read",
+    "cell",
+    "number",
+    "head",
+    "name",
+    "name_without_address",
+    "bytes",
+    "required",
+    "text",
+    "raw_reg",
+    "entries",
+    "memory_reservations",
+];
 /// What is in an image.
 const FOLDERS: [&str; 3] = ["kernel/", "boards/", "payloads/"];
 /// The crate that defines the mark.
@@ -32,10 +50,14 @@ pub struct Place {
     pub path: String,
     /// The line, from 1.
     pub line: usize,
+    /// The column in it, from 1.
+    pub column: usize,
     /// The function that it is in.
     pub function: String,
     /// The call, as it stands in the source.
     pub call: String,
+    /// Which one it is of those that are written alike in this function of this file, from 0.
+    pub nth: usize,
     /// Whose word that is.
     pub of: String,
 }
@@ -48,6 +70,7 @@ impl fmt::Display for Place {
             function,
             call,
             of,
+            ..
         } = self;
         write!(f, "{path}:{line}\t{of}\t{function}\t{call}")
     }
@@ -59,6 +82,8 @@ struct Source<'t> {
     functions: BTreeMap<&'t str, Vec<Function>>,
     /// Names of functions that hand the host's word on.
     marked: BTreeSet<String>,
+    /// The same, in the parser of the tree.
+    of_tree: BTreeSet<String>,
 }
 
 impl<'t> Source<'t> {
@@ -75,14 +100,24 @@ impl<'t> Source<'t> {
         let marked = functions.values().flatten().filter(|f| f.is_marked);
         let names = |f: &Function| [vec![f.name.clone()], f.made.clone()].concat();
         let marked = marked.flat_map(names).collect();
-        Self { functions, marked }
+        Self {
+            functions,
+            marked,
+            of_tree: TREE_READERS.map(str::to_owned).into(),
+        }
     }
 
     fn calls(&self) -> impl Iterator<Item = (&'t str, &Function, Call)> {
         self.functions.iter().flat_map(move |(path, functions)| {
-            let unmarked = functions.iter().filter(|f| !f.is_marked);
-            unmarked.flat_map(move |function| {
-                let found = calls::of(&function.body, &self.marked);
+            let names = match path.starts_with(TREE) {
+                true => &self.of_tree,
+                false => &self.marked,
+            };
+            let hands_on =
+                |f: &Function| f.is_marked || path.starts_with(TREE) && names.contains(&f.name);
+            let takes_out = functions.iter().filter(move |f| !hands_on(f));
+            takes_out.flat_map(move |function| {
+                let found = calls::of(&function.body, names);
                 found.into_iter().map(move |call| (*path, function, call))
             })
         })
@@ -98,13 +133,31 @@ pub fn of(tree: &Tree) -> Vec<Place> {
         .map(|(path, function, call)| Place {
             path: path.to_owned(),
             line: call.line,
+            column: call.column,
             function: function.name.clone(),
             call: call.text,
+            nth: 0,
             of: listed.get(path).cloned().unwrap_or_default(),
         })
         .collect();
-    places.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    places.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
+    number(&mut places);
     places
+}
+
+/// Numbers those that are written alike.
+fn number(places: &mut [Place]) {
+    let mut seen: BTreeMap<_, usize> = BTreeMap::new();
+    for place in places {
+        let key = (
+            place.path.clone(),
+            place.function.clone(),
+            place.call.clone(),
+        );
+        let count = seen.entry(key).or_default();
+        place.nth = *count;
+        *count += 1;
+    }
 }
 
 /// Looks for reads that no mark guards, and for places that nobody has named.
@@ -250,6 +303,16 @@ impl D { fn ready(&self) -> bool { self.status().is(1) } }
     fn a_vouched_function_that_reads_nothing_is_found() {
         let tree = tree().with(OWN, "kernel/d/src/lib.rs ready  # ours\n");
         assert!(check(&tree)[0].to_string().contains("reads nothing raw"));
+    }
+
+    #[test]
+    fn a_property_of_the_tree_is_a_place_where_it_is_used_and_not_where_it_is_handed_on() {
+        let parser = "impl N { fn cell(self) -> u32 { self.bytes(7) } fn stride(self) -> u32 { self.cell() } }";
+        let tree = Tree::default().with("kernel/devtree/src/n.rs", parser);
+        let calls: Vec<_> = of(&tree).into_iter().map(|place| place.call).collect();
+        assert_eq!(calls, ["self.cell()"]);
+        let elsewhere = Tree::default().with("kernel/d/src/n.rs", parser);
+        assert_eq!(of(&elsewhere), []);
     }
 
     #[test]

@@ -19,6 +19,8 @@ const RAW: [&str; 7] = [
 pub(super) struct Call {
     /// The line of its name, from 1.
     pub(super) line: usize,
+    /// Its column, from 1.
+    pub(super) column: usize,
     pub(super) text: String,
 }
 
@@ -50,8 +52,10 @@ fn walk(tokens: TokenStream, names: &BTreeSet<String>, found: &mut Vec<Call>) {
                 {
                     let receiver = receiver(tokens.get(..at).unwrap_or_default());
                     let arguments = arguments.stream();
+                    let start = word.span().start();
                     found.push(Call {
-                        line: word.span().start().line,
+                        line: start.line,
+                        column: start.column + 1,
                         text: tidy(&format!("{receiver}{word}({arguments})")),
                     });
                 }
