@@ -18,6 +18,7 @@ pub fn wanted(options: &RunOptions) -> Vec<&'static str> {
         ),
         ("share", !options.share.is_empty()),
         ("trace", options.trace.is_some() || has("trace=")),
+        ("vsock", !options.vsock.is_empty()),
         ("trust", options.trust_device.is_some() || has("trust=")),
     ];
     let needs = needs.into_iter().filter(|(_, needed)| *needed);
@@ -52,6 +53,7 @@ mod tests {
         assert_eq!(wanted_by(&["--port", "chat=stdio"]), ["console"]);
         assert_eq!(wanted_by(&["--append", "a console=hvc0"]), ["console"]);
         assert_eq!(wanted_by(&["--share", "web=/tmp"]), ["share"]);
+        assert_eq!(wanted_by(&["--vsock"]), ["vsock"]);
         assert_eq!(wanted_by(&["--device", "virtio-rng-pci"]), ["entropy"]);
     }
 }

@@ -28,3 +28,6 @@ mod way;
 pub use address::Address;
 pub use server::{Backend, Config};
 pub use way::Way;
+
+#[cfg(test)]
+mod tests;
