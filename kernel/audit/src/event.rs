@@ -85,12 +85,12 @@ pub struct Label {
     pub purpose: Purpose,
 }
 
-/// One crossing: bytes that were copied into a slot, or out of it, in one go.
+/// One crossing: bytes that were copied into slots, or out of them, for one frame or one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// When the copy was made.
+    /// When the copy was made; of several, the first.
     pub at: Instant,
-    /// Where in shared memory, as the device was told.
+    /// Where in shared memory, as the device was told; of several runs, the first.
     pub address: u64,
     /// Bytes copied.
     pub len: u32,
@@ -98,25 +98,72 @@ pub struct Event {
     pub device: u8,
     /// Which way.
     pub direction: Direction,
-    /// Queue, slot and purpose.
+    /// Queue, slot and purpose; of several slots, the first.
     pub label: Label,
+}
+
+/// An event in words of 64 bits, as it waits and is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// Time in nanoseconds.
+    pub(crate) at: u64,
+    /// Address (48 bits), device, queue.
+    pub(crate) place: u64,
+    /// Length (32 bits), slot (16), purpose, direction.
+    pub(crate) what: u64,
+}
+
+/// Where device and queue begin in a place, and slot, purpose and direction in what was copied.
+const DEVICE: u32 = ADDRESS_BITS;
+const SLOT: u32 = 32;
+const PURPOSE: u32 = 48;
+const DIRECTION: u32 = 56;
+
+impl Words {
+    /// Of an address, 48 bits are kept.
+    #[inline]
+    pub(crate) fn of(event: Event) -> Self {
+        let address = event.address & ((1 << ADDRESS_BITS) - 1);
+        let inward = u64::from(event.direction == Direction::In);
+        let label = event.label;
+        Self {
+            at: event.at.as_nanos(),
+            place: address | u64::from(event.device) << DEVICE | u64::from(label.queue) << 56,
+            what: u64::from(event.len)
+                | u64::from(label.slot) << SLOT
+                | (label.purpose as u64) << PURPOSE
+                | inward << DIRECTION,
+        }
+    }
+
+    /// Whether it is the first piece of a frame.
+    pub(crate) const fn is_frame(self) -> bool {
+        (self.what >> PURPOSE) & 0xff == Purpose::Frame as u64
+    }
+
+    /// Whether both are of one queue of one device, and of one direction.
+    pub(crate) const fn same_queue(self, other: Self) -> bool {
+        (self.place ^ other.place) >> DEVICE == 0 && (self.what ^ other.what) >> DIRECTION == 0
+    }
+
+    /// Whether slot and purpose are the same as well.
+    pub(crate) const fn same_label(self, other: Self) -> bool {
+        (self.place ^ other.place) >> DEVICE == 0 && (self.what ^ other.what) >> SLOT == 0
+    }
+
+    /// The last word with `len` more bytes; `None` if they are too many for one event.
+    pub(crate) fn longer(self, len: u32) -> Option<u64> {
+        let longer = self.what.checked_add(len.into())?;
+        (longer >> SLOT == self.what >> SLOT).then_some(longer)
+    }
 }
 
 impl Event {
     /// The event as it is in a stream. Of an address, 48 bits are kept.
     pub fn to_bytes(self) -> [u8; EVENT_BYTES] {
-        let address = self.address & ((1 << ADDRESS_BITS) - 1);
-        let place = address | u64::from(self.device) << 48 | u64::from(self.label.queue) << 56;
-        let inward = u64::from(self.direction == Direction::In);
-        let what = u64::from(self.len)
-            | u64::from(self.label.slot) << 32
-            | (self.label.purpose as u64) << 48
-            | inward << 56;
+        let Words { at, place, what } = Words::of(self);
         let mut bytes = [0; EVENT_BYTES];
-        let words = [self.at.as_nanos(), place, what];
-        for (into, word) in bytes.chunks_exact_mut(8).zip(words) {
-            into.copy_from_slice(&word.to_le_bytes());
-        }
+        put(&mut bytes, &[[at, place, what]]);
         bytes
     }
 
@@ -128,6 +175,12 @@ impl Event {
             *word = u64::from_le_bytes(*part);
         }
         let [at, place, what] = words;
+        Self::from(Words { at, place, what })
+    }
+}
+
+impl From<Words> for Event {
+    fn from(Words { at, place, what }: Words) -> Self {
         let [.., device, queue] = place.to_le_bytes();
         let [a, b, c, d, low, high, purpose, flags] = what.to_le_bytes();
         Self {
@@ -145,6 +198,14 @@ impl Event {
                 purpose: Purpose::of(purpose),
             },
         }
+    }
+}
+
+/// Writes events into `bytes`, which has room for as many, as they are told.
+pub(crate) fn put(bytes: &mut [u8], events: &[[u64; 3]]) {
+    let (places, _) = bytes.as_chunks_mut::<8>();
+    for (place, word) in places.iter_mut().zip(events.as_flattened()) {
+        *place = word.to_le_bytes();
     }
 }
 

@@ -15,6 +15,7 @@ extern crate alloc;
 pub mod connection;
 mod decoder;
 mod event;
+mod latest;
 mod sample;
 mod trace;
 pub mod wire;

@@ -7,7 +7,9 @@ use core::cell::{Cell, RefCell};
 
 use clock::Instant;
 
-use crate::{Direction, Event, Label, Purpose};
+use crate::event::{Words, put};
+use crate::latest::Latest;
+use crate::{Direction, EVENT_BYTES, Event, Label};
 
 /// What is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +19,8 @@ pub enum Keep {
     Nothing,
     /// Each copy.
     Copies,
-    /// Copies that follow one another in one slot as one: a frame with its header.
+    /// Copies for one frame, or for one way of one request, as one: a frame with its header and all its pieces, all
+    /// data of a request.
     Runs,
 }
 
@@ -41,7 +44,10 @@ pub struct Trace {
     recorded: Cell<u64>,
     lost: Cell<u64>,
     own: Cell<Own>,
-    events: RefCell<VecDeque<Event>>,
+    /// The latest event, which may get longer.
+    latest: Latest,
+    /// Those before it, in words.
+    events: RefCell<VecDeque<[u64; 3]>>,
     devices: RefCell<Vec<Rc<str>>>,
 }
 
@@ -107,45 +113,65 @@ impl Trace {
             self.note_own(len.into());
             return;
         }
-        let mut events = self.events.borrow_mut();
-        if self.keep.get() == Keep::Runs
-            && let Some(last) = events.back_mut()
-            && last.address.wrapping_add(last.len.into()) == address
-            && (last.device, last.direction, last.label) == (device, direction, label)
-        {
-            last.len = last.len.saturating_add(len);
-            return;
+        let copy = Words::of(Event {
+            at: Instant::from_nanos(0),
+            address,
+            len,
+            device,
+            direction,
+            label,
+        });
+        let is_new = self.keep.get() == Keep::Copies;
+        if is_new || !self.latest.extend(copy, (address, len), label) {
+            self.begin(copy, (address, len), now);
         }
-        if events.len() < self.room.get() {
+    }
+
+    /// Begins an event, if there is room.
+    fn begin(&self, copy: Words, (address, len): (u64, u32), now: impl FnOnce() -> Instant) {
+        self.close();
+        if self.events.borrow().len() < self.room.get() {
             self.recorded.set(self.recorded.get() + 1);
-            events.push_back(Event {
-                at: now(),
-                address,
-                len,
-                device,
-                direction,
-                label,
-            });
+            let at = now().as_nanos();
+            self.latest.begin(Words { at, ..copy }, address, len);
         } else {
             self.lost.set(self.lost.get() + 1);
         }
     }
 
-    /// Takes the oldest event out.
-    pub fn pop(&self) -> Option<Event> {
-        self.events.borrow_mut().pop_front()
+    /// Puts the latest event behind the others: it gets no longer. Its room was left for it.
+    fn close(&self) {
+        if let Some(Words { at, place, what }) = self.latest.take() {
+            self.events.borrow_mut().push_back([at, place, what]);
+        }
     }
 
-    /// Hands the oldest events, at most `most`, to `take`, oldest first.
-    pub fn take(&self, most: usize, take: impl FnMut(Event)) {
+    /// Takes the oldest event out.
+    pub fn pop(&self) -> Option<Event> {
+        self.close();
+        let [at, place, what] = self.events.borrow_mut().pop_front()?;
+        Some(Event::from(Words { at, place, what }))
+    }
+
+    /// Puts the oldest events, at most `most`, behind `out`, as they are told and oldest first.
+    pub fn take(&self, most: usize, out: &mut Vec<u8>) {
+        self.close();
         let mut events = self.events.borrow_mut();
         let count = most.min(events.len());
-        events.drain(..count).for_each(take);
+        let start = out.len();
+        out.resize(start + count * EVENT_BYTES, 0);
+        let (first, second) = events.as_slices();
+        let room = out.get_mut(start..).unwrap_or_default();
+        let split = room.len().min(first.len() * EVENT_BYTES);
+        let (near, far) = room.split_at_mut(split);
+        put(near, first);
+        put(far, second);
+        events.drain(..count);
     }
 
     /// Events that wait to be taken.
     pub fn len(&self) -> usize {
-        self.events.borrow().len()
+        self.events.borrow().len() + usize::from(self.latest.is_there())
     }
 
     /// Whether none waits.
@@ -176,15 +202,11 @@ impl Trace {
         result
     }
 
-    /// Takes the latest frame back, which turned out to be one of the trace's own transport.
+    /// Takes the latest event back, a frame that turned out to be one of the trace's own transport.
     pub fn disown_frame(&self) {
-        let mut events = self.events.borrow_mut();
-        while let Some(event) = events.pop_back() {
+        if let Some(latest) = self.latest.take() {
             self.recorded.set(self.recorded.get().saturating_sub(1));
-            self.note_own(event.len.into());
-            if event.label.purpose != Purpose::FramePart {
-                break;
-            }
+            self.note_own(Event::from(latest).len.into());
         }
     }
 
@@ -199,11 +221,18 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Purpose;
 
     const FRAME: Label = Label {
         queue: 1,
         slot: 3,
         purpose: Purpose::Frame,
+    };
+
+    const PART: Label = Label {
+        slot: 9,
+        purpose: Purpose::FramePart,
+        ..FRAME
     };
 
     fn copy(trace: &Trace, address: u64, len: u32, label: Label) {
@@ -231,6 +260,56 @@ mod tests {
     }
 
     #[test]
+    fn the_pieces_of_a_frame_are_one_event_and_so_is_the_data_of_a_request() {
+        let trace = Trace::new();
+        trace.enable(Keep::Runs, 8);
+        copy(&trace, 100, 12, FRAME);
+        copy(&trace, 112, 50, FRAME);
+        copy(&trace, 5000, 30, PART);
+        copy(&trace, 200, 8, PART);
+        // The same slot again is another frame.
+        copy(&trace, 100, 40, FRAME);
+        let [data, other] = [4, 5].map(|slot| Label {
+            slot,
+            purpose: Purpose::Data,
+            ..FRAME
+        });
+        copy(&trace, 1 << 14, 500, data);
+        copy(&trace, 5 << 14, 600, data);
+        copy(&trace, 6 << 14, 700, other);
+        let first = trace.pop().unwrap();
+        assert_eq!((first.address, first.len, first.label), (100, 100, FRAME));
+        assert_eq!(first.at, Instant::from_nanos(100));
+        assert_eq!(lens(&trace), [40, 1100, 700]);
+    }
+
+    #[test]
+    fn bytes_that_are_too_many_for_one_event_are_another() {
+        let trace = Trace::new();
+        trace.enable(Keep::Runs, 8);
+        copy(&trace, 0, u32::MAX - 1, FRAME);
+        copy(&trace, u64::from(u32::MAX) - 1, 1, FRAME);
+        copy(&trace, u64::from(u32::MAX), 1, FRAME);
+        assert_eq!(lens(&trace), [u32::MAX, 1]);
+    }
+
+    #[test]
+    fn what_was_taken_gets_no_longer() {
+        let trace = Trace::new();
+        trace.enable(Keep::Runs, 8);
+        copy(&trace, 100, 12, FRAME);
+        assert_eq!(lens(&trace), [12]);
+        copy(&trace, 112, 50, FRAME);
+        assert_eq!(lens(&trace), [50]);
+        // A piece whose frame is gone stands for itself, and so does one of the other direction.
+        copy(&trace, 9, 1, PART);
+        let now = || Instant::from_nanos(7);
+        trace.record((0, 112), 3, Direction::In, FRAME, now);
+        trace.record((0, 300), 4, Direction::Out, PART, now);
+        assert_eq!(lens(&trace), [1, 3, 4]);
+    }
+
+    #[test]
     fn each_copy_is_an_event_where_copies_are_kept() {
         let trace = Trace::new();
         trace.enable(Keep::Copies, 8);
@@ -247,15 +326,10 @@ mod tests {
         trace.muted(false, || copy(&trace, 50, 5, FRAME));
         // A frame in two pieces that came, and was the transport's.
         copy(&trace, 200, 7, FRAME);
-        let part = Label {
-            slot: 9,
-            purpose: Purpose::FramePart,
-            ..FRAME
-        };
-        copy(&trace, 300, 1, part);
+        copy(&trace, 300, 1, PART);
         trace.disown_frame();
         let own = Own {
-            events: 3,
+            events: 2,
             bytes: 17,
         };
         assert_eq!((trace.own(), trace.recorded()), (own, 1));
@@ -270,9 +344,29 @@ mod tests {
             copy(&trace, at * 100, 1, FRAME);
         }
         assert_eq!((trace.len(), trace.lost()), (2, 3));
-        let mut taken = 0;
-        trace.take(1, |_| taken += 1);
-        assert_eq!((taken, trace.len()), (1, 1));
+        let mut taken = Vec::new();
+        trace.take(1, &mut taken);
+        assert_eq!((taken.len(), trace.len()), (EVENT_BYTES, 1));
+    }
+
+    #[test]
+    fn events_are_taken_in_order_where_the_ring_goes_round() {
+        let trace = Trace::new();
+        trace.enable(Keep::Runs, 4);
+        let mut told = Vec::new();
+        for at in 0..3 {
+            copy(&trace, at * 100, 1, FRAME);
+        }
+        trace.take(2, &mut told);
+        for at in 3..6 {
+            copy(&trace, at * 100, 1, FRAME);
+        }
+        for most in [3, usize::MAX] {
+            trace.take(most, &mut told);
+        }
+        let (events, _) = told.as_chunks();
+        let at = events.iter().map(|event| Event::from_bytes(event).address);
+        assert_eq!(at.collect::<Vec<_>>(), [0, 100, 200, 300, 400, 500]);
     }
 
     #[test]

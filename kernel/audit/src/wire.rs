@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 
 use clock::Instant;
 
-use crate::{EVENT_BYTES, Event, Own, PoolSample, QueueSample, Trace};
+use crate::{EVENT_BYTES, Own, PoolSample, QueueSample, Trace};
 
 /// The first bytes of each frame.
 pub const MAGIC: [u8; 4] = *b"ALTR";
@@ -76,9 +76,7 @@ impl Writer {
         }
         if !trace.is_empty() {
             self.frame(out, (now, trace.lost()), EVENTS, |body| {
-                trace.take(most.min(MAX_EVENTS), |event: Event| {
-                    body.extend_from_slice(&event.to_bytes());
-                });
+                trace.take(most.min(MAX_EVENTS), body);
             });
         }
     }

@@ -268,14 +268,8 @@ impl<W: World> Owner<W> {
         self.counters.set(counters);
     }
 
-    /// Notes a copy of `size` bytes at `address` of a slot with `label`.
-    pub(crate) fn crossed(
-        &self,
-        address: DeviceAddress<W>,
-        size: usize,
-        direction: Direction,
-        label: Label,
-    ) {
+    /// Notes a copy of `size` bytes at `start` of the window, in a slot with `label`.
+    pub(crate) fn crossed(&self, start: usize, size: usize, direction: Direction, label: Label) {
         self.count(|c| {
             c.copies += 1;
             match direction {
@@ -283,8 +277,10 @@ impl<W: World> Owner<W> {
                 Direction::In => c.bytes_in += size as u64,
             }
         });
-        if W::CROSSES {
-            let place = (self.number, address.get());
+        if W::CROSSES && self.trace.enabled() {
+            // It was copied, so it lies in the window.
+            let address = self.window.address(start).map_or(0, DeviceAddress::get);
+            let place = (self.number, address);
             let len = u32::try_from(size).unwrap_or(u32::MAX);
             let now = || self.clock.now();
             self.trace.record(place, len, direction, label, now);

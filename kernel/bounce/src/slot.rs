@@ -113,7 +113,8 @@ impl<W: World> Slot<W> {
         let start = self.inside(at, bytes.len())?;
         self.owner.window.copy_out(start, bytes)?;
         self.filled.set(self.filled.get().max(at + bytes.len()));
-        self.cross(start, bytes.len(), Direction::Out)
+        self.cross(start, bytes.len(), Direction::Out);
+        Ok(())
     }
 
     /// Makes the slot ready to be lent with `len` bytes of content: what was copied out behind them,
@@ -158,7 +159,7 @@ impl<W: World> Slot<W> {
     ) -> Result<Untrusted<&'b mut [u8]>, Error> {
         let (start, len) = (self.inside(at, into.len())?, into.len());
         let bytes = self.owner.window.copy_in(start, into)?;
-        self.cross(start, len, Direction::In)?;
+        self.cross(start, len, Direction::In);
         Ok(bytes)
     }
 
@@ -200,13 +201,10 @@ impl<W: World> Slot<W> {
         NonNull::slice_from_raw_parts(first, self.len)
     }
 
-    fn cross(&self, start: usize, size: usize, direction: Direction) -> Result<(), Error> {
+    fn cross(&self, start: usize, size: usize, direction: Direction) {
         if size != 0 {
-            let address = self.owner.window.address(start)?;
-            self.owner
-                .crossed(address, size, direction, self.label.get());
+            self.owner.crossed(start, size, direction, self.label.get());
         }
-        Ok(())
     }
 
     /// The offset in the window of `len` bytes at `at` of the slot.

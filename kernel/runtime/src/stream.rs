@@ -28,7 +28,7 @@ use crate::wake;
 const PORT: &str = "airlock.trace";
 /// Events that are told at once, and how long fewer may wait.
 const BATCH: usize = 512;
-const PERIOD: Duration = Duration::from_millis(20);
+const PERIOD: Duration = Duration::from_millis(100);
 /// Most events of one round.
 const MOST: usize = 2048;
 /// How long an address may take, and a connection.

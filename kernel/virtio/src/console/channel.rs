@@ -147,6 +147,11 @@ impl<W: World> Channel<W> {
         self.is_there
     }
 
+    /// Whether the device has something of it.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
     /// Looks what the device did: takes slots back, notes the time, and finds whom to wake. Says when to
     /// look again.
     pub(crate) fn look(
@@ -154,9 +159,6 @@ impl<W: World> Channel<W> {
         now: Instant,
         woken: &mut Vec<Waker>,
     ) -> Result<Option<Instant>, Error> {
-        if !self.is_lent {
-            return Ok(None);
-        }
         if !self.readers.is_empty() && (self.input.waiting()? != 0 || self.has_ended()) {
             woken.append(&mut self.readers);
         }
