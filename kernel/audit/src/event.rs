@@ -55,7 +55,7 @@ purposes! {
     Other = 0, "other";
     /// A frame of a network card, with the card's header before it: its beginning, or all of it.
     Frame = 1, "frame";
-    /// What follows in another buffer, when a frame does not fit one.
+    /// What follows in another buffer, when a frame does not fit one, where each copy is told.
     FramePart = 2, "frame-part";
     /// The head of a request to read from a disk; coming in, the status of a request.
     Read = 3, "read";
@@ -136,17 +136,7 @@ impl Words {
         }
     }
 
-    /// Whether it is the first piece of a frame.
-    pub(crate) const fn is_frame(self) -> bool {
-        (self.what >> PURPOSE) & 0xff == Purpose::Frame as u64
-    }
-
-    /// Whether both are of one queue of one device, and of one direction.
-    pub(crate) const fn same_queue(self, other: Self) -> bool {
-        (self.place ^ other.place) >> DEVICE == 0 && (self.what ^ other.what) >> DIRECTION == 0
-    }
-
-    /// Whether slot and purpose are the same as well.
+    /// Whether device, queue, slot, purpose and direction are the same.
     pub(crate) const fn same_label(self, other: Self) -> bool {
         (self.place ^ other.place) >> DEVICE == 0 && (self.what ^ other.what) >> SLOT == 0
     }

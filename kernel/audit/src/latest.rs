@@ -40,8 +40,6 @@ impl Latest {
             what: self.what.get(),
         };
         let goes_on = match label.purpose {
-            // All pieces of a frame are taken together.
-            Purpose::FramePart => known.is_frame() && known.same_queue(copy),
             // Another request of this number would have a head before its data.
             Purpose::Data => known.same_label(copy),
             _ => known.same_label(copy) && self.end.get() == address,

@@ -19,8 +19,7 @@ pub enum Keep {
     Nothing,
     /// Each copy.
     Copies,
-    /// Copies for one frame, or for one way of one request, as one: a frame with its header and all its pieces, all
-    /// data of a request.
+    /// Copies for one frame, or for one way of one request, as one: a frame with its header, all data of a request.
     Runs,
 }
 
@@ -70,6 +69,11 @@ impl Trace {
     /// Whether copies are being recorded.
     pub fn enabled(&self) -> bool {
         self.keep.get() != Keep::Nothing
+    }
+
+    /// Whether each copy is to be recorded, and not all of a frame as one.
+    pub fn wants_copies(&self) -> bool {
+        self.keep.get() == Keep::Copies
     }
 
     /// The number of the device with this name. The 256th and all others are one.
@@ -229,12 +233,6 @@ mod tests {
         purpose: Purpose::Frame,
     };
 
-    const PART: Label = Label {
-        slot: 9,
-        purpose: Purpose::FramePart,
-        ..FRAME
-    };
-
     fn copy(trace: &Trace, address: u64, len: u32, label: Label) {
         let now = || Instant::from_nanos(address);
         trace.record((0, address), len, Direction::Out, label, now);
@@ -260,14 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn the_pieces_of_a_frame_are_one_event_and_so_is_the_data_of_a_request() {
+    fn all_data_of_a_request_is_one_event_and_the_same_slot_again_is_another_frame() {
         let trace = Trace::new();
         trace.enable(Keep::Runs, 8);
         copy(&trace, 100, 12, FRAME);
         copy(&trace, 112, 50, FRAME);
-        copy(&trace, 5000, 30, PART);
-        copy(&trace, 200, 8, PART);
-        // The same slot again is another frame.
         copy(&trace, 100, 40, FRAME);
         let [data, other] = [4, 5].map(|slot| Label {
             slot,
@@ -278,7 +273,7 @@ mod tests {
         copy(&trace, 5 << 14, 600, data);
         copy(&trace, 6 << 14, 700, other);
         let first = trace.pop().unwrap();
-        assert_eq!((first.address, first.len, first.label), (100, 100, FRAME));
+        assert_eq!((first.address, first.len, first.label), (100, 62, FRAME));
         assert_eq!(first.at, Instant::from_nanos(100));
         assert_eq!(lens(&trace), [40, 1100, 700]);
     }
@@ -301,12 +296,11 @@ mod tests {
         assert_eq!(lens(&trace), [12]);
         copy(&trace, 112, 50, FRAME);
         assert_eq!(lens(&trace), [50]);
-        // A piece whose frame is gone stands for itself, and so does one of the other direction.
-        copy(&trace, 9, 1, PART);
+        copy(&trace, 200, 1, FRAME);
         let now = || Instant::from_nanos(7);
-        trace.record((0, 112), 3, Direction::In, FRAME, now);
-        trace.record((0, 300), 4, Direction::Out, PART, now);
-        assert_eq!(lens(&trace), [1, 3, 4]);
+        trace.record((0, 201), 3, Direction::In, FRAME, now);
+        trace.record((1, 204), 4, Direction::In, FRAME, now);
+        assert_eq!(lens(&trace), [1, 3, 4], "another direction, another device");
     }
 
     #[test]
@@ -324,9 +318,9 @@ mod tests {
         trace.enable(Keep::Runs, 8);
         trace.muted(true, || copy(&trace, 0, 9, FRAME));
         trace.muted(false, || copy(&trace, 50, 5, FRAME));
-        // A frame in two pieces that came, and was the transport's.
+        // A frame that came, and was the transport's.
         copy(&trace, 200, 7, FRAME);
-        copy(&trace, 300, 1, PART);
+        copy(&trace, 207, 1, FRAME);
         trace.disown_frame();
         let own = Own {
             events: 2,

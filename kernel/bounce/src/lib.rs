@@ -23,6 +23,7 @@
 extern crate alloc;
 
 mod buffer;
+mod parts;
 mod pool;
 mod region;
 mod slot;
@@ -32,6 +33,7 @@ mod world;
 
 pub use audit::{Direction, Label, Purpose, Trace};
 pub use buffer::Buffer;
+pub use parts::Parts;
 pub use pool::{AtRest, Counters, Outstanding, Pool, Shortage};
 pub use region::Region;
 pub use slot::Slot;

@@ -7,7 +7,9 @@ use core::ops::Range;
 
 use clock::Clock;
 
-use crate::{DeviceAddress, Direction, Error, Label, Shared, Slot, Spacing, Trace, Window, World};
+use crate::{
+    DeviceAddress, Direction, Error, Label, Parts, Shared, Slot, Spacing, Trace, Window, World,
+};
 
 /// What went through a pool. Bytes are payload and headers; words of rings are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -268,20 +270,26 @@ impl<W: World> Owner<W> {
         self.counters.set(counters);
     }
 
-    /// Notes a copy of `size` bytes at `start` of the window, in a slot with `label`.
-    pub(crate) fn crossed(&self, start: usize, size: usize, direction: Direction, label: Label) {
+    /// Whether each copy is told as it is made.
+    pub(crate) fn tells_copies(&self) -> bool {
+        W::CROSSES && self.trace.wants_copies()
+    }
+
+    /// Notes copies that begin at `start` of the window, in a slot with `label`.
+    pub(crate) fn crossed(&self, start: usize, parts: Parts, direction: Direction, label: Label) {
+        let Parts { bytes, copies } = parts;
         self.count(|c| {
-            c.copies += 1;
+            c.copies += copies;
             match direction {
-                Direction::Out => c.bytes_out += size as u64,
-                Direction::In => c.bytes_in += size as u64,
+                Direction::Out => c.bytes_out += bytes as u64,
+                Direction::In => c.bytes_in += bytes as u64,
             }
         });
         if W::CROSSES && self.trace.enabled() {
             // It was copied, so it lies in the window.
             let address = self.window.address(start).map_or(0, DeviceAddress::get);
             let place = (self.number, address);
-            let len = u32::try_from(size).unwrap_or(u32::MAX);
+            let len = u32::try_from(bytes).unwrap_or(u32::MAX);
             let now = || self.clock.now();
             self.trace.record(place, len, direction, label, now);
         }

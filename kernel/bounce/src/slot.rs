@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use untrusted::Untrusted;
 
 use crate::pool::Owner;
-use crate::{DeviceAddress, Direction, Error, Label, Pool, Purpose, Shared, Spacing, World};
+use crate::{DeviceAddress, Direction, Error, Label, Parts, Pool, Purpose, Shared, Spacing, World};
 
 /// A leased run of bytes that a device reaches. Dropping it gives it back; the next owner finds it cleared.
 ///
@@ -163,14 +163,61 @@ impl<W: World> Slot<W> {
         Ok(bytes)
     }
 
+    /// Copies bytes at `at` in from the device, as part of what [`Self::note`] counts and traces together: a frame may
+    /// lie in many slots. Where each copy is traced, it is noted at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`]; then nothing was copied.
+    pub fn copy_in_part<'b>(
+        &self,
+        at: usize,
+        into: &'b mut [u8],
+        parts: &mut Parts,
+    ) -> Result<Untrusted<&'b mut [u8]>, Error> {
+        if self.owner.tells_copies() {
+            return self.copy_in(at, into);
+        }
+        let (start, len) = (self.inside(at, into.len())?, into.len());
+        let bytes = self.owner.window.copy_in(start, into)?;
+        parts.bytes += len;
+        parts.copies += 1;
+        Ok(bytes)
+    }
+
+    /// Counts and traces what was copied in by parts, of which the first began at `at` of this slot.
+    pub fn note(&self, at: usize, parts: Parts) {
+        if parts.copies != 0 {
+            let (start, label) = (self.run.start + at, self.label.get());
+            self.owner.crossed(start, parts, Direction::In, label);
+        }
+    }
+
     /// Copies a structure of `N` bytes in, counted and traced.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`].
     pub fn snapshot<const N: usize>(&self, at: usize) -> Result<Untrusted<[u8; N]>, Error> {
+        let mut parts = Parts::default();
+        let bytes = self.snapshot_part(at, &mut parts)?;
+        self.note(at, parts);
+        Ok(bytes)
+    }
+
+    /// Copies a structure of `N` bytes in, as [`Self::copy_in_part`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn snapshot_part<const N: usize>(
+        &self,
+        at: usize,
+        parts: &mut Parts,
+    ) -> Result<Untrusted<[u8; N]>, Error> {
         let mut bytes = [0; N];
-        self.copy_in(at, &mut bytes)?.opaque("marked again below");
+        self.copy_in_part(at, &mut bytes, parts)?
+            .opaque("marked again below");
         Ok(Untrusted::from_host(bytes))
     }
 
@@ -201,9 +248,10 @@ impl<W: World> Slot<W> {
         NonNull::slice_from_raw_parts(first, self.len)
     }
 
-    fn cross(&self, start: usize, size: usize, direction: Direction) {
-        if size != 0 {
-            self.owner.crossed(start, size, direction, self.label.get());
+    fn cross(&self, start: usize, bytes: usize, direction: Direction) {
+        if bytes != 0 {
+            let one = Parts { bytes, copies: 1 };
+            self.owner.crossed(start, one, direction, self.label.get());
         }
     }
 

@@ -13,7 +13,7 @@ mod state;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
@@ -31,6 +31,8 @@ use crate::{Environment, Error, Features, Interrupt, Kind, Needs, StreamError, T
 
 /// How long a host may take to name a port.
 const NAMING: Duration = Duration::from_secs(2);
+/// How long nobody looks at a device that nobody waits for.
+const QUIET: Duration = Duration::from_millis(10);
 
 /// A console that is running.
 ///
@@ -39,6 +41,8 @@ const NAMING: Duration = Duration::from_secs(2);
 pub struct Console<W: World = Shared> {
     state: RefCell<State<W>>,
     device: Device<W>,
+    /// Until when it need not be looked at, if nothing is asked of it before.
+    quiet: Cell<Option<Instant>>,
 }
 
 impl<W: World> Console<W> {
@@ -77,7 +81,11 @@ impl<W: World> Console<W> {
         };
         device.transport().driver_ok()?;
         let state = RefCell::new(state);
-        let console = Self { state, device };
+        let console = Self {
+            state,
+            device,
+            quiet: Cell::new(None),
+        };
         console.poll();
         match console.device.failure() {
             Some(error) => Err(error),
@@ -90,6 +98,20 @@ impl<W: World> Console<W> {
     pub fn poll(&self) -> Option<Instant> {
         let now = self.device.transport().clock().now();
         self.with(|state| state.drive(now)).ok().flatten()
+    }
+
+    /// The same for a loop that has many turns: while nobody waits for it and nothing was asked of it, the device is
+    /// looked at from time to time only.
+    pub fn poll_in_turn(&self) -> Option<Instant> {
+        let now = self.device.transport().clock().now();
+        if self.quiet.get().is_some_and(|until| now < until) {
+            return None;
+        }
+        let next = self.poll();
+        if !self.state.borrow().is_waited_for() {
+            self.quiet.set(Some(now.after(QUIET)));
+        }
+        next
     }
 
     /// Waits until there is a console, for `patience` at most; says whether there is one.
@@ -282,6 +304,7 @@ impl<W: World> Console<W> {
     /// Runs `work` on the state of a device that runs, then wakes the tasks that it found. An error ends
     /// the device.
     fn with<T>(&self, work: impl FnOnce(&mut State<W>) -> Result<T, Error>) -> Result<T, Error> {
+        self.quiet.set(None);
         let mut state = self.state.borrow_mut();
         let result = self.device.run(|| work(&mut state));
         if result.is_err() {

@@ -190,6 +190,40 @@ fn a_port_that_the_host_closes_ends_and_goes_on_when_it_is_opened_again() {
     assert_eq!(machine.read(&mut port, 9).unwrap(), b"again");
 }
 
+/// Of the turns of a loop that is busy with something else, few look at a console that nobody waits for.
+#[test]
+fn a_console_that_nobody_waits_for_is_looked_at_now_and_then_and_any_other_in_each_turn() {
+    use testkit::fake_virtio::console::{event, message};
+    let machine = console(Style::Qemu, FakeConsole::with_ports(&["in"]));
+    let turn = || {
+        machine.device.run();
+        machine.console.poll_in_turn();
+    };
+    let mut port = machine.open("in").unwrap();
+    (0..3).for_each(|_| turn());
+    let gone = message(1, event::PORT_REMOVE, 1, &[]);
+    machine.fake.borrow_mut().messages.push_back(gone);
+    machine.rig.clock.advance(Duration::from_millis(9));
+    (0..3).for_each(|_| turn());
+    assert_eq!(machine.console.ports(), ["hvc0", "in"]);
+    machine.rig.clock.advance(Duration::from_millis(1));
+    turn();
+    assert_eq!(machine.console.ports(), ["hvc0"]);
+    // Somebody who waits does so for no time.
+    let mut into = [0; 9];
+    let back = [event::PORT_ADD, event::PORT_OPEN].map(|event| message(1, event, 1, &[]));
+    machine.fake.borrow_mut().messages.extend(back);
+    machine.turn();
+    let mut said = false;
+    let read = block_on(port.read(&mut into), || {
+        turn();
+        if !core::mem::replace(&mut said, true) {
+            machine.fake.borrow_mut().say(1, b"now");
+        }
+    });
+    assert_eq!(read, Ok(3));
+}
+
 #[test]
 fn what_is_written_without_waiting_is_as_much_as_there_is_room_for() {
     let machine = console(Style::Qemu, FakeConsole::with_ports(&["log"]));

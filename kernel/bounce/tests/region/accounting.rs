@@ -1,7 +1,7 @@
 //! Counters and the trace.
 
 use audit::Keep;
-use bounce::{Counters, Direction, Purpose};
+use bounce::{Counters, Direction, Parts, Purpose};
 use clock::{Clock, Instant};
 
 use crate::{LOOK, NET, TOLD, pool, region};
@@ -112,4 +112,37 @@ fn an_event_says_what_the_slot_was_for() {
     let data = region.trace().pop().unwrap();
     assert_eq!((data.len, data.label.slot), (4, 300));
     assert_eq!(data.label.purpose, Purpose::Data);
+}
+
+#[test]
+fn what_is_copied_by_parts_is_one_event_and_as_many_copies() {
+    for keep in [Keep::Runs, Keep::Copies] {
+        let (region, pool, _) = pool();
+        let slots = [(); 2].map(|()| pool.lease(64, 1).unwrap());
+        region.trace().enable(keep, 10);
+        for (slot, purpose) in slots.iter().zip([Purpose::Frame, Purpose::FramePart]) {
+            slot.label(0, 7, purpose);
+        }
+        let (mut parts, mut into) = (Parts::default(), [0; 40]);
+        let [first, second] = &slots;
+        let header = first.snapshot_part::<12>(0, &mut parts).unwrap();
+        let _ = header.any_value(LOOK);
+        let part = first.copy_in_part(12, &mut into, &mut parts);
+        part.unwrap().opaque(LOOK);
+        let part = second.copy_in_part(0, &mut into[..9], &mut parts);
+        part.unwrap().opaque(LOOK);
+        assert!(second.copy_in_part(60, &mut into, &mut parts).is_err());
+        first.note(0, parts);
+        let counters = pool.counters();
+        assert_eq!((counters.bytes_in, counters.copies), (61, 3));
+        let events = std::iter::from_fn(|| region.trace().pop());
+        let told: Vec<_> = events.map(|e| (e.len, e.label.purpose)).collect();
+        match keep {
+            Keep::Runs => assert_eq!(told, [(61, Purpose::Frame)]),
+            _ => {
+                let (whole, part) = (Purpose::Frame, Purpose::FramePart);
+                assert_eq!(told, [(12, whole), (40, whole), (9, part)]);
+            }
+        }
+    }
 }

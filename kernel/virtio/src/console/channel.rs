@@ -198,6 +198,11 @@ impl<W: World> Channel<W> {
         self.stalled.get_or_insert(Attention::new(now));
     }
 
+    /// Whether anybody waits, or something is to be said.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.readers.is_empty() || !self.writers.is_empty() || self.owed().is_some()
+    }
+
     /// Everybody who waits.
     pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
         woken.append(&mut self.readers);

@@ -182,6 +182,13 @@ impl<W: World> State<W> {
         control.output.lane.notify()
     }
 
+    /// Whether anybody waits for something that the device does, or has something to say to it.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let owes_ready = self.control.as_ref().is_some_and(|c| c.owes_ready);
+        let mut channels = self.channels.iter();
+        owes_ready || !self.seekers.is_empty() || channels.any(Channel::is_waited_for)
+    }
+
     pub(crate) fn wake_all(&mut self) {
         let woken = &mut self.woken;
         for channel in &mut self.channels {

@@ -1,6 +1,6 @@
 //! Frames in: buffers lent to the device, copied out of once, and lent again.
 
-use bounce::{Purpose, World};
+use bounce::{Parts, Purpose, World};
 use frame::Incoming;
 
 use crate::device::Device;
@@ -53,6 +53,8 @@ struct Assembly<'a> {
     len: usize,
     /// Whether everything fitted so far.
     whole: bool,
+    /// What was copied for it.
+    parts: Parts,
 }
 
 /// The receive side.
@@ -124,8 +126,25 @@ impl<W: World> Receive<W> {
             into,
             len: 0,
             whole: true,
+            parts: Parts::default(),
         };
-        let header = self.take_first(first, &mut frame)?;
+        let taken = self.take_frame(first, &mut frame);
+        self.buffers.get(first.tag)?.note(0, frame.parts);
+        let (header, is_all) = taken?;
+        self.queue.publish()?;
+        match header {
+            Some(header) if is_all && frame.whole => Ok(self.finish(frame, header)),
+            _ => Ok(Outcome::Dropped),
+        }
+    }
+
+    /// Takes all pieces of the frame that begins with `first`; says whether as many came as its header says.
+    fn take_frame(
+        &mut self,
+        first: Completion,
+        frame: &mut Assembly<'_>,
+    ) -> Result<(Option<Header>, bool), Error> {
+        let header = self.take_first(first, frame)?;
         let is_mergeable = self.features.contains(Features::NET_MRG_RXBUF);
         let claimed = match header {
             Some(header) if is_mergeable => header.buffers,
@@ -140,15 +159,11 @@ impl<W: World> Receive<W> {
                 break;
             };
             self.buffers.get(piece.tag)?.purpose(Purpose::FramePart);
-            self.take_piece(piece, 0, &mut frame)?;
+            self.take_piece(piece, 0, frame)?;
             came += 1;
             is_last = piece.len < self.each;
         }
-        self.queue.publish()?;
-        match header {
-            Some(header) if came == claimed && frame.whole => Ok(self.finish(frame, header)),
-            _ => Ok(Outcome::Dropped),
-        }
+        Ok((header, came == claimed))
     }
 
     /// Takes the header and what follows it; `None` if there is no whole header.
@@ -163,7 +178,7 @@ impl<W: World> Receive<W> {
         }
         let buffer = self.buffers.get(first.tag)?;
         buffer.purpose(Purpose::Frame);
-        let header = buffer.snapshot(0)?;
+        let header = buffer.snapshot_part(0, &mut frame.parts)?;
         self.take_piece(first, HEADER, frame)?;
         let header = header.any_value("Header::check, when the frame is there");
         Ok(Some(Header::from_bytes(header)))
@@ -180,7 +195,8 @@ impl<W: World> Receive<W> {
         let end = frame.len.saturating_add(len);
         match frame.into.get_mut(frame.len..end) {
             Some(into) => {
-                let bytes = self.buffers.get(piece.tag)?.copy_in(skip, into)?;
+                let buffer = self.buffers.get(piece.tag)?;
+                let bytes = buffer.copy_in_part(skip, into, &mut frame.parts)?;
                 bytes.opaque("the gate of the network stack");
             }
             None => frame.whole = false,
