@@ -21,6 +21,7 @@ mod any_bytes;
 mod balloon_device;
 #[cfg(not(miri))]
 mod balloon_lies;
+mod at_rest;
 mod block_device;
 #[cfg(not(miri))]
 mod block_lies;

@@ -6,8 +6,8 @@ pub const INTRODUCTION: &str = "\
 same. So whatever goes to a device is first copied out of private memory into a few pages that both sides reach, and \
 whatever comes from it is copied back in: it <em>bounces</em>. Those pages are the <em>bounce buffer</em>; here each \
 device has a part of its own, a <em>pool</em>, which its driver divides into <em>slots</em>.</p>\
-<p>This page has each of those copies, as the realm itself recorded them: a <em>crossing</em> is one run of bytes that went \
-out of the realm or came in. It says when, which device and queue, which slot, how many bytes and what for, and never \
+<p>This page has all of those copies, as the realm itself recorded them: a <em>crossing</em> is what went \
+out of the realm or came in for one frame, or for one part of a request. It says when, which device and queue, which slot, how many bytes and what for, and never \
 what the bytes were. The host sees all of it anyway, for it is the other end; here the realm's side of it can be compared: \
 <code>airlock trace FILE --check</code> does.</p>";
 
