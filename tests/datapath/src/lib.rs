@@ -17,11 +17,11 @@
 
 #[cfg(not(miri))]
 mod any_bytes;
+mod at_rest;
 #[cfg(not(miri))]
 mod balloon_device;
 #[cfg(not(miri))]
 mod balloon_lies;
-mod at_rest;
 mod block_device;
 #[cfg(not(miri))]
 mod block_lies;
