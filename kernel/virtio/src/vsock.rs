@@ -170,21 +170,16 @@ impl<W: World> Vsock<W> {
             .ok_or(StreamError::InUse)
     }
 
-    /// A device that has failed has nothing to be left.
+    /// Also of a device that has failed: it may be started anew, and has room for others then.
     fn leave(&self, id: Id) {
         let now = self.now();
-        let _ = self.with(|state| {
-            state.table.leave(id, now);
-            Ok(())
-        });
+        self.state.borrow_mut().table.leave(id, now);
     }
 
+    /// Also of a device that has failed.
     fn stop_listening(&self, id: Id) {
         let now = self.now();
-        let _ = self.with(|state| {
-            state.table.stop_listening(id, now);
-            Ok(())
-        });
+        self.state.borrow_mut().table.stop_listening(id, now);
     }
 
     fn poll_opened(&self, id: Id, context: &Context<'_>) -> Poll<Result<(), StreamError>> {
