@@ -7,6 +7,8 @@ use core::task::{Context, Poll, Waker};
 
 use critical_section::Mutex;
 
+use crate::shared::with;
+
 struct Shared<T> {
     value: Option<T>,
     waiting: Option<Waker>,
@@ -28,7 +30,7 @@ pub(crate) fn pair<T>() -> (Sender<T>, Job<T>) {
 
 impl<T> Sender<T> {
     pub(crate) fn send(self, value: T) {
-        let waiting = critical_section::with(|cs| {
+        let waiting = with(|cs| {
             let mut shared = self.0.borrow(cs).borrow_mut();
             shared.value = Some(value);
             shared.waiting.take()
@@ -45,7 +47,7 @@ impl<T> Future for Job<T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let waker = context.waker().clone();
         // Who waited before is dropped outside the section: its task may have anything to drop.
-        let (done, _before) = critical_section::with(|cs| {
+        let (done, _before) = with(|cs| {
             let mut shared = self.0.borrow(cs).borrow_mut();
             match shared.value.take() {
                 Some(value) => (Poll::Ready(value), None),
@@ -56,7 +58,7 @@ impl<T> Future for Job<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     extern crate std;
 

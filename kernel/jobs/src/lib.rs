@@ -14,3 +14,9 @@ mod queue;
 
 pub use job::Job;
 pub use queue::Queue;
+
+/// What processors share; `tests/models` has its own.
+mod shared {
+    pub(crate) use core::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use critical_section::with;
+}

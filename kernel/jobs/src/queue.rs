@@ -6,12 +6,12 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::cell::RefCell;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Waker};
 
 use critical_section::Mutex;
 
 use crate::job::{self, Job};
+use crate::shared::{AtomicBool, Ordering, with};
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -62,7 +62,7 @@ impl Queue {
     /// Polls what was ready when this was called, each once; says whether there was anything.
     pub fn run(&self) -> bool {
         // Tasks that wake themselves come round next time: a caller has other things to do, too.
-        let ready = critical_section::with(|cs| self.ready.borrow(cs).take());
+        let ready = with(|cs| self.ready.borrow(cs).take());
         let found = !ready.is_empty();
         ready.into_iter().for_each(Task::poll);
         found
@@ -70,7 +70,7 @@ impl Queue {
 
     /// Whether nothing is ready: the processor may sleep. It is woken if something comes meanwhile.
     pub fn is_idle(&self) -> bool {
-        critical_section::with(|cs| self.ready.borrow(cs).borrow().is_empty())
+        with(|cs| self.ready.borrow(cs).borrow().is_empty())
     }
 }
 
@@ -79,7 +79,7 @@ impl Task {
         // Before it is polled: a wake from now on is for the next time. What was done before the last
         // one is seen by this poll.
         self.queued.swap(false, Ordering::Acquire);
-        let work = critical_section::with(|cs| self.work.borrow(cs).take());
+        let work = with(|cs| self.work.borrow(cs).take());
         // One that has ended may be woken still.
         let Some(mut work) = work else {
             return;
@@ -87,7 +87,7 @@ impl Task {
         let waker = Waker::from(Arc::clone(&self));
         let done = work.as_mut().poll(&mut Context::from_waker(&waker));
         if done.is_pending() {
-            critical_section::with(|cs| self.work.borrow(cs).replace(Some(work)));
+            with(|cs| self.work.borrow(cs).replace(Some(work)));
         }
     }
 }
@@ -96,7 +96,7 @@ impl Wake for Task {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
             let queue = self.queue;
-            critical_section::with(|cs| queue.ready.borrow(cs).borrow_mut().push_back(self));
+            with(|cs| queue.ready.borrow(cs).borrow_mut().push_back(self));
             (queue.ring)(queue.processor);
         }
     }

@@ -42,3 +42,8 @@ pub use size::{SizeError, parse_size};
 pub use storm::Storm;
 pub use trace::Tracing;
 pub use turn::{Hold, Turn};
+
+/// What processors share; `tests/models` has its own.
+mod shared {
+    pub(crate) use core::sync::atomic::{AtomicU64, Ordering};
+}

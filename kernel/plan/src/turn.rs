@@ -1,9 +1,10 @@
 //! Whose turn it is: a lock for processors, taken away from who keeps it for too long.
 
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
 use clock::Clock;
+
+use crate::shared::{AtomicU64, Ordering};
 
 /// Nobody's turn.
 const NOBODY: u64 = 0;
@@ -29,6 +30,7 @@ pub struct Hold {
 
 impl Turn {
     /// It is nobody's turn.
+    #[cfg(not(loom))]
     pub const fn new() -> Self {
         Self {
             current: AtomicU64::new(NOBODY),
@@ -75,7 +77,7 @@ impl Turn {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     extern crate std;
 
