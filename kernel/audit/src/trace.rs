@@ -59,9 +59,12 @@ impl Trace {
     /// Records what `keep` says from now on, and keeps up to `room` events until they are taken. The memory for
     /// them is taken here, not when a copy is made.
     pub fn enable(&self, keep: Keep, room: usize) {
+        // Whoever gives the memory may copy meanwhile.
+        self.keep.set(Keep::Nothing);
         let mut events = self.events.borrow_mut();
         let more = room.saturating_sub(events.len());
         events.reserve_exact(more);
+        drop(events);
         self.room.set(room);
         self.keep.set(if room == 0 { Keep::Nothing } else { keep });
     }
@@ -134,7 +137,8 @@ impl Trace {
     /// Begins an event, if there is room.
     fn begin(&self, copy: Words, (address, len): (u64, u32), now: impl FnOnce() -> Instant) {
         self.close();
-        if self.events.borrow().len() < self.room.get() {
+        let events = self.events.try_borrow();
+        if events.is_ok_and(|events| events.len() < self.room.get()) {
             self.recorded.set(self.recorded.get() + 1);
             let at = now().as_nanos();
             self.latest.begin(Words { at, ..copy }, address, len);
@@ -145,8 +149,12 @@ impl Trace {
 
     /// Puts the latest event behind the others: it gets no longer. Its room was left for it.
     fn close(&self) {
-        if let Some(Words { at, place, what }) = self.latest.take() {
-            self.events.borrow_mut().push_back([at, place, what]);
+        let Some(Words { at, place, what }) = self.latest.take() else {
+            return;
+        };
+        match self.events.try_borrow_mut() {
+            Ok(mut events) => events.push_back([at, place, what]),
+            Err(_) => self.lost.set(self.lost.get() + 1),
         }
     }
 
@@ -160,10 +168,11 @@ impl Trace {
     /// Puts the oldest events, at most `most`, behind `out`, as they are told and oldest first.
     pub fn take(&self, most: usize, out: &mut Vec<u8>) {
         self.close();
-        let mut events = self.events.borrow_mut();
-        let count = most.min(events.len());
+        let count = most.min(self.events.borrow().len());
         let start = out.len();
+        // Nothing is borrowed meanwhile: whoever gives the memory may copy, which is recorded.
         out.resize(start + count * EVENT_BYTES, 0);
+        let mut events = self.events.borrow_mut();
         let (first, second) = events.as_slices();
         let room = out.get_mut(start..).unwrap_or_default();
         let split = room.len().min(first.len() * EVENT_BYTES);
