@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod attestation;
+mod card;
 mod counters;
 mod cpus;
 mod disk;
@@ -22,6 +23,7 @@ mod share;
 mod shared;
 
 pub use attestation::Attestation;
+pub use card::Card;
 pub use counters::{Counters, DeviceCounters, Work};
 pub use cpus::{CpuError, Cpus};
 pub use disk::{Disk, Driven};

@@ -8,10 +8,9 @@ use bounce::{Pool, Private, Spacing};
 use clock::Instant;
 use net::Network;
 use plan::Arguments;
-use realm::{Disk, Generator, Refusal, Shared, Work};
+use realm::{Card, Disk, Generator, Refusal, Shared, Work};
 use virtio::{Console, Depth, Environment, Needs, Offload, Transport, Usage, Vsock};
 
-use crate::card::Card;
 use crate::ground::Ground;
 
 /// A kind of device, and how one is driven. Each has a file in `drivers`, and a line in `features`.

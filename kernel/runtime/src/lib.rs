@@ -11,7 +11,6 @@ mod attestation;
 mod boot;
 mod bus;
 mod call;
-mod card;
 mod console;
 mod cpus;
 mod devices;

@@ -7,9 +7,9 @@ use audit::{Event, Keep, Trace};
 use clock::Instant;
 use net::Network;
 use plan::Tracing;
+use realm::Card;
 use virtio::Console;
 
-use crate::card::Card;
 use crate::machine::Booted;
 use crate::stream::{Look, Stream, Telling, Way};
 use crate::{console, features, println, wake};

@@ -53,7 +53,9 @@ impl Boot {
     #[must_use]
     pub fn rogue(rule: &str) -> Self {
         let image = rogue_image();
-        let boot = Self::new("rogue", "realm").watched();
+        let words = ["airlock", "run", "--payload", "rogue", "--mode", "realm"];
+        let words = words.map(str::to_owned).to_vec();
+        let boot = Self { words }.watched();
         let boot = boot.with(&["--image", &image.to_string_lossy()]);
         boot.with(&["--append", rule, "--net", "none", "--timeout", "20s"])
     }
@@ -73,6 +75,8 @@ impl Boot {
     }
 
     fn new(payload: &str, mode: &str) -> Self {
+        // Built before anything waits for what it does; one with other features is built when it boots.
+        let _shipped = image(payload);
         let words = ["airlock", "run", "--payload", payload, "--mode", mode];
         Self {
             words: words.map(str::to_owned).to_vec(),

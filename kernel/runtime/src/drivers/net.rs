@@ -3,10 +3,9 @@
 use alloc::rc::Rc;
 
 use bounce::Spacing;
-use realm::Work;
+use realm::{Card, Work};
 use virtio::{Needs, Net, Usage};
 
-use crate::card::Card;
 use crate::driver::{Device, Driver, Granted, Running, Start};
 
 /// Drives network cards.

@@ -167,7 +167,7 @@ fn a_folder_without_the_right_manifest_is_not_served() {
 fn a_folder_that_nobody_asked_for_is_named_and_left_alone() {
     let (folder, _) = folder();
     let share = format!("web={}", folder.path().display());
-    let boot = Boot::machine("hello").with(&["--share", &share, "--append", "share=other"]);
+    let boot = Boot::machine("doctor").with(&["--share", &share, "--append", "share=other"]);
     let outcome = boot.run();
     assert_eq!(outcome.verdict, Verdict::Ok);
     let said = "shared folder (9p) `web`, no use for it here: share=other does not name it";

@@ -1,4 +1,5 @@
-//! The network card as the network stack sees it.
+//! The network card as the network stack sees it. Payloads do not see it; it is here because its driver has to be
+//! made fast, as that of [`crate::Disk`] has, and what boots is made small.
 
 use alloc::rc::Rc;
 use core::cell::{OnceCell, RefCell};
