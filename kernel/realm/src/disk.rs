@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use core::cell::Cell;
+use core::convert::Infallible;
 use core::future::poll_fn;
 use core::task::Poll;
 
@@ -20,14 +21,44 @@ pub struct Disk(Rc<World>, Rc<Cell<bool>>);
 /// Looked at once for each call from outside; below it, no step asks which world it is in.
 enum World {
     Shared(Block),
-    Trusted(Block<Direct>),
+    Trusted(Block<Direct>, Able),
+}
+
+/// That this image can trust disks. Where it cannot there is no such value, and the compiler leaves out whatever
+/// would be done with a trusted disk: half of the driver.
+type Able = <Image<{ cfg!(feature = "trust") }> as Ability>::Proof;
+
+struct Image<const CAN_TRUST: bool>;
+
+struct Yes;
+
+trait Ability {
+    type Proof;
+
+    fn proof() -> Option<Self::Proof>;
+}
+
+impl Ability for Image<true> {
+    type Proof = Yes;
+
+    fn proof() -> Option<Yes> {
+        Some(Yes)
+    }
+}
+
+impl Ability for Image<false> {
+    type Proof = Infallible;
+
+    fn proof() -> Option<Infallible> {
+        None
+    }
 }
 
 macro_rules! either {
     ($self:ident, $disk:ident => $call:expr) => {
         match &*$self.0 {
             World::Shared($disk) => $call,
-            World::Trusted($disk) => $call,
+            World::Trusted($disk, _) => $call,
         }
     };
 }
@@ -35,7 +66,7 @@ macro_rules! either {
 impl Disk {
     /// Whether it is trusted: its data is never shared.
     pub fn is_trusted(&self) -> bool {
-        matches!(&*self.0, World::Trusted(_))
+        matches!(&*self.0, World::Trusted(..))
     }
 
     /// Takes the trust in the disk back, and waits until that is done: it reaches no memory any more, its driver
@@ -55,6 +86,12 @@ impl Disk {
             }
         })
         .await;
+    }
+
+    /// One that is trusted; `None` in an image without the feature `trust`. Payloads have no use for it.
+    pub fn trusted(disk: Block<Direct>) -> Option<Self> {
+        let able = Image::<{ cfg!(feature = "trust") }>::proof()?;
+        Some(Self(Rc::new(World::Trusted(disk, able)), Rc::default()))
     }
 
     /// A buffer of `len` bytes, all zero, that suits the disk.
@@ -109,13 +146,6 @@ impl From<Block> for Disk {
     }
 }
 
-/// One that is trusted.
-impl From<Block<Direct>> for Disk {
-    fn from(disk: Block<Direct>) -> Self {
-        Self(Rc::new(World::Trusted(disk)), Rc::default())
-    }
-}
-
 /// What a device needs of whoever runs the loop. Payloads do not see it.
 pub trait Driven {
     /// Lets it look at its rings and deadlines; says when the next one is.
@@ -135,6 +165,8 @@ pub trait Driven {
 }
 
 impl Driven for Disk {
+    // In its own crate, which is made fast: the loop that calls it is made small.
+    #[inline(never)]
     fn poll(&self) -> Option<Instant> {
         either!(self, disk => disk.poll())
     }

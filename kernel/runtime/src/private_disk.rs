@@ -57,5 +57,6 @@ fn drive(
     let pool = device.pool(&region, name, region.len());
     let pool = pool.map_err(|_| Distrust::NoMemory)?;
     let disk = Block::<Direct>::start(transport, &pool, environment)?;
-    Ok((Disk::from(disk), pool))
+    let disk = Disk::trusted(disk).ok_or(Distrust::NotBuilt)?;
+    Ok((disk, pool))
 }
