@@ -1,16 +1,24 @@
 //! Places of this host that streams lead to, or come from.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 /// How long a place may take to let us in.
 const CONNECTING: Duration = Duration::from_secs(3);
+/// How often to try a place at which as many wait as can.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// A place of this host: `tcp:PORT` (of loopback), `tcp:HOST:PORT` or `unix:PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +69,7 @@ impl Address {
     /// Nobody is there, or nobody answers within three seconds.
     pub fn connect(&self) -> io::Result<Stream> {
         let stream = match self {
-            Self::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
+            Self::Unix(path) => Stream::Unix(connect_unix(path)?),
             Self::Tcp(host, port) => Stream::Tcp(connect_tcp(host, *port)?),
         };
         stream.unblocked()
@@ -79,15 +87,37 @@ impl Address {
                 Ok(Listener::Tcp(listener))
             }
             Self::Unix(path) => {
-                if UnixStream::connect(path)
-                    .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
-                {
-                    std::fs::remove_file(path)?;
-                }
+                remove_left_behind(path)?;
                 let listener = UnixListener::bind(path)?;
                 listener.set_nonblocking(true)?;
                 Ok(Listener::Unix(listener, path.clone()))
             }
+        }
+    }
+}
+
+/// Removes a socket that nobody listens at. A file of any other kind is the user's, and stays.
+fn remove_left_behind(path: &Path) -> io::Result<()> {
+    let is_socket = |file: Metadata| file.file_type().is_socket();
+    let is_there = std::fs::symlink_metadata(path).is_ok_and(is_socket);
+    let refuses = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    if is_there && UnixStream::connect(path).is_err_and(refuses) {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Connects within three seconds, also where as many wait as can.
+fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    let begun = Instant::now();
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    loop {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        match connect(&socket, &address) {
+            Ok(()) => return Ok(UnixStream::from(socket)),
+            Err(Errno::AGAIN) if begun.elapsed() < CONNECTING => thread::sleep(AGAIN),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -246,5 +276,24 @@ mod tests {
         assert!(address.listen().is_err());
         drop(listener);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_of_the_user_is_not_taken_for_a_socket_that_was_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thesis.txt");
+        std::fs::write(&path, "years of work").unwrap();
+        assert!(Address::Unix(path.clone()).listen().is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"years of work");
+    }
+
+    #[test]
+    fn a_place_at_which_as_many_wait_as_can_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let full = UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&full, 0).unwrap();
+        let _first = Address::Unix(path.clone()).connect().unwrap();
+        assert!(Address::Unix(path).connect().is_err());
     }
 }

@@ -8,6 +8,7 @@ use crate::host::{Client, Dialed, Host};
 use crate::link::Link;
 use crate::memory::Memory;
 use crate::ring::{Ring, Stop};
+use crate::say::Say;
 use crate::table::Table;
 use crate::translations::Miss;
 
@@ -34,7 +35,7 @@ pub struct Device {
     /// What was asked of QEMU and has not come, and since when.
     asked: Vec<Miss>,
     missing: Option<Instant>,
-    say: fn(&str),
+    say: Say,
 }
 
 impl Device {
@@ -49,7 +50,7 @@ impl Device {
             table: Table::new(cid),
             asked: Vec::new(),
             missing: None,
-            say,
+            say: Say::new(say),
         })
     }
 
@@ -83,7 +84,10 @@ impl Device {
         for dialed in host.dialed() {
             self.take_place(dialed);
         }
+        let draining = &mut self.table.draining;
+        draining.retain_mut(super::link::Draining::goes_on);
         if !self.runs() {
+            host.forget_greeters();
             return (Vec::new(), false);
         }
         for client in host.clients() {
@@ -104,19 +108,22 @@ impl Device {
     }
 
     fn take_place(&mut self, dialed: Dialed) {
-        match (dialed.stream, self.table.link(dialed.ends)) {
+        let link = self.table.link(dialed.ends);
+        let link = link.filter(|link| link.dial == Some(dialed.number));
+        match (dialed.stream, link) {
             (Ok(stream), Some(link)) => link.dialed(stream),
-            (Ok(_), None) => {}
-            (Err(why), _) => {
-                (self.say)(&why);
+            (Err(why), Some(_)) => {
+                self.say.line(&why);
                 self.table.cut(dialed.ends);
             }
+            // The guest has given it up.
+            (_, None) => {}
         }
     }
 
     fn take_client(&mut self, client: Client) {
         // One too many finds the door shut.
-        if self.table.links().count() < MOST {
+        if self.table.count() < MOST {
             let ends = self.table.ask(client.stream, client.port);
             if let Some(link) = self.table.link(ends).filter(|_| client.is_told) {
                 link.greet(&format!("OK {}\n", ends.host));
@@ -138,20 +145,26 @@ impl Device {
         };
         for _ in 0..TURN {
             let mut new = None;
-            let taken = ring.take(memory.guest(), |bytes| new = table.hear(bytes, say));
+            let taken = ring.take(memory.guest(), |bytes| {
+                new = table.hear(bytes, &|text| say.line(text))
+            });
             if !taken.map_err(|stop| (OF_GUEST, stop))? {
                 return Ok(false);
             }
             let Some(ends) = new else {
                 continue;
             };
-            let refused = match table.links().count() > MOST {
+            let dialed = match table.count() > MOST {
                 true => Err(Some("the guest has too many connections".to_owned())),
                 false => host.dial(ends),
             };
-            if let Err(why) = refused {
-                why.iter().for_each(|why| say(why));
-                table.cut(ends);
+            match (dialed, table.link(ends)) {
+                (Ok(number), Some(link)) => link.dial = Some(number),
+                (Ok(_), None) => {}
+                (Err(why), _) => {
+                    why.iter().for_each(|why| say.line(why));
+                    table.cut(ends);
+                }
             }
         }
         Ok(true)
@@ -172,9 +185,6 @@ impl Device {
                 self.table.cut(ends);
             }
         }
-        self.table
-            .draining
-            .retain_mut(super::link::Draining::goes_on);
     }
 
     /// Tells the guest what there is to tell.
@@ -234,7 +244,8 @@ impl Device {
                 })
             }
         };
-        (self.say)(&format!("the guest's ring {number} is given up: {why}"));
+        self.say
+            .line(&format!("the guest's ring {number} is given up: {why}"));
         if let Some(ring) = self.rings.get_mut(number) {
             ring.give_up();
         }

@@ -162,7 +162,11 @@ impl Front {
                 let (index, enabled) = (fields.u32()?, fields.u32()?);
                 ring(device, index.into())?.enabled = enabled != 0;
             }
-            21 => self.requests = Some(UnixStream::from(message.file()?)),
+            21 => {
+                let requests = UnixStream::from(message.file()?);
+                requests.set_write_timeout(Some(message::PATIENCE))?;
+                self.requests = Some(requests);
+            }
             22 => translate(message, device)?,
             24 => return self.configuration(message),
             other => bail!("nobody here knows it ({other})"),

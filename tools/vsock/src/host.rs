@@ -35,6 +35,8 @@ pub struct Client {
 pub struct Dialed {
     /// For which connection.
     pub ends: Ends,
+    /// Which of the dials it was: another connection may have the same ends by now.
+    pub number: u64,
     /// The place, or why it is not to be had.
     pub stream: Result<Stream, String>,
 }
@@ -55,6 +57,7 @@ pub struct Host {
     sender: Sender<Dialed>,
     answers: Receiver<Dialed>,
     dialing: usize,
+    dials: u64,
     /// Readable once there is an answer.
     wake: Arc<OwnedFd>,
 }
@@ -85,6 +88,7 @@ impl Host {
             sender,
             answers,
             dialing: 0,
+            dials: 0,
             wake: Arc::new(wake),
         })
     }
@@ -102,11 +106,11 @@ impl Host {
         !self.greeters.is_empty()
     }
 
-    /// Dials the place that a port of the host leads to.
+    /// Dials the place that a port of the host leads to; says which dial it is.
     ///
     /// # Errors
     /// It leads nowhere; with the reason, unless nothing leads anywhere, which whoever gave no way knows.
-    pub fn dial(&mut self, ends: Ends) -> Result<(), Option<String>> {
+    pub fn dial(&mut self, ends: Ends) -> Result<u64, Option<String>> {
         let port = ends.host;
         let address = self.ways.iter().find_map(|way| way.of_host_port(port));
         let nowhere = || {
@@ -121,16 +125,27 @@ impl Host {
             )));
         }
         self.dialing += 1;
+        self.dials += 1;
+        let number = self.dials;
         let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
         thread::spawn(move || {
             let stream = address.connect();
             let stream =
                 stream.map_err(|error| format!("port {port} of the host, {address}: {error}"));
             // Nobody waits any more where this fails.
-            let _ = sender.send(Dialed { ends, stream });
+            let _ = sender.send(Dialed {
+                ends,
+                number,
+                stream,
+            });
             let _ = rustix::io::write(&wake, &1_u64.to_ne_bytes());
         });
-        Ok(())
+        Ok(number)
+    }
+
+    /// The guest has gone: nobody needs those who have not said where they want to go.
+    pub fn forget_greeters(&mut self) {
+        self.greeters.clear();
     }
 
     /// Places that have answered.

@@ -20,6 +20,7 @@ mod link;
 mod memory;
 mod message;
 mod ring;
+mod say;
 mod server;
 mod table;
 mod translations;

@@ -18,6 +18,8 @@ pub struct Link {
     /// What was said.
     pub connection: Connection,
     stream: Option<Stream>,
+    /// The dial whose answer is for it.
+    pub dial: Option<u64>,
     /// What the place hears before the guest's bytes.
     greeting: VecDeque<u8>,
     /// Whether the place was told that the guest sends nothing more.
@@ -40,6 +42,7 @@ impl Link {
         Self {
             connection,
             stream,
+            dial: None,
             greeting: VecDeque::new(),
             has_ended: false,
             since: Instant::now(),

@@ -6,6 +6,7 @@ use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -15,6 +16,8 @@ const HEADER: usize = 12;
 const LONGEST: usize = 4096;
 /// The most descriptors beside a message: one for each region of memory.
 const DESCRIPTORS: usize = 8;
+/// How long QEMU may take in the middle of a message.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 const VERSION: u32 = 1;
 const VERSION_MASK: u32 = 3;
 const IS_REPLY: u32 = 1 << 2;

@@ -6,7 +6,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -14,6 +13,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use crate::device::Device;
 use crate::front::Front;
 use crate::host::Host;
+use crate::message;
 use crate::way::Way;
 
 /// How often to look where somebody has a deadline.
@@ -25,8 +25,6 @@ const AT_ONCE: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
 };
-/// How long QEMU may take in the middle of a message.
-const MESSAGE: Duration = Duration::from_secs(5);
 
 /// What a back end is to do.
 #[derive(Clone, Debug)]
@@ -108,8 +106,8 @@ fn next(listener: &UnixListener, stop: &OwnedFd) -> io::Result<Option<UnixStream
         return Ok(None);
     }
     let (stream, _) = listener.accept()?;
-    stream.set_read_timeout(Some(MESSAGE))?;
-    stream.set_write_timeout(Some(MESSAGE))?;
+    stream.set_read_timeout(Some(message::PATIENCE))?;
+    stream.set_write_timeout(Some(message::PATIENCE))?;
     Ok(Some(stream))
 }
 

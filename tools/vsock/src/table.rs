@@ -50,6 +50,11 @@ impl Table {
         self.links.iter()
     }
 
+    /// How many there are, those included that a guest has left and that are written out still.
+    pub fn count(&self) -> usize {
+        self.links.len() + self.draining.len()
+    }
+
     /// One connection.
     pub fn link(&mut self, ends: Ends) -> Option<&mut Link> {
         self.links.get_mut(&ends)
@@ -251,6 +256,21 @@ mod tests {
         assert!(table.cut(ends).is_some());
         assert_eq!(next(&mut table).unwrap().operation, Operation::Reset);
         assert!(table.link(ends).is_none());
+    }
+
+    #[test]
+    fn a_place_that_a_guest_has_left_counts_until_its_bytes_are_written() {
+        let mut table = Table::new(3);
+        let (own, _place) = UnixStream::pair().unwrap();
+        let ends = table.ask(Stream::Unix(own), 7);
+        heard(&mut table, &packet(Operation::Response, 3, (7, ends.host)));
+        table.link(ends).unwrap().greet("OK");
+        let mut leaves = packet(Operation::Shutdown, 3, (7, ends.host));
+        leaves[32] = 3;
+        heard(&mut table, &leaves);
+        assert_eq!((table.links().count(), table.count()), (0, 1));
+        table.draining.retain_mut(Draining::goes_on);
+        assert_eq!(table.count(), 0);
     }
 
     #[test]

@@ -304,6 +304,52 @@ fn behind_an_iommu_each_page_is_asked_for_and_one_taken_back_is_asked_for_again(
 }
 
 #[test]
+fn a_guest_that_breaks_a_ring_is_given_up_and_its_streams_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, ways) = place(folder.path());
+    let mut qemu = Qemu::start(folder.path(), &ways, VERSION_1);
+    qemu.offer(0, 0x1000);
+    qemu.say(Operation::Request, (1000, 80), &[]);
+    assert!(qemu.hear().is_some());
+    let (mut stream, _) = place.accept().unwrap();
+    // More is offered than the ring holds.
+    let available = RINGS[1] + 0x1002;
+    qemu.write(available, &100_u16.to_le_bytes());
+    rustix::io::write(&qemu.kicks[1], &1_u64.to_ne_bytes()).unwrap();
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+    // QEMU is heard still, and a driver that begins anew is served.
+    qemu.ask(11, &[0]);
+    qemu.ask(11, &[1]);
+    (qemu.offered, qemu.taken) = ([0; 2], [0; 2]);
+    qemu.write(0, &[0; 0x6000]);
+    qemu.start_rings();
+    qemu.offer(0, 0x1000);
+    qemu.say(Operation::Request, (1000, 80), &[]);
+    let (response, _) = qemu.hear().unwrap();
+    assert_eq!(response.operation, Operation::Response);
+}
+
+#[test]
+fn a_guest_gets_so_many_connections_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, ways) = place(folder.path());
+    let mut qemu = Qemu::start(folder.path(), &ways, VERSION_1);
+    let mut places = Vec::new();
+    let mut refused = false;
+    for port in 0..400_u32 {
+        qemu.offer(0, 0x1000);
+        qemu.say(Operation::Request, (port, 80), &[]);
+        let (answer, _) = qemu.hear().unwrap();
+        if answer.operation == Operation::Reset {
+            refused = true;
+            break;
+        }
+        places.push(place.accept().unwrap());
+    }
+    assert!(refused && places.len() <= 256, "{} places", places.len());
+}
+
+#[test]
 fn what_qemu_must_not_say_is_refused_and_the_talk_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut qemu = Qemu::start(folder.path(), &[], VERSION_1);

@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use vm_memory::iommu::{Error, Iotlb, IotlbIterator, IovaRange};
+use vm_memory::iommu::{Error, Iotlb, IotlbFails, IotlbIterator, IovaRange};
 use vm_memory::{GuestAddress, Iommu, Permissions};
 
 /// A translation that a pass over a ring did not find.
@@ -22,9 +22,9 @@ pub struct Translations {
 }
 
 impl Translations {
-    /// Adds a translation.
+    /// Adds a translation; `false` if it is of nothing, or wraps.
     pub fn add(&self, from: u64, to: u64, size: usize, access: Permissions) -> bool {
-        let fits = from.checked_add(size as u64).is_some();
+        let fits = size != 0 && from.checked_add(size as u64).is_some();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         fits && known
             .set_mapping(GuestAddress(from), GuestAddress(to), size, access)
@@ -52,12 +52,14 @@ impl Translations {
         !missed.is_empty()
     }
 
-    fn note(&self, ranges: &[IovaRange], access: Permissions) {
+    /// Notes the first gap: the next pass finds the next.
+    fn note(&self, fails: &IotlbFails, access: Permissions) {
+        let gaps = fails.misses.first().or(fails.access_fails.first());
         let mut missed = self.missed.write().unwrap_or_else(PoisonError::into_inner);
-        for range in ranges {
-            let address = range.base.0;
-            missed.push(Miss { address, access });
-        }
+        missed.extend(gaps.map(|range| Miss {
+            address: range.base.0,
+            access,
+        }));
     }
 }
 
@@ -83,8 +85,7 @@ impl Iommu for Translations {
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         Iotlb::lookup(known, address, length, access).map_err(|fails| {
-            self.note(&fails.misses, access);
-            self.note(&fails.access_fails, access);
+            self.note(&fails, access);
             failed("it is not known yet")
         })
     }
@@ -134,5 +135,20 @@ mod tests {
         let wrapping = table.translate(GuestAddress(u64::MAX - 3), 8, Permissions::Read);
         assert!(wrapping.is_err() && table.take_missed().is_empty());
         assert!(!table.add(u64::MAX - 3, 0, 8, Permissions::Read));
+        assert!(!table.add(0x1000, 0x1000, 0, Permissions::Read));
+    }
+
+    #[test]
+    fn of_many_gaps_one_is_asked_for() {
+        let table = Translations::default();
+        for page in 0..1000 {
+            assert!(table.add(page * 0x2000, 0, 0x1000, Permissions::Read));
+        }
+        assert!(
+            table
+                .translate(GuestAddress(0), 0x20_0000, Permissions::Read)
+                .is_err()
+        );
+        assert_eq!(table.take_missed().len(), 1);
     }
 }
