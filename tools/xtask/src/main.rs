@@ -49,7 +49,7 @@ const USAGE: &str = "usage: xtask check | xtask unsafe-files | xtask packages ho
   cover         runs the tests of these crates (of all) with coverage, and whole images, and writes which of those
                 places they reached: tests/hostile/places.json
   panics        counts which code of an image calls what panics, by crate and kind; ends with 1 where
-                the kernel has an index, an unwrap or an assertion without a reason
+                the kernel has more of them than tools/xtask/panics.txt has reasons for
   packages      prints the crates of a group as arguments for cargo
   fuzz-log      adds the run of a fuzz target, whose output is in FILE, to the account";
 

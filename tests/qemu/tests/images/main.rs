@@ -14,6 +14,7 @@ mod leaks;
 mod main_job;
 mod memory;
 mod monitor_lies;
+mod panics;
 mod pools;
 mod poor_networks;
 mod processors;
