@@ -37,7 +37,8 @@ pub use realm::{
 pub use share::Digest as ShareDigest;
 pub use trust::{Error as TrustError, Measurement as DeviceMeasurement};
 pub use virtio::{
-    Error as DeviceError, Kind as DeviceKind, Port, StreamError, VsockListener, VsockStream,
+    BalloonCounters, Error as DeviceError, Kind as DeviceKind, Port, StreamError, VsockListener,
+    VsockStream,
 };
 
 /// What `#[airlock::main]` expands to; not for anybody else.

@@ -87,6 +87,18 @@ pub fn carve(runs: &mut [Range<u64>], size: u64) -> Option<Range<u64>> {
     Some(carved)
 }
 
+/// Takes up to `most` whole blocks off the upper end of the run that has the most of them, and below what a
+/// balloon can tell (2⁴⁴ bytes). What lies above them stays a run.
+pub fn carve_blocks(runs: &mut Vec<Range<u64>>, most: u64) -> Option<Range<u64>> {
+    let told = 0..1 << 44;
+    let within = |run: &Range<u64>| blocks(&(run.start..run.end.min(told.end)));
+    let largest = runs.iter().filter_map(within).max_by_key(len)?;
+    let size = len(&largest).min(most.saturating_mul(BLOCK));
+    let carved = largest.end - size..largest.end;
+    *runs = subtract(runs, core::slice::from_ref(&carved));
+    (!carved.is_empty()).then_some(carved)
+}
+
 /// The whole granules of `memory` that are in none of `taken`: sorted, disjoint, at most 32.
 pub fn free_runs(memory: &[Range<u64>], taken: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut inner: Vec<_> = memory
@@ -236,6 +248,34 @@ mod tests {
         assert_eq!(carve(&mut runs, 0x6000), Some(0x9000..0xf000));
         assert_eq!(runs, [0x1000..0x3000, 0x8000..0x9000]);
         assert_eq!(carve(&mut [], 0x1000), None);
+    }
+
+    #[test]
+    fn blocks_are_whole_and_at_the_top_of_the_run_that_has_the_most() {
+        let all = || Vec::from([0x1000..0x3000, 0x4010_0000..0x40b0_1000]);
+        let mut runs = all();
+        assert_eq!(carve_blocks(&mut runs, 2), Some(0x4060_0000..0x40a0_0000));
+        assert_eq!(
+            runs,
+            [
+                0x1000..0x3000,
+                0x4010_0000..0x4060_0000,
+                0x40a0_0000..0x40b0_1000
+            ]
+        );
+        let mut runs = all();
+        assert_eq!(
+            carve_blocks(&mut runs, u64::MAX),
+            Some(0x4020_0000..0x40a0_0000)
+        );
+        let mut runs = all();
+        assert_eq!(carve_blocks(&mut runs, 0), None);
+        assert_eq!(runs, all());
+        let small = 0x1000..0x3000;
+        assert_eq!(carve_blocks(&mut Vec::from_iter([small]), 1), None);
+        let far = (1 << 44) - BLOCK..(1 << 44) + 9 * BLOCK;
+        let carved = carve_blocks(&mut Vec::from_iter([far]), 5);
+        assert_eq!(carved, Some((1 << 44) - BLOCK..1 << 44));
     }
 
     #[test]

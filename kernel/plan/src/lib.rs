@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod arguments;
+mod blocks;
 mod bounce;
 mod budget;
 mod diagnosis;
@@ -26,6 +27,7 @@ mod trace;
 mod turn;
 
 pub use arguments::{Arguments, MAX_LENGTH};
+pub use blocks::{BlockSet, MOST_BLOCKS};
 pub use bounce::Bounce;
 pub use budget::ConsoleBudget;
 pub use diagnosis::{Diagnosis, Outcome, Row};
@@ -33,7 +35,7 @@ pub use divide::{Demand, divide};
 pub use doubt::{Doubt, Remedy};
 pub use fault::{Cause, Fault, Half};
 pub use irq::Irq;
-pub use layout::{BLOCK, Layout, LayoutError, carve, fitting, free_runs};
+pub use layout::{BLOCK, Layout, LayoutError, carve, carve_blocks, fitting, free_runs};
 pub use lines::Lines;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use patience::Patience;

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use pci::Accesses;
-use virtio::{BlkCounters, ConsoleCounters, NetCounters, NinePCounters, VsockCounters};
+use virtio::{
+    BalloonCounters, BlkCounters, ConsoleCounters, NetCounters, NinePCounters, VsockCounters,
+};
 
 use crate::interrupts::{Means, Taken};
 
@@ -48,6 +50,8 @@ pub enum Work {
     Share(NinePCounters),
     /// Streams to the host and from it.
     Vsock(VsockCounters),
+    /// Memory that the host asks back.
+    Balloon(BalloonCounters),
     /// Something else.
     Other,
 }
@@ -86,6 +90,17 @@ impl fmt::Display for DeviceCounters {
                 f,
                 "{} bytes sent, {} received, {} packets refused, {} doorbells; ",
                 vsock.sent, vsock.received, vsock.refused, vsock.doorbells
+            )?,
+            Work::Balloon(balloon) => write!(
+                f,
+                "{} of {} MiB are the host's, {} MiB given, {} back, {} lost, {} blocks because memory was short, {} doorbells; ",
+                balloon.out >> 20,
+                balloon.most >> 20,
+                balloon.given >> 20,
+                balloon.regained >> 20,
+                balloon.lost >> 20,
+                balloon.relieved,
+                balloon.doorbells
             )?,
             Work::Other => {}
         }

@@ -4,6 +4,8 @@
 
 use core::fmt;
 
+use virtio::BalloonCounters;
+
 use crate::counters::{Counters, DeviceCounters, Work};
 
 /// The counters as text that Prometheus reads; say `text/plain; version=0.0.4` with it.
@@ -27,7 +29,7 @@ type Metric = (
     fn(&DeviceCounters) -> Option<u64>,
 );
 
-const METRICS: [Metric; 16] = [
+const METRICS: [Metric; 21] = [
     (
         "bounce_bytes_out",
         true,
@@ -91,6 +93,7 @@ const METRICS: [Metric; 16] = [
         Work::Console(console) => Some(console.doorbells),
         Work::Share(share) => Some(share.doorbells),
         Work::Vsock(vsock) => Some(vsock.doorbells),
+        Work::Balloon(balloon) => Some(balloon.doorbells),
         Work::Other => None,
     }),
     (
@@ -138,7 +141,41 @@ const METRICS: [Metric; 16] = [
             _ => None,
         },
     ),
+    (
+        "balloon_limit_bytes",
+        false,
+        "Bytes that the host may have of ours.",
+        |d| Some(balloon(d)?.most),
+    ),
+    (
+        "balloon_wanted_bytes",
+        false,
+        "Bytes that it wants, no more than it may have.",
+        |d| Some(balloon(d)?.wanted),
+    ),
+    ("balloon_out_bytes", false, "Bytes that it has.", |d| {
+        Some(balloon(d)?.out)
+    }),
+    (
+        "balloon_lost_bytes",
+        false,
+        "Bytes that nobody has: it did not give them back.",
+        |d| Some(balloon(d)?.lost),
+    ),
+    (
+        "balloon_relieved",
+        true,
+        "Blocks that were taken back because memory was short.",
+        |d| Some(balloon(d)?.relieved),
+    ),
 ];
+
+fn balloon(device: &DeviceCounters) -> Option<BalloonCounters> {
+    match device.work {
+        Work::Balloon(balloon) => Some(balloon),
+        _ => None,
+    }
+}
 
 impl fmt::Display for Prometheus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -252,6 +289,14 @@ mod tests {
                     Work::Block(BlkCounters::default()),
                     Some(short),
                 ),
+                device(
+                    "0000:00:03.0",
+                    Work::Balloon(BalloonCounters {
+                        out: 2 << 20,
+                        ..BalloonCounters::default()
+                    }),
+                    None,
+                ),
             ],
             accesses: pci::Accesses::default(),
             interrupts: Taken::default(),
@@ -267,7 +312,11 @@ mod tests {
         assert_eq!(lines("# TYPE airlock_bounce_bytes_out_total counter"), 1);
         assert_eq!(
             lines("airlock_bounce_bytes_out_total{device=\"0000:00:0"),
-            2
+            3
+        );
+        assert_eq!(
+            lines("airlock_balloon_out_bytes{device=\"0000:00:03.0\"} 2097152"),
+            1
         );
         assert_eq!(lines("airlock_disk_requests_total{"), 1);
         assert_eq!(lines("airlock_net_"), 0);

@@ -13,10 +13,12 @@ use net::Network;
 use plan::Arguments;
 use rand_core::CryptoRng;
 use rsi::{HashAlgorithm, Version};
-use virtio::{Console, Port, StreamError, Vsock, VsockAddress, VsockListener, VsockStream};
+use virtio::{
+    BalloonCounters, Console, Port, StreamError, Vsock, VsockAddress, VsockListener, VsockStream,
+};
 
 use crate::attestation::Attestation;
-use crate::counters::Counters;
+use crate::counters::{Counters, Work};
 use crate::cpus::Cpus;
 use crate::disk::Disk;
 use crate::error::Error;
@@ -242,6 +244,16 @@ impl Realm {
     /// Devices that are there and are not driven, and why.
     pub fn refusals(&self) -> &[Refusal] {
         self.parts().machine.refusals()
+    }
+
+    /// How much memory the host may have of ours, and how much it has; `None` without a balloon, or without
+    /// `balloon=`.
+    pub fn balloon(&self) -> Option<BalloonCounters> {
+        let devices = self.counters().devices;
+        devices.into_iter().find_map(|device| match device.work {
+            Work::Balloon(balloon) => Some(balloon),
+            _ => None,
+        })
     }
 
     /// What crossed the boundary so far.

@@ -36,7 +36,7 @@ pub fn start(device_tree: u64, ticks: u64) -> ! {
 
 fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Error> {
     let ground = Ground::find(at, clock, entry)?;
-    let ram = ground.open_ram()?;
+    let ram = ground.open_ram(features::BALLOON)?;
     let random = random::generator();
     let facts = ground.facts(&random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
@@ -69,6 +69,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         offload: argument(&ground, "net.offload", (Offload::EXPECTED, Offload::parse))?,
         depth: argument(&ground, "disk.depth", (Depth::EXPECTED, Depth::parse))?,
         random: &random,
+        spare: ground.spare(),
         clock,
     };
     let mut running = devices::start_all(

@@ -12,6 +12,7 @@ use realm::{Card, Disk, Generator, Refusal, Shared, Work};
 use virtio::{Console, Depth, Environment, Needs, Offload, Transport, Usage, Vsock};
 
 use crate::ground::Ground;
+use crate::spare::Spare;
 
 /// A kind of device, and how one is driven. Each has a file in `drivers`, and a line in `features`.
 pub trait Driver {
@@ -71,6 +72,8 @@ pub struct Start<'a> {
     pub depth: Depth,
     /// What random bytes of the host are mixed into.
     pub random: &'a Generator,
+    /// Memory that may be given away.
+    pub spare: Spare,
     /// Knows how long it takes.
     pub clock: Counter,
 }

@@ -1,5 +1,6 @@
 //! The drivers, one file for each kind of device.
 
+pub mod balloon;
 pub mod console;
 pub mod disk;
 pub mod entropy;

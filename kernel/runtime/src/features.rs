@@ -5,8 +5,10 @@
 use virtio::Kind;
 
 use crate::driver::Driver;
-use crate::drivers::{console, disk, entropy, net, share, vsock};
+use crate::drivers::{balloon, console, disk, entropy, net, share, vsock};
 
+/// Whether the host can have memory back.
+pub const BALLOON: bool = cfg!(feature = "balloon");
 /// Whether there can be a network.
 pub const NET: bool = cfg!(feature = "net");
 /// Whether the host can be told what crossed the boundary.
@@ -38,7 +40,8 @@ pub fn driver(kind: Kind) -> Option<(&'static str, Option<&'static dyn Driver>)>
         Kind::NineP => driver!("share", &share::DRIVER),
         Kind::Vsock => driver!("vsock", &vsock::DRIVER),
         Kind::Rng => driver!("entropy", &entropy::DRIVER),
-        Kind::Balloon | Kind::Other(_) => return None,
+        Kind::Balloon => driver!("balloon", &balloon::DRIVER),
+        Kind::Other(_) => return None,
     };
     Some(entry)
 }

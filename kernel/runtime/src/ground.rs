@@ -11,7 +11,7 @@ use clock::{Clock, Instant};
 use devtree::{Console, Machine, Tree};
 use ipa::IpaSpace;
 use pci::Mapper;
-use plan::{Arguments, Bounce};
+use plan::{Arguments, BLOCK, Bounce, parse_size};
 use realm::{Attestation, Error, Facts, Generator, Mode};
 use virtio::Environment;
 
@@ -20,6 +20,7 @@ use crate::call::{self, Call};
 use crate::memory::Memory;
 use crate::ram::{Owner, Ram};
 use crate::rmm::{self, Rmm};
+use crate::spare::Spare;
 use crate::{console, fault, logger};
 
 /// What boot stands on.
@@ -96,19 +97,40 @@ impl Ground {
         Ok(())
     }
 
-    /// Claims the free RAM, maps it, and sets parts of it aside for what is going to be shared.
+    /// Claims the free RAM, maps it, and sets parts of it aside for what is going to be shared, and, if it
+    /// `can_give` memory away, for that.
     ///
     /// # Errors
     ///
-    /// As [`Ram::open`], and [`Error::Argument`] for `bounce=`.
-    pub fn open_ram(&self) -> Result<Ram, Error> {
+    /// As [`Ram::open`], and [`Error::Argument`] for `bounce=` and `balloon=`.
+    pub fn open_ram(&self, can_give: bool) -> Result<Ram, Error> {
         let (map, wanted) = (self.memory.map(), self.bounce()?.size);
+        let spare = if can_give { self.spare_blocks()? } else { 0 };
         let owner = Owner {
             space: self.space,
             rsi: self.rmm.as_ref().map(|rmm| &rmm.rsi),
             clock: &self.clock,
         };
-        Ram::open(map, self.tree, &self.machine, wanted, &owner)
+        Ram::open(map, self.tree, &self.machine, (wanted, spare), &owner)
+    }
+
+    /// Whole blocks that the host may have of what is ours.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] for `balloon=`.
+    fn spare_blocks(&self) -> Result<u64, Error> {
+        let (key, expected) = ("balloon", "a size, such as 32M");
+        let wrong = Error::Argument { key, expected };
+        let asked = self.arguments.get(key);
+        let bytes = asked.map_or(Ok(0), |text| parse_size(text).map_err(|_| wrong))?;
+        Ok(bytes / BLOCK)
+    }
+
+    /// What is to be given away, and taken back.
+    pub fn spare(&self) -> Spare {
+        let rsi = self.rmm.as_ref().map(|rmm| rmm.rsi);
+        Spare::new(self.memory.map(), self.space, rsi)
     }
 
     /// What the boot arguments ask of the bounce region.

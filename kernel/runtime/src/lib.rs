@@ -37,6 +37,7 @@ mod ram;
 mod random;
 mod rmm;
 mod sharing;
+mod spare;
 mod stream;
 mod time;
 mod trace;

@@ -43,6 +43,7 @@ pub struct Ram {
 impl Ram {
     /// Claims the free RAM, maps it, and gives all of it to the heap, but for restricted pools, the stacks of
     /// other processors and a reserve of `wanted` bytes. RAM that our page tables do not hold is neither claimed nor used.
+    /// Up to `spare` blocks of the heap can be given away later.
     ///
     /// # Errors
     ///
@@ -51,7 +52,7 @@ impl Ram {
         map: Map,
         tree: &'static [u8],
         machine: &Machine,
-        wanted: Option<u64>,
+        (wanted, spare): (Option<u64>, u64),
         owner: &Owner<'_>,
     ) -> Result<Self, Error> {
         let memory: Vec<_> = machine
@@ -65,7 +66,14 @@ impl Ram {
         let free = fitting(&map, &free);
         let mut layout = Layout::new(&free, wanted, MOST_RESERVE)?;
         let rooms = plan::carve(&mut layout.private, rooms_of(machine)).unwrap_or(0..0);
+        let spare = plan::carve_blocks(&mut layout.private, spare.min(plan::MOST_BLOCKS));
         let deadline = owner.clock.deadline(CLAIM);
+        if let Some(run) = spare {
+            owner.claim(&run, deadline)?;
+            map.borrow_mut().map_in_parts(run.clone(), Content::Data)?;
+            // SAFETY: as for the runs below.
+            unsafe { heap::add_spare(run) };
+        }
         for run in layout.private.iter().chain([&layout.reserve]) {
             owner.claim(run, deadline)?;
         }

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod attestation;
+mod balloon;
 mod console;
 mod cpu;
 mod disk;
@@ -31,6 +32,7 @@ async fn main(realm: Realm) -> Result<(), Unwell> {
     console::probe(&realm, &mut diagnosis);
     share::probe(&realm, &mut diagnosis).await;
     vsock::probe(&realm, &mut diagnosis).await;
+    balloon::probe(&realm, &mut diagnosis);
     cpu::probe_device_interrupts(&realm, &mut diagnosis);
     attestation::probe(&realm, &mut diagnosis);
     println!("{diagnosis}");

@@ -8,6 +8,7 @@ pub fn wanted(options: &RunOptions) -> Vec<&'static str> {
     let arguments = || options.append.split_ascii_whitespace();
     let has = |start: &str| arguments().any(|word| word.starts_with(start));
     let needs = [
+        ("balloon", options.balloon.is_some() || has("balloon=")),
         ("console", !options.port.is_empty() || has("console=hvc0")),
         (
             "entropy",
@@ -52,6 +53,7 @@ mod tests {
         assert_eq!(wanted_by(&["--trust-device", "0000:00:02.0"]), ["trust"]);
         assert_eq!(wanted_by(&["--port", "chat=stdio"]), ["console"]);
         assert_eq!(wanted_by(&["--append", "a console=hvc0"]), ["console"]);
+        assert_eq!(wanted_by(&["--balloon", "16M"]), ["balloon"]);
         assert_eq!(wanted_by(&["--share", "web=/tmp"]), ["share"]);
         assert_eq!(wanted_by(&["--vsock"]), ["vsock"]);
         assert_eq!(wanted_by(&["--device", "virtio-rng-pci"]), ["entropy"]);

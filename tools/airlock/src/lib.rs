@@ -17,6 +17,7 @@
 //! | [`dist`] | a folder for those who boot and do not build |
 //! | [`new`] | a payload in a folder of its own |
 //! | [`manifest`] | a folder as a list of digests, which a realm believes |
+//! | [`balloon`], [`qmp`] | memory that the guest is asked to give back, and who asks |
 //! | [`symbols`] | who called what broke, from the ELF file |
 //! | [`debugger`] | the line that starts gdb |
 //! | [`run`] | all of it in order |
@@ -26,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attack;
+pub mod balloon;
 pub mod cli;
 pub mod console;
 pub mod debugger;
@@ -46,6 +48,7 @@ pub mod options;
 pub mod ports;
 pub mod profile;
 pub mod qemu;
+pub mod qmp;
 pub mod report;
 pub mod run;
 pub mod serve;

@@ -1,5 +1,6 @@
 //! QEMU's command line for each way to boot.
 
+use crate::balloon;
 use crate::network::{Forward, Network};
 use crate::options::Mode;
 use crate::ports::Ports;
@@ -74,6 +75,8 @@ pub struct Machine {
     pub shares: Vec<Share>,
     /// The socket device, if there is one.
     pub vsock: Option<vsock::Device>,
+    /// Whether there is a balloon.
+    pub balloon: bool,
     /// The network card's other end.
     pub net: Network,
     /// Ports of the host that lead into the guest.
@@ -199,7 +202,9 @@ impl Machine {
         format!("{world},dtb-randomness=off{narrow}{shared}")
     }
 
-    fn total_memory(&self) -> u64 {
+    /// Bytes of memory that QEMU has, the monitor's included.
+    #[must_use]
+    pub fn total_memory(&self) -> u64 {
         match self.mode {
             Mode::Realm => self.memory.saturating_add(MONITOR_MEMORY),
             Mode::Vm => self.memory,
@@ -269,6 +274,9 @@ impl Machine {
             for (name, value) in vsock.words(self.total_memory(), platform) {
                 line.option(name, value);
             }
+        }
+        if self.balloon {
+            line.option("-device", balloon::device(platform));
         }
         // First the words: a device may need what they define.
         line.0.extend(self.witnesses.iter().cloned());
@@ -350,6 +358,7 @@ mod tests {
             }],
             vsock: Some(vsock::Device::new(Vec::new(), Path::new("/f"))),
             witnesses: Vec::new(),
+            balloon: true,
             net: Network::User,
             forwards: Vec::new(),
             ports: Ports::default(),

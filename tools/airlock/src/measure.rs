@@ -279,6 +279,7 @@ fn monitors_tree(options: &MeasureOptions, image: &[u8]) -> Result<Vec<u8>> {
         disks: Vec::new(),
         shares: Vec::new(),
         vsock: None,
+        balloon: false,
         net: Network::None,
         forwards: Vec::new(),
         ports: crate::ports::Ports::default(),

@@ -62,6 +62,13 @@ pub struct RunOptions {
     /// A folder of this host that the guest may use, by 9p; can be given more than once.
     #[arg(long, value_name = "NAME=DIR", value_parser = crate::share::parse)]
     pub share: Vec<crate::share::Share>,
+    /// Asks the guest for so much of its memory (K, M or G) by a balloon device, and allows it by the boot
+    /// argument balloon=, unless --append has one.
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    pub balloon: Option<u64>,
+    /// Has QEMU listen for its machine protocol (QMP) at this socket, for scripts that move a balloon, say.
+    #[arg(long, value_name = "FILE")]
+    pub qmp: Option<PathBuf>,
     /// user, none, tap:NAME, udp:LOCAL:PEER (frames as UDP packets on loopback), or unplugged.
     #[arg(long, default_value = "user")]
     pub net: Network,

@@ -38,6 +38,9 @@ pub struct Report {
     /// The most pages that were shared at one time.
     #[serde(default)]
     pub shared_pages_max: u64,
+    /// Pages that were shared and became the realm's own again.
+    #[serde(default)]
+    pub pages_taken_back: u64,
     /// The realm's initial measurement, in hexadecimal digits.
     #[serde(default)]
     pub rim: String,
@@ -101,6 +104,13 @@ impl fmt::Display for Report {
             total(&self.smmu_faults),
             self.violations.len(),
         )?;
+        if self.pages_taken_back != 0 {
+            write!(
+                f,
+                "\nmonitor: {} pages were EMPTY at most; {} became RAM",
+                self.shared_pages_max, self.pages_taken_back
+            )?;
+        }
         self.violations
             .iter()
             .try_for_each(|text| write!(f, "\nmonitor: violation: {text}"))

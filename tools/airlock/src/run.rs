@@ -1,5 +1,6 @@
 //! `airlock run`: build, boot, listen, judge.
 
+use crate::balloon;
 use crate::console::Transcript;
 use crate::debugger;
 use crate::features;
@@ -62,6 +63,9 @@ pub fn run_once(options: &RunOptions) -> Result<Outcome> {
     if options.verbose {
         eprintln!("airlock: {}", qemu::shell_line(&prepared.qemu, &arguments));
     }
+    if let (Some(socket), Some(size)) = (prepared.qmp.clone(), options.balloon) {
+        balloon::ask(socket, size, prepared.machine.total_memory());
+    }
     let mut callers = Vec::new();
     let session = qemu::run(&prepared.qemu, &arguments, options.limit(), |_, line| {
         if let Some(found) = symbols::callers(&prepared.symbols, line) {
@@ -118,6 +122,8 @@ struct Prepared {
     job: Job,
     /// What the socket device leads to; ends with this.
     _vsock: Option<Backend>,
+    /// Where QEMU is asked to move the balloon.
+    qmp: Option<PathBuf>,
     /// Deleted at the end, also after an error.
     _folder: TempDir,
 }
@@ -136,6 +142,9 @@ impl Prepared {
             record::prepare(path, &mut machine)?;
         }
         let job = Job::prepare(options, &qemu, folder.path(), &mut machine)?;
+        let qmp = balloon::socket(options, folder.path());
+        let listening = balloon::words(options, qmp.as_ref());
+        machine.witnesses.extend(listening);
         if let Some(path) = &options.trace {
             machine.witness(path);
         }
@@ -157,6 +166,7 @@ impl Prepared {
             source: source(options),
             job,
             _vsock: vsock,
+            qmp,
             _folder: folder,
         })
     }
@@ -248,7 +258,11 @@ fn machine(options: &RunOptions) -> Machine {
             oracle(options),
         ]
         .concat(),
-        append: share::append(&options.share, trusted::append(options)),
+        append: balloon::append(
+            options.balloon,
+            share::append(&options.share, trusted::append(options)),
+        ),
+        balloon: options.balloon.is_some(),
         disks: options.disk.clone(),
         shares: options.share.clone(),
         vsock: None,

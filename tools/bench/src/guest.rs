@@ -146,6 +146,7 @@ impl Guest {
             monitor_options: self.monitor_options(),
             append,
             shares: Vec::new(),
+            balloon: false,
             disks: Vec::new(),
             net: Network::None,
             forwards: Vec::new(),

@@ -1,6 +1,7 @@
 //! Whole images in QEMU: one claim a test. `cargo test -p qemu-tests -- NAME` runs some of them.
 
 mod bad_input;
+mod balloon;
 mod boot;
 mod broken;
 mod console;
