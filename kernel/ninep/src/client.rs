@@ -52,10 +52,29 @@ impl<T: Transport> Client<T> {
             transport,
             fids: RefCell::default(),
         };
-        let asked = client.most;
+        client.most = client.enter().await?;
+        Ok(client)
+    }
+
+    /// Is let into the share again, when the host has forgotten us. Files that were open are so no more: what
+    /// is done with them ends in an error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::attach`]; [`Error::Version`] also if messages have to be shorter than before.
+    pub async fn attach_again(&self) -> Result<(), Error<T::Error>> {
+        match self.enter().await? {
+            most if most < self.most => Err(Error::Version),
+            _ => Ok(()),
+        }
+    }
+
+    /// Agrees on a protocol, and is let in; says how long messages may be.
+    async fn enter(&self) -> Result<usize, Error<T::Error>> {
+        let asked = self.transport.max_message();
         let request = message::version(u32::try_from(asked).map_err(|_| Error::Version)?);
         let mut room = [0; SMALL];
-        let mut reader = client.ask(kind::VERSION, request, &mut room).await?;
+        let mut reader = self.ask(kind::VERSION, request, &mut room).await?;
         let agreed = reader.word().map_err(Error::Malformed)?;
         let protocol = reader.text().map_err(Error::Malformed)?;
         reader.end().map_err(Error::Malformed)?;
@@ -63,14 +82,13 @@ impl<T: Transport> Client<T> {
         if protocol != message::PROTOCOL.as_bytes() || !(MIN_MESSAGE..=asked).contains(&agreed) {
             return Err(Error::Version);
         }
-        client.most = agreed;
         let mut room = [0; SMALL];
         let request = message::attach(ROOT);
-        let mut reader = client.ask(kind::ATTACH, request, &mut room).await?;
+        let mut reader = self.ask(kind::ATTACH, request, &mut room).await?;
         let root = Qid::read(&mut reader).map_err(Error::Malformed)?;
         reader.end().map_err(Error::Malformed)?;
         if root.is_folder() {
-            Ok(client)
+            Ok(agreed)
         } else {
             Err(Error::NotAFolder)
         }

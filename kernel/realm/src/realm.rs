@@ -231,6 +231,26 @@ impl Realm {
         self.parts().vsock.as_ref().map(|vsock| vsock.cid())
     }
 
+    /// Starts a socket device anew that had failed; see [`Vsock::restart`].
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::NoDevice`], [`StreamError::Device`].
+    pub fn restart_vsock(&self) -> Result<(), StreamError> {
+        Ok(self.vsock()?.restart()?)
+    }
+
+    /// Starts a console device anew that had failed; see [`Console::restart`]. Lines stay where they went when it
+    /// failed.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::NoDevice`], [`StreamError::Device`].
+    pub fn restart_console(&self) -> Result<(), StreamError> {
+        let console = self.parts().console.as_ref();
+        Ok(console.ok_or(StreamError::NoDevice)?.restart()?)
+    }
+
     fn vsock(&self) -> Result<&Rc<Vsock>, StreamError> {
         self.parts().vsock.as_ref().ok_or(StreamError::NoDevice)
     }

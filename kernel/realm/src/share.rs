@@ -33,6 +33,21 @@ pub type FolderFile<'f> = ::share::VerifiedFile<'f, Rc<NineP>>;
 pub struct Share(Rc<Client<Rc<NineP>>>);
 
 impl Share {
+    /// Starts the device anew that had failed, and is let in again. Does nothing while it runs. Files that were
+    /// open are so no more.
+    ///
+    /// # Errors
+    ///
+    /// [`ShareError::Files`]
+    pub async fn restart(&self) -> Result<(), ShareError> {
+        let device = self.0.transport();
+        if device.failure().is_none() {
+            return Ok(());
+        }
+        device.restart().map_err(NinePError::Transport)?;
+        Ok(self.0.attach_again().await?)
+    }
+
     /// Opens the plain file at `path` for reading.
     ///
     /// # Errors

@@ -40,6 +40,8 @@ const QUIET: Duration = Duration::from_millis(10);
 /// says why, once.
 pub struct Console<W: World = Shared> {
     state: RefCell<State<W>>,
+    features: Features,
+    environment: Environment,
     device: Device<W>,
     /// Until when it need not be looked at, if nothing is asked of it before.
     quiet: Cell<Option<Instant>>,
@@ -80,9 +82,10 @@ impl<W: World> Console<W> {
             State::alone(&device, features)?
         };
         device.transport().driver_ok()?;
-        let state = RefCell::new(state);
         let console = Self {
-            state,
+            state: RefCell::new(state),
+            features,
+            environment,
             device,
             quiet: Cell::new(None),
         };
@@ -91,6 +94,30 @@ impl<W: World> Console<W> {
             Some(error) => Err(error),
             None => Ok(console),
         }
+    }
+
+    /// Starts a device anew that had failed. Does nothing while it runs. What was on its way is lost. Ports are
+    /// there again, under the names that they had, when the host says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ResetTimedOut`] if the device does not confirm a reset: then its memory stays leased, and this
+    /// can be tried again. Otherwise as for [`Self::start`].
+    pub fn restart(&self) -> Result<(), Error> {
+        if self.device.failure().is_none() {
+            return Ok(());
+        }
+        let transport = self.device.transport();
+        let features = transport.negotiate(|_| self.features, self.environment)?;
+        if features != self.features {
+            return Err(Error::FeaturesChanged);
+        }
+        self.state.borrow_mut().restart(&self.device, features)?;
+        transport.driver_ok()?;
+        self.device.recovered();
+        self.quiet.set(None);
+        self.poll();
+        self.device.failure().map_or(Ok(()), Err)
     }
 
     /// Looks at messages and completions, wakes tasks, tells the device of what it has not seen, and says

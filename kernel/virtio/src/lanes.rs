@@ -139,6 +139,18 @@ impl<W: World> Inbound<W> {
         })
     }
 
+    /// Sets queue `index` up anew, after a reset, on the buffers that it had. Nothing is lent before
+    /// [`Self::lend_all`].
+    pub(crate) fn restart(
+        &mut self,
+        device: &Device<W>,
+        index: u16,
+        features: Features,
+    ) -> Result<(), Error> {
+        self.current = None;
+        self.lane.queue.restart(device, index, features)
+    }
+
     /// Lends every buffer. For once.
     pub(crate) fn lend_all(&mut self) -> Result<(), Error> {
         (0..self.lane.count()).try_for_each(|tag| self.lane.lend_empty(tag))
@@ -216,6 +228,18 @@ impl<W: World> Outbound<W> {
             free: (0..lane.count()).rev().collect(),
             lane,
         })
+    }
+
+    /// Sets queue `index` up anew, after a reset: every slot is free.
+    pub(crate) fn restart(
+        &mut self,
+        device: &Device<W>,
+        index: u16,
+        features: Features,
+    ) -> Result<(), Error> {
+        self.free.clear();
+        self.free.extend((0..self.lane.count()).rev());
+        self.lane.queue.restart(device, index, features)
     }
 
     /// Takes slots back that the device is done with; says whether there were any.

@@ -19,12 +19,11 @@ use clock::Instant;
 
 use crate::device::Device;
 use crate::needs;
-use crate::ninep::requests::{ALIGN, MAX_MESSAGE, Requests, SLOT, WANTED};
+use crate::ninep::requests::{ALIGN, MAX_MESSAGE, REQUEST_QUEUE, Requests, SLOT, WANTED};
 use crate::queue::{Interrupts, Queue, RING_ALIGN, ring_bytes};
 use crate::waiting::Ticket;
 use crate::{Environment, Error, Features, Interrupt, Kind, Needs, Transport};
 
-const REQUEST_QUEUE: u16 = 0;
 /// Descriptors of a request: what the device reads, and what it writes.
 const CHAIN: u16 = 2;
 /// Most bytes of a name.
@@ -43,6 +42,8 @@ pub struct NinePCounters {
 pub struct NineP<W: World = Shared> {
     requests: RefCell<Requests<W>>,
     name: Rc<str>,
+    features: Features,
+    environment: Environment,
     device: Device<W>,
 }
 
@@ -99,7 +100,37 @@ impl<W: World> NineP<W> {
         Ok(Self {
             requests,
             name,
+            features,
+            environment,
             device,
+        })
+    }
+
+    /// Starts a device anew that had failed. Does nothing while it runs. The host has forgotten who we are, and
+    /// which files are open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ResetTimedOut`] if the device does not confirm a reset: then its memory stays leased, and this
+    /// can be tried again. [`Error::BadName`] if it is another folder now. Otherwise as for [`Self::start`].
+    pub fn restart(&self) -> Result<(), Error> {
+        self.with(|requests| {
+            let Some(failure) = self.device.failure() else {
+                return Ok(());
+            };
+            requests.end_all(failure);
+            let transport = self.device.transport();
+            let features = agree(transport, self.environment)?;
+            if features != self.features {
+                return Err(Error::FeaturesChanged);
+            }
+            if read_name(transport)? != self.name {
+                return Err(Error::BadName);
+            }
+            requests.restart(&self.device, features)?;
+            transport.driver_ok()?;
+            self.device.recovered();
+            Ok(())
         })
     }
 

@@ -61,6 +61,8 @@ pub struct VsockCounters {
 /// [`Self::take_failure`] says why, once.
 pub struct Vsock<W: World = Shared> {
     state: RefCell<State<W>>,
+    features: Features,
+    environment: Environment,
     device: Device<W>,
 }
 
@@ -111,8 +113,33 @@ impl<W: World> Vsock<W> {
         device.transport().driver_ok()?;
         state.input.lane.notify()?;
         state.events.lane.notify()?;
-        let state = RefCell::new(state);
-        Ok(Self { state, device })
+        Ok(Self {
+            state: RefCell::new(state),
+            features,
+            environment,
+            device,
+        })
+    }
+
+    /// Starts a device anew that had failed. Does nothing while it runs. Every connection has ended; whoever
+    /// listens goes on, and our number may be another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ResetTimedOut`] if the device does not confirm a reset: then its memory stays leased, and this
+    /// can be tried again. Otherwise as for [`Self::start`].
+    pub fn restart(&self) -> Result<(), Error> {
+        if self.device.failure().is_none() {
+            return Ok(());
+        }
+        let transport = self.device.transport();
+        let features = transport.negotiate(|_| self.features, self.environment)?;
+        if features != self.features {
+            return Err(Error::FeaturesChanged);
+        }
+        self.state.borrow_mut().restart(&self.device, features)?;
+        self.device.recovered();
+        Ok(())
     }
 
     /// Our own number, as the host gave it.
@@ -270,6 +297,19 @@ impl<W: World> Vsock<W> {
 }
 
 impl<W: World> State<W> {
+    /// Sets everything up anew, after a reset.
+    fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
+        self.input.restart(device, RECEIVE_QUEUE, features)?;
+        self.output.restart(device, TRANSMIT_QUEUE, features)?;
+        self.events.restart(device, EVENT_QUEUE, features)?;
+        self.cid = read_cid(device.transport())?;
+        self.input.lend_all()?;
+        self.events.lend_all()?;
+        device.transport().driver_ok()?;
+        self.input.lane.notify()?;
+        self.events.lane.notify()
+    }
+
     /// Brings everything up to date, and says when to look again.
     fn drive(&mut self, transport: &Transport, now: Instant) -> Result<Option<Instant>, Error> {
         self.hear_events(transport)?;

@@ -62,6 +62,8 @@ mod probe_lies;
 mod queue_lies;
 mod scribble;
 mod setup;
+#[cfg(not(miri))]
+mod stream_restart;
 mod vsock_device;
 #[cfg(not(miri))]
 mod vsock_lies;

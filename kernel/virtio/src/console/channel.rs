@@ -24,7 +24,7 @@ pub(crate) const OUTPUT: Shape = Shape::short(4, 4096);
 
 /// One port.
 pub(crate) struct Channel<W: World> {
-    number: u32,
+    number: u16,
     pub(crate) input: Inbound<W>,
     pub(crate) output: Outbound<W>,
     pub(crate) name: Option<Box<str>>,
@@ -53,10 +53,9 @@ impl<W: World> Channel<W> {
         [input, output]: [Shape; 2],
         features: Features,
     ) -> Result<Self, Error> {
-        // Ref: virtio 1.2, 5.3.2 "Virtqueues".
-        let first = if number == 0 { 0 } else { 2 + 2 * number };
+        let first = first_queue(number);
         Ok(Self {
-            number: number.into(),
+            number,
             input: Inbound::start(device, first, input, features)?,
             output: Outbound::start(device, first + 1, output, features)?,
             name: None,
@@ -73,12 +72,27 @@ impl<W: World> Channel<W> {
         })
     }
 
+    /// Sets its queues up anew, after a reset. It is not there before the host says so, and has the name that it
+    /// had: who uses it found it by that.
+    pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
+        let first = first_queue(self.number);
+        self.input.restart(device, first, features)?;
+        self.output.restart(device, first + 1, features)?;
+        (self.is_there, self.is_lent, self.is_console) = (false, false, false);
+        (self.owes_ready, self.owes_open) = (false, false);
+        self.is_open = None;
+        self.stalled = None;
+        Ok(())
+    }
+
     /// Takes what the device says of it; says whether that is news.
     pub(crate) fn hear(&mut self, heard: Heard<'_>) -> Result<bool, Error> {
         match heard {
             Heard::Added if !self.is_there => {
                 self.is_there = true;
                 self.owes_ready = true;
+                // A device that was started anew has to hear it again.
+                self.owes_open |= self.was_opened;
                 if !core::mem::replace(&mut self.is_lent, true) {
                     self.input.lend_all()?;
                 }
@@ -104,7 +118,7 @@ impl<W: World> Channel<W> {
     /// Makes it the only port of a device without messages about ports: it is there, and a console.
     pub(crate) fn be_the_only_one(&mut self) -> Result<(), Error> {
         self.hear(Heard::Added)?;
-        self.owes_ready = false;
+        (self.owes_ready, self.owes_open) = (false, false);
         self.is_open = Some(true);
         self.is_console = true;
         self.was_opened = true;
@@ -119,8 +133,8 @@ impl<W: World> Channel<W> {
     /// What is to be said to the device.
     pub(crate) fn owed(&self) -> Option<Said> {
         match (self.owes_ready, self.owes_open) {
-            (true, _) => Some(Said::PortReady(self.number)),
-            (false, true) => Some(Said::PortOpen(self.number)),
+            (true, _) => Some(Said::PortReady(self.number.into())),
+            (false, true) => Some(Said::PortOpen(self.number.into())),
             (false, false) => None,
         }
     }
@@ -225,4 +239,11 @@ impl<W: World> Channel<W> {
     pub(crate) fn rung(&self) -> u64 {
         self.input.lane.rung() + self.output.lane.rung()
     }
+}
+
+/// The first queue of port `number`.
+///
+/// Ref: virtio 1.2, 5.3.2 "Virtqueues".
+const fn first_queue(number: u16) -> u16 {
+    if number == 0 { 0 } else { 2 + 2 * number }
 }

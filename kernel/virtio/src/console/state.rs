@@ -88,6 +88,23 @@ impl<W: World> State<W> {
         Ok(Self::new(channels, Some(control)))
     }
 
+    /// Sets all queues up anew, after a reset.
+    pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
+        for channel in &mut self.channels {
+            channel.restart(device, features)?;
+        }
+        match (&mut self.control, self.channels.first_mut()) {
+            (Some(control), _) => {
+                control.input.restart(device, CONTROL_IN, features)?;
+                control.output.restart(device, CONTROL_OUT, features)?;
+                control.owes_ready = true;
+                control.input.lend_all()
+            }
+            (None, Some(only)) => only.be_the_only_one(),
+            (None, None) => Ok(()),
+        }
+    }
+
     /// The port called `wanted`, which is opened if it is there.
     pub(crate) fn find(&mut self, wanted: &str) -> Option<usize> {
         let mut channels = self.channels.iter();

@@ -8,13 +8,15 @@ use core::time::Duration;
 use bounce::{Slot, World};
 use clock::Instant;
 
-use crate::Error;
 use crate::attention::Attention;
+use crate::device::Device;
 use crate::needs::Want;
 use crate::ninep::NinePCounters;
 use crate::queue::{Completion, Lend, Queue};
 use crate::waiting::Waiting;
+use crate::{Error, Features};
 
+pub(crate) const REQUEST_QUEUE: u16 = 0;
 /// Most bytes of a message: 64 KiB of data, and the longest head.
 pub(crate) const MAX_MESSAGE: usize = (64 << 10) + 24;
 pub(crate) const ALIGN: usize = 64;
@@ -87,6 +89,11 @@ impl<W: World> Requests<W> {
             messages: 0,
             orphans: 0,
         }
+    }
+
+    /// Sets the queue up anew, after a reset, when nothing is on its way any more.
+    pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
+        self.queue.restart(device, REQUEST_QUEUE, features)
     }
 
     pub(crate) fn counters(&self) -> NinePCounters {
