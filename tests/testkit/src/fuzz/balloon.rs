@@ -89,4 +89,5 @@ pub fn balloon(bytes: &[u8]) {
     if balloon.failure().is_none() {
         assert_eq!(device.faults(), 0, "nothing private was lent");
     }
+    rig.memory.host().give_back();
 }

@@ -43,6 +43,7 @@ pub fn ninep(bytes: &[u8]) {
     if let Some(failure) = driver.failure() {
         assert!(!failure.to_string().is_empty());
     }
+    rig.memory.host().give_back();
 }
 
 /// Does everything that a payload may do. Any of it may fail, in words.

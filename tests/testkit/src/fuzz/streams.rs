@@ -108,6 +108,7 @@ pub fn console_ports(bytes: &[u8]) {
     if console.failure().is_none() {
         assert_eq!(device.faults(), 0, "nothing private was lent");
     }
+    rig.memory.host().give_back();
 }
 
 /// Uses a socket device whose host does what `bytes` say.
@@ -171,6 +172,7 @@ pub fn vsock_packets(bytes: &[u8]) {
     if vsock.failure().is_none() {
         assert_eq!(device.faults(), 0, "nothing private was lent");
     }
+    rig.memory.host().give_back();
 }
 
 /// A packet, often one of a connection that there is.
