@@ -132,6 +132,10 @@ places: setup ## which tests, fuzz targets and attacks reach each read of the ho
 	@rustup component list --installed | grep -q '^llvm-tools' || { \
 	    echo 'make: installs llvm-tools (once, some ten MB)'; rustup component add llvm-tools; }
 	@$(XTASK) cover $(ARGS)
+TIMES ?= 50
+.PHONY: repeat
+repeat: setup ## the tests TIMES (50) times on one processor and on two, and which ever failed (hours; ARGS='-p qemu-tests -- NAME')
+	@scripts/repeat $(TIMES) $(ARGS)
 
 EVENTS ?= 1000000
 .PHONY: attack
