@@ -20,6 +20,8 @@ const COMMON_FEATURES: u64 = 1 << 29 | 1 << 32 | 1 << 33;
 const EVENT_INDEX: u64 = 1 << 29;
 const FEATURES_OK: u64 = 8;
 const NEEDS_RESET: u64 = 0x40;
+/// Offset of the device status.
+const STATUS: u64 = config::COMMON + 20;
 /// Offset of the generation of the device configuration.
 const GENERATION: u64 = config::COMMON + 21;
 /// Requests that are served at one doorbell; a driver that wants more rings again.
@@ -78,6 +80,8 @@ struct Registers {
     generation: u64,
     /// How often the generation still changes by itself.
     restless: u64,
+    /// The status that it has for good.
+    stuck: Option<u64>,
 }
 
 /// A function of the bus.
@@ -153,6 +157,7 @@ impl Function {
     /// Reads `bytes` bytes at `offset` of the BAR.
     pub fn read(&mut self, offset: u64, bytes: u32, liar: &mut Liar) -> u64 {
         let (point, truth) = match offset {
+            STATUS => (Point::Status, self.status(liar)),
             GENERATION => (Point::Generation, self.generation(liar)),
             config::COMMON..config::ISR => self.common(offset),
             config::ISR..config::DEVICE => (Point::Isr, core::mem::take(&mut self.registers.isr)),
@@ -170,6 +175,16 @@ impl Function {
             _ => (Point::Register, 0),
         };
         liar.say(self.voice().place(point), truth, 8 * bytes)
+    }
+
+    /// The device status, which need not follow what the driver writes.
+    fn status(&mut self, liar: &mut Liar) -> u64 {
+        let place = self.voice().place(Point::Stuck);
+        let registers = &mut self.registers;
+        if let Some(value) = liar.misbehave(place) {
+            registers.stuck = Some(value & 0xff);
+        }
+        registers.stuck.unwrap_or(registers.status)
     }
 
     /// The generation of the device configuration, which need not settle.
@@ -207,7 +222,6 @@ impl Function {
             ),
             16 => (Point::VectorRegister, self.vectors.vector(None)),
             18 => (Point::Queues, self.queues.len() as u64),
-            20 => (Point::Status, registers.status),
             22 => (Point::Register, registers.queue.into()),
             24 => (Point::QueueSize, queue.map_or(0, |queue| queue.size.into())),
             26 => {
@@ -254,9 +268,14 @@ impl Function {
         if value == 0 {
             let (config, mut vectors) = (self.config.clone(), self.vectors.clone());
             vectors.reset();
+            let registers = Registers {
+                stuck: self.registers.stuck,
+                ..Registers::default()
+            };
             *self = Self {
                 config,
                 vectors,
+                registers,
                 device: self.device.clone(),
                 ..Self::new(self.part, self.unit)
             };
@@ -372,4 +391,26 @@ fn fill(
     let bytes = disk::spoil(bytes, liar, voice);
     let written = scatter(memory, &chain.writable, &bytes)?;
     Ok(u32::try_from(written).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_stuck_stays_and_a_generation_that_is_restless_does_not() {
+        let script = "disk.stuck@1=0x4f,disk.restless@1=1".parse();
+        let mut liar = Liar::new(script.unwrap_or_default(), 9);
+        let mut disk = Function::new(Part::Disk, 0);
+        let mut status = |disk: &mut Function, value| {
+            disk.write(STATUS, 1, value);
+            disk.read(STATUS, 1, &mut liar)
+        };
+        assert_eq!(status(&mut disk, 1), 1);
+        assert_eq!(status(&mut disk, 0), 0x4f);
+        assert_eq!(status(&mut disk, 0), 0x4f);
+        let said = [(); 7].map(|()| disk.read(GENERATION, 1, &mut liar));
+        assert_eq!(said, [0, 1, 2, 3, 4, 4, 4]);
+        assert_eq!(liar.told(), 2);
+    }
 }

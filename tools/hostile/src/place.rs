@@ -140,6 +140,8 @@ named! {
         Offload = "offload",
         /// The generation of the device configuration changes at each look from now on, 2 to the value times.
         Restless = "restless",
+        /// The device status is the value from now on, whatever the driver does.
+        Stuck = "stuck",
         /// A message about a port says something else; of interrupts, a message that no device sent. The value says
         /// which and how.
         Message = "message",
