@@ -130,8 +130,8 @@ fn a_console_that_lies_about_its_ports_costs_its_ports_and_nothing_else() {
 /// The timer, messages of interrupts, and a configuration that never settles: each costs time, or its device.
 #[test]
 fn interrupts_that_lie_cost_time_and_a_configuration_that_never_settles_its_device() {
-    let script = "timer.withhold@4000=0x7d0,timer.early@4100=0,timer.storm@4200=0,disk.vector@3=0x5,\
-                  disk.silence@9=0,interrupts.message@4300=0x102,interrupts.flood@4400=0x203";
+    let script = "timer.withhold@2000=0x7d0,timer.early@2100=0,timer.storm@2200=0,disk.vector@3=0x5,\
+                  disk.silence@9=0,interrupts.message@2300=0x102,interrupts.flood@2400=0x203";
     let round = last(&attacked(script, &[]));
     assert_eq!((round.outcome.as_str(), round.events), ("ok", 7), "{round}");
     let round = last(&attacked("disk1.restless@0=39", &[]));
