@@ -35,7 +35,8 @@ const ACTUAL: u64 = 4;
 /// Pages of a block.
 const PAGES: u32 = 512;
 const _: () = assert!(BLOCK == PAGES as u64 * 4096, "pages have 4 KiB");
-/// How long the device may take to confirm a block that is wanted back at once. This wait is busy.
+/// How long the device may take, between two polls, to confirm blocks that are wanted back at once. This wait is
+/// busy.
 const RELIEF: Duration = Duration::from_secs(2);
 
 /// A balloon that is running.
@@ -88,6 +89,7 @@ impl<M: Memory, W: World> Balloon<M, W> {
         let state = &mut *state;
         let clock = self.device.transport().clock();
         let now = clock.now();
+        state.waited = Duration::ZERO;
         if self.device.check() {
             state.pace.note_change();
         }
@@ -123,7 +125,13 @@ impl<M: Memory, W: World> Balloon<M, W> {
                 return false;
             }
             let regained = state.regained();
-            let arrived = self.bring_back(state);
+            let clock = self.device.transport().clock();
+            let start = clock.now();
+            let arrived = match state.waited < RELIEF {
+                true => self.bring_back(state),
+                false => Err(Error::TimedOut),
+            };
+            state.waited += clock.now().since(start);
             self.note(arrived);
             if state.regained() != regained {
                 state.pace.hold(self.device.transport().clock().now());
@@ -229,7 +237,9 @@ impl<M: Memory, W: World> Balloon<M, W> {
     /// Waits until nothing is on its way.
     fn wait(&self, state: &mut State<M, W>) -> Result<(), Error> {
         let mut looked = Ok(true);
-        let arrived = self.device.transport().clock().wait(RELIEF, &mut || {
+        let clock = self.device.transport().clock();
+        let left = RELIEF.saturating_sub(state.waited);
+        let arrived = clock.wait(left, &mut || {
             looked = state.take();
             !matches!(looked, Ok(false))
         });

@@ -256,3 +256,22 @@ fn a_device_that_comes_back_as_another_is_not_started_anew() {
     machine.fake.borrow_mut().features = 0;
     assert_eq!(machine.balloon.restart(), Err(Error::FeaturesChanged));
 }
+
+/// Lie 18: it confirms each block as late as it may. All of them together may take two seconds.
+#[test]
+fn a_host_that_dawdles_with_each_block_does_not_hold_an_allocation_up() {
+    let machine = inflated(MOST);
+    let clock = machine.rig.clock.clone();
+    machine.device.lie(|lies| {
+        lies.completions = Some(Box::new(move |used| {
+            clock.advance(Duration::from_millis(700));
+            vec![used]
+        }));
+    });
+    let start = machine.rig.clock_now();
+    for _ in 0..MOST {
+        assert!(machine.balloon.relieve());
+    }
+    assert!(machine.rig.clock_now().since(start) < Duration::from_secs(4));
+    assert_eq!(machine.out(), 0);
+}

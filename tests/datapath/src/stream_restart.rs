@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ninep::Error as FilesError;
 use testkit::executor::block_on;
 use testkit::fake_virtio::{FakeConsole, FakeNineP, FakeVirtio, FakeVsock, Style, Used};
-use virtio::{Error, StreamError, VsockListener};
+use virtio::{Error, MAX_CONNECTIONS, StreamError, VsockListener};
 
 use crate::console_device::console;
 use crate::ninep_device::{content, share};
@@ -177,4 +177,27 @@ fn who_never_resets_is_not_started_anew() {
     assert!(machine.console.print(b"a").is_err());
     assert_eq!(machine.console.restart(), Err(Error::ResetTimedOut));
     assert_eq!(Rc::strong_count(&machine.console), 1);
+}
+
+#[test]
+fn streams_and_listeners_that_go_while_the_device_is_down_leave_their_places() {
+    let machine = vsock(Style::Qemu, FakeVsock::echoing(PORT));
+    let streams: Vec<_> = (0..MAX_CONNECTIONS)
+        .map(|_| machine.connect(PORT).unwrap())
+        .collect();
+    let listener = VsockListener::new(&machine.vsock, 7).unwrap();
+    machine.device.needs_reset();
+    machine.vsock.interrupt().acknowledge();
+    assert!(machine.connect(PORT).is_err());
+    drop((streams, listener));
+    machine.fake.borrow_mut().ends.clear();
+    machine.fake.borrow_mut().incoming.clear();
+    assert_eq!(machine.vsock.restart(), Ok(()));
+    machine.turns(4);
+    assert!(VsockListener::new(&machine.vsock, 7).is_ok());
+    let again = (0..MAX_CONNECTIONS).map(|_| machine.connect(PORT));
+    assert_eq!(
+        again.collect::<Result<Vec<_>, _>>().map(|all| all.len()),
+        Ok(MAX_CONNECTIONS)
+    );
 }

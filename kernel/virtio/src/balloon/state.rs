@@ -41,6 +41,8 @@ pub(super) struct State<M: Memory, W: World> {
     attention: Attention,
     seen: Duration,
     pub(super) pace: Pace,
+    /// Time of busy waits since the last poll.
+    pub(super) waited: Duration,
     /// Blocks that the user allows.
     most: u32,
     /// Blocks that the host wants.
@@ -72,6 +74,7 @@ impl<M: Memory, W: World> State<M, W> {
             attention: Attention::new(now),
             seen: Duration::ZERO,
             pace: Pace::new(now),
+            waited: Duration::ZERO,
             most,
             wanted: 0,
             told: 0,
