@@ -34,7 +34,8 @@ pub unsafe fn seize() {
 }
 
 /// The lock that critical sections take. It is one for everything, may be taken again by who has it,
-/// and is held for moments: nobody sleeps or waits for a device in a critical section.
+/// and is held for moments: nobody sleeps or waits for a device in a critical section. One wait there is: what is
+/// allocated while memory is short may wait two seconds for what a balloon has (`runtime::spare`).
 struct OneForAll;
 
 critical_section::set_impl!(OneForAll);

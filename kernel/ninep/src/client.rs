@@ -1,7 +1,7 @@
 //! A share, attached.
 
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use crate::fids::{Fids, ROOT};
 use crate::message::{self, Qid, READ_HEAD, SMALL, WRITE_HEAD, kind};
@@ -20,6 +20,8 @@ pub struct Client<T> {
     transport: T,
     fids: RefCell<Fids>,
     most: usize,
+    /// Whether the host has let us in, as far as we know.
+    attached: Cell<bool>,
 }
 
 /// The number of a file while somebody uses it.
@@ -51,8 +53,10 @@ impl<T: Transport> Client<T> {
             most: transport.max_message(),
             transport,
             fids: RefCell::default(),
+            attached: Cell::new(false),
         };
         client.most = client.enter().await?;
+        client.attached.set(true);
         Ok(client)
     }
 
@@ -63,10 +67,24 @@ impl<T: Transport> Client<T> {
     ///
     /// As for [`Self::attach`]; [`Error::Version`] also if messages have to be shorter than before.
     pub async fn attach_again(&self) -> Result<(), Error<T::Error>> {
+        self.detach();
         match self.enter().await? {
             most if most < self.most => Err(Error::Version),
-            _ => Ok(()),
+            _ => {
+                self.attached.set(true);
+                Ok(())
+            }
         }
+    }
+
+    /// Whether the host has let us in, and nobody said [`Self::detach`] since.
+    pub fn is_attached(&self) -> bool {
+        self.attached.get()
+    }
+
+    /// Notes that the host forgets us: its device is started anew.
+    pub fn detach(&self) {
+        self.attached.set(false);
     }
 
     /// Agrees on a protocol, and is let in; says how long messages may be.

@@ -33,19 +33,22 @@ pub type FolderFile<'f> = ::share::VerifiedFile<'f, Rc<NineP>>;
 pub struct Share(Rc<Client<Rc<NineP>>>);
 
 impl Share {
-    /// Starts the device anew that had failed, and is let in again. Does nothing while it runs. Files that were
-    /// open are so no more.
+    /// Starts the device anew that had failed, and is let in again. Does nothing while the folder can be used,
+    /// and can be tried again if the host did not let us in. Files that were open are so no more.
     ///
     /// # Errors
     ///
     /// [`ShareError::Files`]
     pub async fn restart(&self) -> Result<(), ShareError> {
         let device = self.0.transport();
-        if device.failure().is_none() {
-            return Ok(());
+        if device.failure().is_some() {
+            self.0.detach();
+            device.restart().map_err(NinePError::Transport)?;
         }
-        device.restart().map_err(NinePError::Transport)?;
-        Ok(self.0.attach_again().await?)
+        if !self.0.is_attached() {
+            self.0.attach_again().await?;
+        }
+        Ok(())
     }
 
     /// Opens the plain file at `path` for reading.

@@ -144,6 +144,28 @@ fn a_folder_that_failed_is_attached_again_and_open_files_are_not() {
     }
 }
 
+/// The device runs, but whoever shares the folder does not let us in.
+#[test]
+fn a_folder_that_we_are_not_let_into_is_not_taken_for_one_that_can_be_used() {
+    let with = share(Style::Qemu, FakeNineP::new("web").with("f", b"hi"));
+    assert!(with.share.is_attached());
+    with.fake.borrow_mut().fids.clear();
+    with.fake.borrow_mut().lie = Some(Box::new(|_, mut answer| {
+        answer.truncate(9);
+        answer
+    }));
+    let refused = block_on(with.share.attach_again(), || ());
+    assert!(refused.is_err() && !with.share.is_attached(), "{refused:?}");
+    with.fake.borrow_mut().lie = None;
+    with.fake.borrow_mut().fids.clear();
+    if with.driver.failure().is_some() {
+        assert_eq!(with.driver.restart(), Ok(()));
+    }
+    assert_eq!(block_on(with.share.attach_again(), || ()), Ok(()));
+    assert!(with.share.is_attached());
+    assert_eq!(block_on(with.share.read("f", 9), || ()).unwrap(), b"hi");
+}
+
 #[test]
 fn a_folder_that_comes_back_as_another_is_not_started_anew() {
     let with = share(Style::Qemu, FakeNineP::new("web").with("f", b"hi"));
