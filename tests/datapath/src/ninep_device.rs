@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bounce::Spacing;
 use embassy_futures::join::join;
 use ninep::{Client, Error, Kind, PathFault};
 use share::{CHUNK, Digest, Draft, Folder, MANIFEST, Trust};
 use testkit::executor::block_on;
-use testkit::fake_virtio::{FakeNineP, FakeVirtio, Style};
+use testkit::fake_virtio::balloon::{Blocks, FakeMemory};
+use testkit::fake_virtio::{FakeBalloon, FakeConsole, FakeNineP, FakeVirtio, FakeVsock, Style};
 use testkit::rig::Rig;
 use virtio::NineP;
 
@@ -278,4 +280,42 @@ fn of_two_folders_that_lkvm_puts_in_front_only_the_named_one_is_driven() {
     let share = block_on(Client::attach(driver), || ()).unwrap();
     assert_eq!(block_on(share.read("f", 9), || ()).unwrap(), b"hi");
     assert_eq!((root.status(), root.doorbells()), (0, 0));
+}
+
+/// And whatever comes behind those folders is found and driven, and they stay reset.
+#[test]
+fn console_sockets_and_memory_are_driven_behind_folders_that_nobody_asked_for() {
+    let rig = Rig::with_memory(Style::Lkvm, 256, MEMORY);
+    let folders = [1, 2].map(|slot| {
+        let mut fake = FakeNineP::new("hostfs");
+        fake.shy = true;
+        rig.plug(slot, Rc::new(RefCell::new(fake)))
+    });
+    let console = FakeConsole {
+        shy: true,
+        ..FakeConsole::alone()
+    };
+    rig.plug(3, Rc::new(RefCell::new(console)));
+    let vsock = FakeVsock {
+        shy: true,
+        ..FakeVsock::default()
+    };
+    rig.plug(4, Rc::new(RefCell::new(vsock)));
+    let balloon = FakeBalloon {
+        shy: true,
+        ..FakeBalloon::default()
+    };
+    rig.plug(5, Rc::new(RefCell::new(balloon)));
+    assert!(
+        rig.console(3, <virtio::Console>::needs(Spacing::Packed).least)
+            .is_ok()
+    );
+    assert!(rig.vsock(4).is_ok());
+    let memory = FakeMemory(Rc::new(RefCell::new(Blocks::new(8))));
+    assert!(rig.balloon(5, memory, 4).is_ok());
+    assert!(
+        folders
+            .iter()
+            .all(|f| (f.status(), f.doorbells()) == (0, 0))
+    );
 }
