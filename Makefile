@@ -75,8 +75,7 @@ newcomer: tool ## docs/payload.md from an empty folder: airlock new, cargo test,
 REGISTRY := clock ipa untrusted airlock-audit rsi bounce pci its
 .PHONY: package
 package: setup ## packages the crates for the registry, and builds what is in the packages, and nothing else
-	@$(CARGO) package --quiet --allow-dirty $(addprefix --package ,$(REGISTRY))
-	@echo 'make: the packages are in target/package'
+	@scripts/package $(REGISTRY)
 
 .PHONY: check
 check: setup ## format, clippy and docs for host and target, and what no compiler checks
