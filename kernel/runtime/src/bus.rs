@@ -32,7 +32,7 @@ pub struct Found {
     /// Its place, such as `0000:00:01.0`.
     pub name: Rc<str>,
     /// What drives it, unless it is trusted.
-    pub driver: &'static dyn Driver,
+    pub driver: &'static Driver,
     /// The way to it.
     pub transport: Transport,
     /// Its requester id, which it sends messages with.
@@ -112,7 +112,7 @@ fn find_on(ecam: Ecam<Mmio>, host: &PciHost, ground: &Ground, devices: &Devices)
         }
         let function = Function::new(&ecam, *identity);
         match Transport::open(&function, &mut placement, devices, Rc::clone(&clock)) {
-            Ok(transport) if !driver.is_asked_for(&name, &transport, ground) => {}
+            Ok(transport) if !(driver.is_asked_for)(&name, &transport, ground) => {}
             Ok(transport) => bus.found.push(Found {
                 name,
                 driver,
@@ -134,7 +134,7 @@ fn find_on(ecam: Ecam<Mmio>, host: &PciHost, ground: &Ground, devices: &Devices)
 fn wanted<'s>(
     scan: &'s pci::Scan,
     arguments: &Arguments,
-) -> impl Iterator<Item = (&'s Identity, Kind, &'static dyn Driver)> {
+) -> impl Iterator<Item = (&'s Identity, Kind, &'static Driver)> {
     let kinds = scan.functions.iter();
     let kinds = kinds.filter_map(|identity| Some((identity, Kind::of(identity)?)));
     kinds.filter_map(|(identity, kind)| {
@@ -144,7 +144,7 @@ fn wanted<'s>(
             Some((feature, None)) => log::info!(
                 "{place}: {kind}, this image has no driver for it: build its payload with the feature `{feature}`"
             ),
-            Some((_, Some(driver))) => match driver.remedy(arguments) {
+            Some((_, Some(driver))) => match (driver.remedy)(arguments) {
                 None => return Some((identity, kind, driver)),
                 Some(remedy) => log::info!("{place}: {kind}, {remedy}"),
             },

@@ -51,16 +51,16 @@ pub fn start_all(
             running.refused.push(refusal);
             continue;
         }
-        if share.found.driver.interrupts() {
+        let driver = share.found.driver;
+        if driver.interrupts {
             attach(interrupts, &share.found);
         }
-        let driver = share.found.driver;
         let granted = Granted {
             name: share.found.name,
             transport: share.found.transport,
             pool: share.pool,
         };
-        match driver.start(granted, start, &mut running) {
+        match (driver.start)(granted, start, &mut running) {
             Ok(()) => log::debug!("{name}: started"),
             Err(error) => running.refused.push(Refusal::told(name, kind, error)),
         }

@@ -15,40 +15,36 @@ use crate::ground::Ground;
 use crate::spare::Spare;
 
 /// A kind of device, and how one is driven. Each has a file in `drivers`, and a line in `features`.
-pub trait Driver {
+pub struct Driver {
     /// The shared memory that one needs.
-    fn needs(&self, spacing: Spacing) -> Needs;
-
-    /// Starts one, and puts it where `running` has such devices.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the device does that it must not.
-    fn start(
-        &self,
-        device: Granted,
-        start: &Start<'_>,
-        running: &mut Running,
-    ) -> Result<(), virtio::Error>;
-
+    pub needs: fn(Spacing) -> Needs,
+    /// Starts one, and puts it where `running` has such devices; its error is whatever the device did that
+    /// it must not.
+    pub start: fn(Granted, &Start<'_>, running: &mut Running) -> Result<(), virtio::Error>,
     /// Whether more than one of this kind is of use.
-    fn several(&self) -> bool {
-        false
-    }
-
+    pub several: bool,
     /// Whether it has reasons to interrupt.
-    fn interrupts(&self) -> bool {
-        true
-    }
-
+    pub interrupts: bool,
     /// What boot argument would make one of use, where nothing does yet.
-    fn remedy(&self, _arguments: &Arguments) -> Option<&'static str> {
-        None
-    }
+    pub remedy: fn(&Arguments) -> Option<&'static str>,
+    /// Whether the user asked for the one at this place. It tells if not; the device is left reset then.
+    pub is_asked_for: fn(place: &str, &Transport, &Ground) -> bool,
+}
 
-    /// Whether the user asked for this one. It tells if not; the device is left reset then.
-    fn is_asked_for(&self, _place: &str, _transport: &Transport, _ground: &Ground) -> bool {
-        true
+impl Driver {
+    /// A kind that is always of use, once, and interrupts.
+    pub const fn new(
+        needs: fn(Spacing) -> Needs,
+        start: fn(Granted, &Start<'_>, &mut Running) -> Result<(), virtio::Error>,
+    ) -> Self {
+        Self {
+            needs,
+            start,
+            several: false,
+            interrupts: true,
+            remedy: |_| None,
+            is_asked_for: |_, _, _| true,
+        }
     }
 }
 

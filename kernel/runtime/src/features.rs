@@ -32,8 +32,8 @@ macro_rules! driver {
 
 /// The feature that devices of `kind` take, and their driver if it is in this image. `None`: there is no
 /// such driver anywhere.
-pub fn driver(kind: Kind) -> Option<(&'static str, Option<&'static dyn Driver>)> {
-    let entry: (_, Option<&'static dyn Driver>) = match kind {
+pub fn driver(kind: Kind) -> Option<(&'static str, Option<&'static Driver>)> {
+    Some(match kind {
         Kind::Net => driver!("net", &net::DRIVER),
         Kind::Block => driver!("disk", &disk::DRIVER),
         Kind::Console => driver!("console", &console::DRIVER),
@@ -42,6 +42,5 @@ pub fn driver(kind: Kind) -> Option<(&'static str, Option<&'static dyn Driver>)>
         Kind::Rng => driver!("entropy", &entropy::DRIVER),
         Kind::Balloon => driver!("balloon", &balloon::DRIVER),
         Kind::Other(_) => return None,
-    };
-    Some(entry)
+    })
 }

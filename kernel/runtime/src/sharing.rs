@@ -272,7 +272,7 @@ fn only_useful(found: Vec<Found>) -> Vec<Found> {
     let mut useful = found;
     useful.retain(|found| {
         let kind = found.transport.kind();
-        let spare = !found.driver.several() && seen.contains(&kind);
+        let spare = !found.driver.several && seen.contains(&kind);
         if spare {
             log::info!("{}: not used: one of its kind is enough", found.name);
         }
@@ -284,7 +284,7 @@ fn only_useful(found: Vec<Found>) -> Vec<Found> {
 
 /// What a device needs.
 fn demand(found: &Found, spacing: Spacing) -> Demand {
-    let needs = found.driver.needs(spacing);
+    let needs = (found.driver.needs)(spacing);
     Demand {
         least: needs.least,
         wanted: needs.wanted,

@@ -2,52 +2,40 @@
 
 use alloc::rc::Rc;
 
-use bounce::Spacing;
 use clock::Instant;
 use plan::Arguments;
 use realm::Work;
-use virtio::{Balloon, Needs};
+use virtio::Balloon;
 
 use crate::driver::{Device, Driver, Granted, Running, Start};
 use crate::spare::Spare;
 use crate::{heap, spare};
 
 /// Drives balloons.
-pub const DRIVER: Balloons = Balloons;
+pub const DRIVER: Driver = Driver {
+    remedy,
+    ..Driver::new(<Balloon<Spare>>::needs, start)
+};
 
-/// The driver.
-pub struct Balloons;
+fn start(device: Granted, start: &Start<'_>, running: &mut Running) -> Result<(), virtio::Error> {
+    let (name, pool) = (device.name, device.pool);
+    let most = heap::spare_blocks();
+    let blocks = u32::try_from(most).unwrap_or(u32::MAX);
+    let memory = start.spare.clone();
+    let balloon = Balloon::start(device.transport, &pool, start.environment, memory, blocks)?;
+    let balloon = Rc::new(balloon);
+    log::info!(
+        "{name}: the host may have {} MiB of memory",
+        (most * plan::BLOCK) >> 20
+    );
+    spare::relieve_by(&balloon);
+    running.add(name, pool, balloon);
+    Ok(())
+}
 
-impl Driver for Balloons {
-    fn needs(&self, spacing: Spacing) -> Needs {
-        <Balloon<Spare>>::needs(spacing)
-    }
-
-    fn start(
-        &self,
-        device: Granted,
-        start: &Start<'_>,
-        running: &mut Running,
-    ) -> Result<(), virtio::Error> {
-        let (name, pool) = (device.name, device.pool);
-        let most = heap::spare_blocks();
-        let blocks = u32::try_from(most).unwrap_or(u32::MAX);
-        let memory = start.spare.clone();
-        let balloon = Balloon::start(device.transport, &pool, start.environment, memory, blocks)?;
-        let balloon = Rc::new(balloon);
-        log::info!(
-            "{name}: the host may have {} MiB of memory",
-            (most * plan::BLOCK) >> 20
-        );
-        spare::relieve_by(&balloon);
-        running.add(name, pool, balloon);
-        Ok(())
-    }
-
-    fn remedy(&self, arguments: &Arguments) -> Option<&'static str> {
-        let is_asked = arguments.get("balloon").is_some();
-        (!is_asked).then_some("no use for it here: give balloon=SIZE")
-    }
+fn remedy(arguments: &Arguments) -> Option<&'static str> {
+    let is_asked = arguments.get("balloon").is_some();
+    (!is_asked).then_some("no use for it here: give balloon=SIZE")
 }
 
 impl Device for Balloon<Spare> {

@@ -4,16 +4,15 @@ use alloc::rc::Rc;
 use core::time::Duration;
 
 use arch::counter::Counter;
-use bounce::Spacing;
 use clock::{Clock, Instant};
 use realm::Work;
-use virtio::{Console, Needs};
+use virtio::Console;
 
 use crate::console;
 use crate::driver::{Device, Driver, Granted, Printer, Running, Start};
 
 /// Drives consoles.
-pub const DRIVER: Consoles = Consoles;
+pub const DRIVER: Driver = Driver::new(<Console>::needs, start);
 
 /// Bytes that are printed by one copy.
 const PIECE: usize = 4096;
@@ -24,31 +23,17 @@ const APPEARING: Duration = Duration::from_millis(500);
 /// How long the host may take to print what waits.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The driver.
-pub struct Consoles;
-
-impl Driver for Consoles {
-    fn needs(&self, spacing: Spacing) -> Needs {
-        <Console>::needs(spacing)
-    }
-
-    fn start(
-        &self,
-        device: Granted,
-        start: &Start<'_>,
-        running: &mut Running,
-    ) -> Result<(), virtio::Error> {
-        let pool = device.pool;
-        let console = Rc::new(Console::start(device.transport, &pool, start.environment)?);
-        let printing = Rc::new(Printing {
-            device: Rc::clone(&console),
-            clock: start.clock,
-        });
-        running.given.console = Some(console);
-        running.printer = Some(Rc::<Printing>::clone(&printing));
-        running.add(device.name, pool, printing);
-        Ok(())
-    }
+fn start(device: Granted, start: &Start<'_>, running: &mut Running) -> Result<(), virtio::Error> {
+    let pool = device.pool;
+    let console = Rc::new(Console::start(device.transport, &pool, start.environment)?);
+    let printing = Rc::new(Printing {
+        device: Rc::clone(&console),
+        clock: start.clock,
+    });
+    running.given.console = Some(console);
+    running.printer = Some(Rc::<Printing>::clone(&printing));
+    running.add(device.name, pool, printing);
+    Ok(())
 }
 
 /// The console device, as what lines that wait go to.

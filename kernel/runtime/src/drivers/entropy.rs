@@ -2,44 +2,28 @@
 
 use alloc::rc::Rc;
 
-use bounce::Spacing;
 use realm::Generator;
-use virtio::{Needs, Rng};
+use virtio::Rng;
 
 use crate::driver::{Device, Driver, Granted, Running, Start};
 
 /// Drives sources of random bytes.
-pub const DRIVER: Sources = Sources;
+pub const DRIVER: Driver = Driver {
+    // It is asked once, and waited for.
+    interrupts: false,
+    ..Driver::new(<Rng>::needs, start)
+};
 
 /// Random bytes that are asked of the host, to be mixed in.
 const MIXED_IN: usize = 32;
 
-/// The driver.
-pub struct Sources;
-
-impl Driver for Sources {
-    fn needs(&self, spacing: Spacing) -> Needs {
-        <Rng>::needs(spacing)
-    }
-
-    fn start(
-        &self,
-        device: Granted,
-        start: &Start<'_>,
-        running: &mut Running,
-    ) -> Result<(), virtio::Error> {
-        let pool = device.pool;
-        let mut source = Rng::start(device.transport, &pool, start.environment)?;
-        mix(&mut source, start.random)?;
-        // It is kept because its slots must not go before it does.
-        running.add(device.name, pool, Rc::new(source));
-        Ok(())
-    }
-
-    /// It is asked once, and waited for.
-    fn interrupts(&self) -> bool {
-        false
-    }
+fn start(device: Granted, start: &Start<'_>, running: &mut Running) -> Result<(), virtio::Error> {
+    let pool = device.pool;
+    let mut source = Rng::start(device.transport, &pool, start.environment)?;
+    mix(&mut source, start.random)?;
+    // It is kept because its slots must not go before it does.
+    running.add(device.name, pool, Rc::new(source));
+    Ok(())
 }
 
 impl Device for Rng {}

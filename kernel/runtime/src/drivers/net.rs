@@ -2,36 +2,21 @@
 
 use alloc::rc::Rc;
 
-use bounce::Spacing;
 use realm::{Card, Work};
-use virtio::{Needs, Net, Usage};
+use virtio::{Net, Usage};
 
 use crate::driver::{Device, Driver, Granted, Running, Start};
 
 /// Drives network cards.
-pub const DRIVER: Cards = Cards;
+pub const DRIVER: Driver = Driver::new(<Net>::needs, start);
 
-/// The driver.
-pub struct Cards;
-
-impl Driver for Cards {
-    fn needs(&self, spacing: Spacing) -> Needs {
-        <Net>::needs(spacing)
-    }
-
-    fn start(
-        &self,
-        device: Granted,
-        start: &Start<'_>,
-        running: &mut Running,
-    ) -> Result<(), virtio::Error> {
-        let pool = device.pool;
-        let net = Net::start_with(device.transport, &pool, start.environment, start.offload)?;
-        let card = Card::new(net);
-        running.add(device.name, pool, Rc::new(card.clone()));
-        running.card = Some(card);
-        Ok(())
-    }
+fn start(device: Granted, start: &Start<'_>, running: &mut Running) -> Result<(), virtio::Error> {
+    let pool = device.pool;
+    let net = Net::start_with(device.transport, &pool, start.environment, start.offload)?;
+    let card = Card::new(net);
+    running.add(device.name, pool, Rc::new(card.clone()));
+    running.card = Some(card);
+    Ok(())
 }
 
 /// The network stack gives it its turns.

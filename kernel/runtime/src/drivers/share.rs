@@ -2,63 +2,49 @@
 
 use alloc::rc::Rc;
 
-use bounce::Spacing;
 use clock::Instant;
 use plan::Arguments;
 use realm::{Shared, Work};
-use virtio::{Needs, NineP, Transport};
+use virtio::{NineP, Transport};
 
 use crate::driver::{Device, Driver, Granted, Running, Start};
 use crate::ground::Ground;
 
 /// Drives shared folders.
-pub const DRIVER: Folders = Folders;
+pub const DRIVER: Driver = Driver {
+    several: true,
+    remedy,
+    is_asked_for,
+    ..Driver::new(<NineP>::needs, start)
+};
 
-/// The driver.
-pub struct Folders;
+fn start(device: Granted, start: &Start<'_>, running: &mut Running) -> Result<(), virtio::Error> {
+    let (name, pool) = (device.name, device.pool);
+    let folder = Rc::new(NineP::start(device.transport, &pool, start.environment)?);
+    log::info!("{name}: shared folder `{}`", folder.name());
+    running.given.shares.push(Shared::new(Rc::clone(&folder)));
+    running.add(name, pool, folder);
+    Ok(())
+}
 
-impl Driver for Folders {
-    fn needs(&self, spacing: Spacing) -> Needs {
-        <NineP>::needs(spacing)
-    }
+fn remedy(arguments: &Arguments) -> Option<&'static str> {
+    let is_asked = arguments.get("share").is_some();
+    (!is_asked).then_some("no use for it here: give share=NAME")
+}
 
-    fn start(
-        &self,
-        device: Granted,
-        start: &Start<'_>,
-        running: &mut Running,
-    ) -> Result<(), virtio::Error> {
-        let (name, pool) = (device.name, device.pool);
-        let folder = Rc::new(NineP::start(device.transport, &pool, start.environment)?);
-        log::info!("{name}: shared folder `{}`", folder.name());
-        running.given.shares.push(Shared::new(Rc::clone(&folder)));
-        running.add(name, pool, folder);
-        Ok(())
-    }
-
-    fn several(&self) -> bool {
-        true
-    }
-
-    fn remedy(&self, arguments: &Arguments) -> Option<&'static str> {
-        let is_asked = arguments.get("share").is_some();
-        (!is_asked).then_some("no use for it here: give share=NAME")
-    }
-
-    fn is_asked_for(&self, place: &str, transport: &Transport, ground: &Ground) -> bool {
-        let asked = ground.arguments.get("share").unwrap_or_default();
-        match virtio::share_name(transport, ground.environment()) {
-            Ok(name) if asked.split(',').any(|asked| *asked == *name) => true,
-            Ok(name) => {
-                let kind = transport.kind();
-                log::info!(
-                    "{place}: {kind} `{name}`, no use for it here: share={asked} does not name it"
-                );
-                false
-            }
-            // Starting it tells.
-            Err(_) => true,
+fn is_asked_for(place: &str, transport: &Transport, ground: &Ground) -> bool {
+    let asked = ground.arguments.get("share").unwrap_or_default();
+    match virtio::share_name(transport, ground.environment()) {
+        Ok(name) if asked.split(',').any(|asked| *asked == *name) => true,
+        Ok(name) => {
+            let kind = transport.kind();
+            log::info!(
+                "{place}: {kind} `{name}`, no use for it here: share={asked} does not name it"
+            );
+            false
         }
+        // Starting it tells.
+        Err(_) => true,
     }
 }
 

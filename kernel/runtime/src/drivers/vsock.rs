@@ -2,36 +2,21 @@
 
 use alloc::rc::Rc;
 
-use bounce::Spacing;
 use clock::Instant;
 use realm::Work;
-use virtio::{Needs, Vsock};
+use virtio::Vsock;
 
 use crate::driver::{Device, Driver, Granted, Running, Start};
 
 /// Drives socket devices.
-pub const DRIVER: Sockets = Sockets;
+pub const DRIVER: Driver = Driver::new(<Vsock>::needs, start);
 
-/// The driver.
-pub struct Sockets;
-
-impl Driver for Sockets {
-    fn needs(&self, spacing: Spacing) -> Needs {
-        <Vsock>::needs(spacing)
-    }
-
-    fn start(
-        &self,
-        device: Granted,
-        start: &Start<'_>,
-        running: &mut Running,
-    ) -> Result<(), virtio::Error> {
-        let pool = device.pool;
-        let vsock = Rc::new(Vsock::start(device.transport, &pool, start.environment)?);
-        running.given.vsock = Some(Rc::clone(&vsock));
-        running.add(device.name, pool, vsock);
-        Ok(())
-    }
+fn start(device: Granted, start: &Start<'_>, running: &mut Running) -> Result<(), virtio::Error> {
+    let pool = device.pool;
+    let vsock = Rc::new(Vsock::start(device.transport, &pool, start.environment)?);
+    running.given.vsock = Some(Rc::clone(&vsock));
+    running.add(device.name, pool, vsock);
+    Ok(())
 }
 
 impl Device for Vsock {
