@@ -43,7 +43,6 @@ const RELIEF: Duration = Duration::from_secs(2);
 pub struct Balloon<M: Memory, W: World = Shared> {
     state: RefCell<State<M, W>>,
     features: Features,
-    environment: Environment,
     device: Device<W>,
 }
 
@@ -67,7 +66,7 @@ impl<M: Memory, W: World> Balloon<M, W> {
     ) -> Result<Self, Error> {
         let device = Device::new(transport, Kind::Balloon, pool)?;
         let wanted = Features::BALLOON_MUST_TELL_HOST | Features::BALLOON_DEFLATE_ON_OOM;
-        let features = device.transport().negotiate(|_| wanted, environment)?;
+        let features = device.negotiate(|_| wanted, environment)?;
         let lanes = [0, 1].map(|index| Lane::start(&device, index, features));
         let [inflate, deflate] = lanes;
         let lanes = (inflate?, deflate?);
@@ -77,7 +76,6 @@ impl<M: Memory, W: World> Balloon<M, W> {
         Ok(Self {
             state,
             features,
-            environment,
             device,
         })
     }
@@ -150,20 +148,16 @@ impl<M: Memory, W: World> Balloon<M, W> {
     /// [`Error::ResetTimedOut`] if the device does not confirm a reset: then what it was given stays out, and
     /// this can be tried again. Otherwise as for [`Self::start`].
     pub fn restart(&self) -> Result<(), Error> {
-        if self.device.failure().is_none() {
-            return Ok(());
-        }
         let mut state = self.state.borrow_mut();
-        let transport = self.device.transport();
-        let features = transport.negotiate(|_| self.features, self.environment)?;
-        while state.regain_any() {}
-        if features != self.features {
-            return Err(Error::FeaturesChanged);
+        let restarted = self.device.restart(|features| {
+            while state.regain_any() {}
+            state.restart(&self.device, features)
+        });
+        if restarted == Err(Error::FeaturesChanged) {
+            // It confirmed the reset, so it has nothing of ours, and is not driven again.
+            while state.regain_any() {}
         }
-        state.restart(&self.device, features)?;
-        transport.driver_ok()?;
-        self.device.recovered();
-        Ok(())
+        restarted.map(|_| ())
     }
 
     /// The interrupt of the device, to be acknowledged when it is raised.

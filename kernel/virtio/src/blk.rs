@@ -82,7 +82,6 @@ pub struct Block<P: Path = Bounced> {
     state: RefCell<State<P::World>>,
     capacity: Cell<u64>,
     features: Features,
-    environment: Environment,
     device: Device<P::World>,
 }
 
@@ -122,7 +121,7 @@ impl<P: Path> Block<P> {
     ) -> Result<Self, Error> {
         let device = Device::new(transport, Kind::Block, pool)?;
         let wanted = Features::BLK_RO | Features::BLK_FLUSH | Features::BLK_SEG_MAX;
-        let features = device.transport().negotiate(|_| wanted, environment)?;
+        let features = device.negotiate(|_| wanted, environment)?;
         // Hosts exist that show the capacity only after FEATURES_OK.
         let (capacity, runs) = read_config(device.transport(), features)?;
         let least = FRAME + 1;
@@ -137,7 +136,6 @@ impl<P: Path> Block<P> {
             state: RefCell::new(state),
             capacity: Cell::new(capacity),
             features,
-            environment,
             device,
         })
     }
@@ -152,25 +150,16 @@ impl<P: Path> Block<P> {
     /// and this can be tried again. Otherwise as for [`Self::start`].
     pub fn restart(&self) -> Result<(), Error> {
         self.with(|state| {
-            let Some(failure) = self.device.failure() else {
-                return Ok(());
-            };
-            if failure == Error::Withdrawn {
-                return Err(failure);
+            if let Some(failure) = self.device.failure() {
+                state.requests.end_all(public(failure), &mut state.woken);
             }
-            state.requests.end_all(public(failure), &mut state.woken);
-            let transport = self.device.transport();
-            let features = transport.negotiate(|_| self.features, self.environment)?;
-            if features != self.features {
-                return Err(Error::FeaturesChanged);
-            }
-            let (capacity, _) = read_config(transport, features)?;
-            let queue = &mut state.queue;
-            queue.restart(&self.device, REQUEST_QUEUE, features)?;
-            transport.driver_ok()?;
-            self.capacity.set(capacity);
-            self.device.recovered();
-            Ok(())
+            let restarted = self.device.restart(|features| {
+                let (capacity, _) = read_config(self.device.transport(), features)?;
+                state.queue.restart(&self.device, REQUEST_QUEUE, features)?;
+                self.capacity.set(capacity);
+                Ok(())
+            });
+            restarted.map(|_| ())
         })
     }
 

@@ -40,8 +40,6 @@ const QUIET: Duration = Duration::from_millis(10);
 /// says why, once.
 pub struct Console<W: World = Shared> {
     state: RefCell<State<W>>,
-    features: Features,
-    environment: Environment,
     device: Device<W>,
     /// Until when it need not be looked at, if nothing is asked of it before.
     quiet: Cell<Option<Instant>>,
@@ -75,7 +73,7 @@ impl<W: World> Console<W> {
             true => Features::CONSOLE_MULTIPORT,
             false => Features::default(),
         };
-        let features = device.transport().negotiate(|_| wanted, environment)?;
+        let features = device.negotiate(|_| wanted, environment)?;
         let state = if features.contains(Features::CONSOLE_MULTIPORT) {
             State::with_ports(&device, features)?
         } else {
@@ -84,8 +82,6 @@ impl<W: World> Console<W> {
         device.transport().driver_ok()?;
         let console = Self {
             state: RefCell::new(state),
-            features,
-            environment,
             device,
             quiet: Cell::new(None),
         };
@@ -104,19 +100,10 @@ impl<W: World> Console<W> {
     /// [`Error::ResetTimedOut`] if the device does not confirm a reset: then its memory stays leased, and this
     /// can be tried again. Otherwise as for [`Self::start`].
     pub fn restart(&self) -> Result<(), Error> {
-        if self.device.failure().is_none() {
-            return Ok(());
+        let set_up = |features| self.state.borrow_mut().restart(&self.device, features);
+        if self.device.restart(set_up)? {
+            self.poll();
         }
-        let transport = self.device.transport();
-        let features = transport.negotiate(|_| self.features, self.environment)?;
-        if features != self.features {
-            return Err(Error::FeaturesChanged);
-        }
-        self.state.borrow_mut().restart(&self.device, features)?;
-        transport.driver_ok()?;
-        self.device.recovered();
-        self.quiet.set(None);
-        self.poll();
         self.device.failure().map_or(Ok(()), Err)
     }
 

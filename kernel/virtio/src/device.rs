@@ -6,7 +6,7 @@ use core::cell::{Cell, RefCell};
 
 use bounce::{Buffer, Pool, Slot, World};
 
-use crate::{Error, Kind, Transport};
+use crate::{Environment, Error, Features, Kind, Transport};
 
 /// Buffers of users, by the number of the request that they are lent for.
 pub(crate) type Held = Rc<RefCell<Vec<Option<Buffer>>>>;
@@ -20,6 +20,8 @@ pub(crate) struct Device<W: World> {
     pool: Pool<W>,
     lent: RefCell<Vec<Rc<Slot<W>>>>,
     held: Held,
+    /// What was agreed on, and is again when the device is started anew.
+    agreed: Cell<Option<(Features, Environment)>>,
     failure: Cell<Option<Error>>,
     /// Whether the device confirmed that it stopped, after a failure.
     stopped: Cell<bool>,
@@ -43,6 +45,7 @@ impl<W: World> Device<W> {
             pool: pool.clone(),
             lent: RefCell::new(Vec::new()),
             held: Held::default(),
+            agreed: Cell::new(None),
             failure: Cell::new(None),
             stopped: Cell::new(false),
             gone: Cell::new(false),
@@ -117,8 +120,48 @@ impl<W: World> Device<W> {
         self.failure.get().is_some() && !self.stopped.get()
     }
 
+    /// Resets the device and agrees on features, as [`Transport::negotiate`] does. It stays by them.
+    pub(crate) fn negotiate(
+        &self,
+        wanted: impl FnOnce(Features) -> Features,
+        environment: Environment,
+    ) -> Result<Features, Error> {
+        let features = self.transport.negotiate(wanted, environment)?;
+        self.agreed.set(Some((features, environment)));
+        Ok(features)
+    }
+
+    /// Starts a device anew that had failed, on what was agreed on before; `set_up` gives it its queues. Says
+    /// whether it had failed: nothing is done with one that runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Withdrawn`] if it was [abandoned](Self::abandon), [`Error::ResetTimedOut`], those of
+    /// [`Transport::negotiate`], [`Error::FeaturesChanged`] if it offers others now, and those of `set_up`. It
+    /// has failed then as before.
+    pub(crate) fn restart(
+        &self,
+        set_up: impl FnOnce(Features) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let Some(failure) = self.failure() else {
+            return Ok(false);
+        };
+        let Some((agreed, environment)) = self.agreed.get().filter(|_| failure != Error::Withdrawn)
+        else {
+            return Err(failure);
+        };
+        let features = self.transport.negotiate(|_| agreed, environment)?;
+        if features != agreed {
+            return Err(Error::FeaturesChanged);
+        }
+        set_up(features)?;
+        self.transport.driver_ok()?;
+        self.recovered();
+        Ok(true)
+    }
+
     /// Notes that the device, which had failed, runs anew. What users had lent it comes back.
-    pub(crate) fn recovered(&self) {
+    fn recovered(&self) {
         self.held
             .borrow_mut()
             .iter_mut()

@@ -42,8 +42,6 @@ pub struct NinePCounters {
 pub struct NineP<W: World = Shared> {
     requests: RefCell<Requests<W>>,
     name: Rc<str>,
-    features: Features,
-    environment: Environment,
     device: Device<W>,
 }
 
@@ -63,7 +61,9 @@ pub fn share_name(transport: &Transport, environment: Environment) -> Result<Rc<
     if transport.kind() != Kind::NineP {
         return Err(Error::WrongKind);
     }
-    let name = agree(transport, environment).and_then(|_| read_name(transport));
+    let name = transport
+        .negotiate(|_| Features::NINEP_NAME, environment)
+        .and_then(|features| read_name(transport, features));
     transport.reset()?;
     name
 }
@@ -86,9 +86,9 @@ impl<W: World> NineP<W> {
         environment: Environment,
     ) -> Result<Self, Error> {
         let device = Device::new(transport, Kind::NineP, pool)?;
-        let features = agree(device.transport(), environment)?;
+        let features = device.negotiate(|_| Features::NINEP_NAME, environment)?;
         // A host shows its configuration after FEATURES_OK at the latest.
-        let name = read_name(device.transport())?;
+        let name = read_name(device.transport(), features)?;
         let queue = Queue::start(&device, REQUEST_QUEUE, CHAIN, features, Interrupts::Wanted)?;
         let [count] = needs::divide(pool, [WANTED])?;
         let count = count.min(usize::from(queue.size() / CHAIN));
@@ -100,8 +100,6 @@ impl<W: World> NineP<W> {
         Ok(Self {
             requests,
             name,
-            features,
-            environment,
             device,
         })
     }
@@ -115,22 +113,16 @@ impl<W: World> NineP<W> {
     /// can be tried again. [`Error::BadName`] if it is another folder now. Otherwise as for [`Self::start`].
     pub fn restart(&self) -> Result<(), Error> {
         self.with(|requests| {
-            let Some(failure) = self.device.failure() else {
-                return Ok(());
-            };
-            requests.end_all(failure);
-            let transport = self.device.transport();
-            let features = agree(transport, self.environment)?;
-            if features != self.features {
-                return Err(Error::FeaturesChanged);
+            if let Some(failure) = self.device.failure() {
+                requests.end_all(failure);
             }
-            if read_name(transport)? != self.name {
-                return Err(Error::BadName);
-            }
-            requests.restart(&self.device, features)?;
-            transport.driver_ok()?;
-            self.device.recovered();
-            Ok(())
+            let restarted = self.device.restart(|features| {
+                if read_name(self.device.transport(), features)? != self.name {
+                    return Err(Error::BadName);
+                }
+                requests.restart(&self.device, features)
+            });
+            restarted.map(|_| ())
         })
     }
 
@@ -290,17 +282,12 @@ impl<W: World> Drop for Exchange<'_, W> {
     }
 }
 
-fn agree(transport: &Transport, environment: Environment) -> Result<Features, Error> {
-    let features = transport.negotiate(|_| Features::NINEP_NAME, environment)?;
-    match Features::NINEP_NAME.lowest_missing(features) {
-        Some(bit) => Err(Error::MissingFeature { bit }),
-        None => Ok(features),
+/// Reads the name, if that there is one was agreed on: its length, and its bytes. It goes into messages and is
+/// compared with what a user asks for.
+fn read_name(transport: &Transport, features: Features) -> Result<Rc<str>, Error> {
+    if let Some(bit) = Features::NINEP_NAME.lowest_missing(features) {
+        return Err(Error::MissingFeature { bit });
     }
-}
-
-/// Reads the name: its length, and its bytes. It goes into messages and is compared with what a user
-/// asks for.
-fn read_name(transport: &Transport) -> Result<Rc<str>, Error> {
     let bytes = transport.config(|config| {
         let len = config.read16(0)?.at_most(MAX_NAME);
         let len = len.filter(|len| *len != 0).ok_or(Error::BadName)?;

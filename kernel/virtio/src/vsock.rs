@@ -61,8 +61,6 @@ pub struct VsockCounters {
 /// [`Self::take_failure`] says why, once.
 pub struct Vsock<W: World = Shared> {
     state: RefCell<State<W>>,
-    features: Features,
-    environment: Environment,
     device: Device<W>,
 }
 
@@ -97,8 +95,7 @@ impl<W: World> Vsock<W> {
         environment: Environment,
     ) -> Result<Self, Error> {
         let device = Device::new(transport, Kind::Vsock, pool)?;
-        let none = |_| Features::default();
-        let features = device.transport().negotiate(none, environment)?;
+        let features = device.negotiate(|_| Features::default(), environment)?;
         let mut state = State {
             table: Table::default(),
             input: Inbound::start(&device, RECEIVE_QUEUE, PACKETS_IN, features)?,
@@ -108,15 +105,11 @@ impl<W: World> Vsock<W> {
             packet: vec![0; PACKET].into_boxed_slice(),
             counters: VsockCounters::default(),
         };
-        state.input.lend_all()?;
-        state.events.lend_all()?;
+        state.lend_all()?;
         device.transport().driver_ok()?;
-        state.input.lane.notify()?;
-        state.events.lane.notify()?;
+        state.notify()?;
         Ok(Self {
             state: RefCell::new(state),
-            features,
-            environment,
             device,
         })
     }
@@ -129,17 +122,11 @@ impl<W: World> Vsock<W> {
     /// [`Error::ResetTimedOut`] if the device does not confirm a reset: then its memory stays leased, and this
     /// can be tried again. Otherwise as for [`Self::start`].
     pub fn restart(&self) -> Result<(), Error> {
-        if self.device.failure().is_none() {
-            return Ok(());
+        let set_up = |features| self.state.borrow_mut().restart(&self.device, features);
+        match self.device.restart(set_up)? {
+            true => self.with(State::notify),
+            false => Ok(()),
         }
-        let transport = self.device.transport();
-        let features = transport.negotiate(|_| self.features, self.environment)?;
-        if features != self.features {
-            return Err(Error::FeaturesChanged);
-        }
-        self.state.borrow_mut().restart(&self.device, features)?;
-        self.device.recovered();
-        Ok(())
     }
 
     /// Our own number, as the host gave it.
@@ -303,9 +290,17 @@ impl<W: World> State<W> {
         self.output.restart(device, TRANSMIT_QUEUE, features)?;
         self.events.restart(device, EVENT_QUEUE, features)?;
         self.cid = read_cid(device.transport())?;
+        self.lend_all()
+    }
+
+    /// Lends every buffer. For once.
+    fn lend_all(&mut self) -> Result<(), Error> {
         self.input.lend_all()?;
-        self.events.lend_all()?;
-        device.transport().driver_ok()?;
+        self.events.lend_all()
+    }
+
+    /// Tells the device of the buffers that it has.
+    fn notify(&mut self) -> Result<(), Error> {
         self.input.lane.notify()?;
         self.events.lane.notify()
     }
