@@ -155,7 +155,7 @@ impl<P: Path> Block<P> {
             }
             let restarted = self.device.restart(|features| {
                 let (capacity, _) = read_config(self.device.transport(), features)?;
-                state.queue.restart(&self.device, REQUEST_QUEUE, features)?;
+                state.queue.restart(&self.device, features)?;
                 self.capacity.set(capacity);
                 Ok(())
             });

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use bounce::{Spacing, World};
+use bounce::{Purpose, Spacing, World};
 
 use crate::device::Device;
 use crate::queue::{Completion, Interrupts, Queue, RING_ALIGN, short_ring_bytes};
@@ -62,7 +62,8 @@ pub(crate) struct Lane<W: World> {
 }
 
 impl<W: World> Lane<W> {
-    fn start(
+    /// Sets queue `index` up, with its slots. Nothing is lent yet.
+    pub(crate) fn start(
         device: &Device<W>,
         index: u16,
         shape: Shape,
@@ -76,6 +77,16 @@ impl<W: World> Lane<W> {
             slots: Slots::lease(device, core::iter::repeat_n(shape.each, count))?,
             each: u32::try_from(shape.each).map_err(|_| Error::QueueFull)?,
         })
+    }
+
+    /// Sets its queue up anew, after a reset, on the slots that it had.
+    pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
+        self.queue.restart(device, features)
+    }
+
+    /// Says what is copied through its slots.
+    pub(crate) fn label(&self, purpose: Purpose) {
+        self.slots.label(self.queue.index(), purpose);
     }
 
     /// Slots that there are.
@@ -103,8 +114,25 @@ impl<W: World> Lane<W> {
         self.queue.notify()
     }
 
+    /// Rings the doorbell once more: one may have been lost.
+    pub(crate) fn ring(&mut self) {
+        self.queue.ring();
+    }
+
+    /// Takes a slot that the device is done with.
+    pub(crate) fn take(&mut self) -> Result<Option<Completion>, Error> {
+        self.queue.take()
+    }
+
     fn lend_empty(&mut self, tag: u16) -> Result<(), Error> {
         self.slots.lend_empty(&mut self.queue, tag, self.each)
+    }
+
+    /// Copies what `parts` make up into slot `tag`, and lends it to be read. They have [`Self::each`] bytes at
+    /// most.
+    pub(crate) fn lend_full(&mut self, tag: u16, parts: &[&[u8]]) -> Result<(), Error> {
+        let parts = parts.iter().copied();
+        self.slots.lend_full(&mut self.queue, tag, parts)
     }
 }
 
@@ -139,16 +167,11 @@ impl<W: World> Inbound<W> {
         })
     }
 
-    /// Sets queue `index` up anew, after a reset, on the buffers that it had. Nothing is lent before
+    /// Sets its queue up anew, after a reset, on the buffers that it had. Nothing is lent before
     /// [`Self::lend_all`].
-    pub(crate) fn restart(
-        &mut self,
-        device: &Device<W>,
-        index: u16,
-        features: Features,
-    ) -> Result<(), Error> {
+    pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
         self.current = None;
-        self.lane.queue.restart(device, index, features)
+        self.lane.restart(device, features)
     }
 
     /// Lends every buffer. For once.
@@ -163,7 +186,7 @@ impl<W: World> Inbound<W> {
             if let Some(Piece { len, at, .. }) = self.current {
                 return Ok(len - at);
             }
-            match self.lane.queue.take()? {
+            match self.lane.take()? {
                 None => break,
                 Some(Completion { tag, len: 0 }) => self.lane.lend_empty(tag)?,
                 Some(Completion { tag, len }) => {
@@ -230,22 +253,17 @@ impl<W: World> Outbound<W> {
         })
     }
 
-    /// Sets queue `index` up anew, after a reset: every slot is free.
-    pub(crate) fn restart(
-        &mut self,
-        device: &Device<W>,
-        index: u16,
-        features: Features,
-    ) -> Result<(), Error> {
+    /// Sets its queue up anew, after a reset: every slot is free.
+    pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
         self.free.clear();
         self.free.extend((0..self.lane.count()).rev());
-        self.lane.queue.restart(device, index, features)
+        self.lane.restart(device, features)
     }
 
     /// Takes slots back that the device is done with; says whether there were any.
     pub(crate) fn reclaim(&mut self) -> Result<bool, Error> {
         let mut any = false;
-        while let Some(done) = self.lane.queue.take()? {
+        while let Some(done) = self.lane.take()? {
             self.free.push(done.tag);
             any = true;
         }
@@ -280,8 +298,7 @@ impl<W: World> Outbound<W> {
         let Some(tag) = self.free.pop() else {
             return Ok(false);
         };
-        let Lane { queue, slots, .. } = &mut self.lane;
-        slots.lend_full(queue, tag, parts.iter().copied())?;
+        self.lane.lend_full(tag, parts)?;
         Ok(true)
     }
 }

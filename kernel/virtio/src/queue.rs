@@ -149,12 +149,8 @@ impl<W: World> Queue<W> {
     /// # Errors
     ///
     /// [`Error::QueueSize`] if the device now has another size, and those of [`Self::start`].
-    pub(crate) fn restart(
-        &mut self,
-        device: &Device<W>,
-        index: u16,
-        features: Features,
-    ) -> Result<(), Error> {
+    pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
+        let index = self.index();
         let sizes = self.size()..=self.size();
         let size = device.transport().queue_size(index, sizes)?;
         if size != self.size() {
@@ -203,6 +199,11 @@ impl<W: World> Queue<W> {
         };
         queue.silence()?;
         Ok(queue)
+    }
+
+    /// Its number.
+    pub(crate) fn index(&self) -> u16 {
+        self.doorbell.queue()
     }
 
     /// Entries of the queue.

@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use bounce::{Slot, World};
+use bounce::{Purpose, Slot, World};
 
 use crate::Error;
 use crate::device::Device;
@@ -33,9 +33,11 @@ impl<W: World> Slots<W> {
         u16::try_from(self.0.len()).unwrap_or(u16::MAX)
     }
 
-    /// Every slot, with its tag.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &Slot<W>)> {
-        (0..).zip(self.0.iter().map(Rc::as_ref))
+    /// Says what is copied through them from now on: for `queue`, each as the number of its tag.
+    pub(crate) fn label(&self, queue: u16, purpose: Purpose) {
+        for (tag, slot) in (0..).zip(&self.0) {
+            slot.label(queue, tag, purpose);
+        }
     }
 
     /// The slot that `tag` stands for.

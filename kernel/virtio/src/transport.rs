@@ -89,6 +89,11 @@ impl Doorbell {
     pub(crate) fn ring(&self) {
         self.notify.write16(self.at, self.queue);
     }
+
+    /// Number of the queue.
+    pub(crate) fn queue(&self) -> u16 {
+        self.queue
+    }
 }
 
 impl Transport {

@@ -286,9 +286,9 @@ impl<W: World> Vsock<W> {
 impl<W: World> State<W> {
     /// Sets everything up anew, after a reset.
     fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
-        self.input.restart(device, RECEIVE_QUEUE, features)?;
-        self.output.restart(device, TRANSMIT_QUEUE, features)?;
-        self.events.restart(device, EVENT_QUEUE, features)?;
+        self.input.restart(device, features)?;
+        self.output.restart(device, features)?;
+        self.events.restart(device, features)?;
         self.cid = read_cid(device.transport())?;
         self.lend_all()
     }

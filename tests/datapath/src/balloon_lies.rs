@@ -257,6 +257,18 @@ fn a_device_that_comes_back_as_another_is_not_started_anew() {
     assert_eq!(machine.balloon.restart(), Err(Error::FeaturesChanged));
 }
 
+/// Lie 17, of a host that hopes to keep what it has: there is no device any more that it would be given to.
+#[test]
+fn memory_comes_back_at_once_from_a_device_that_comes_back_as_another() {
+    let machine = inflated(MOST);
+    machine.device.needs_reset();
+    machine.turns(1);
+    assert!(machine.out() > 1);
+    machine.fake.borrow_mut().features = 0;
+    assert_eq!(machine.balloon.restart(), Err(Error::FeaturesChanged));
+    assert_eq!(machine.out(), 0);
+}
+
 /// Lie 18: it confirms each block as late as it may. All of them together may take two seconds.
 #[test]
 fn a_host_that_dawdles_with_each_block_does_not_hold_an_allocation_up() {

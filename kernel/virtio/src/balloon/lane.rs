@@ -1,51 +1,41 @@
 //! One queue of a balloon: the numbers of the pages of one block, and the device's word that it saw them.
 
-use alloc::rc::Rc;
-
-use bounce::{Slot, Spacing, World};
+use bounce::{Purpose, Spacing, World};
 
 use super::PAGES;
 use crate::device::Device;
-use crate::queue::{Interrupts, Lend, Queue, RING_ALIGN, ring_bytes};
+use crate::lanes::{self, Shape};
+use crate::queue::{Interrupts, ring_bytes};
 use crate::{Error, Features};
 
-/// Bytes of a page's number.
-const NUMBER: u32 = 4;
-/// Bytes of a list of the pages of a block.
-const LIST: usize = (PAGES * NUMBER) as usize;
-const ALIGN: usize = 64;
-/// Entries of a queue, if the device lets us choose: there is one list at a time.
-const ENTRIES: u16 = 2;
+/// Bytes of a list of the pages of a block, four for each number.
+const LIST: usize = 4 * PAGES as usize;
+/// There is one list at a time.
+const LISTS: Shape = Shape {
+    count: 1,
+    each: LIST,
+    entries: 2,
+};
 
 /// One queue, and the slot that lists are told in.
-pub(super) struct Lane<W: World> {
-    queue: Queue<W>,
-    slot: Rc<Slot<W>>,
-}
+pub(super) struct Lane<W: World>(lanes::Lane<W>);
 
 impl<W: World> Lane<W> {
     /// Bytes of a pool for one.
     pub(super) fn bytes(spacing: Spacing) -> usize {
-        let rings = spacing.bytes(1, ring_bytes(), RING_ALIGN) + RING_ALIGN;
-        rings + spacing.bytes(1, LIST, ALIGN) + ALIGN
+        LISTS.bytes(ring_bytes(), spacing)
     }
 
     /// Sets queue `index` up.
     pub(super) fn start(device: &Device<W>, index: u16, features: Features) -> Result<Self, Error> {
-        let queue = Queue::start_short(device, index, ENTRIES, features, Interrupts::Wanted)?;
-        let slot = device.lease(LIST, ALIGN)?;
-        slot.label(index, 0, bounce::Purpose::Pages);
-        Ok(Self { queue, slot })
+        let lane = lanes::Lane::start(device, index, LISTS, features, Interrupts::Wanted)?;
+        lane.label(Purpose::Pages);
+        Ok(Self(lane))
     }
 
     /// Sets it up anew, after a reset.
-    pub(super) fn restart(
-        &mut self,
-        device: &Device<W>,
-        index: u16,
-        features: Features,
-    ) -> Result<(), Error> {
-        self.queue.restart(device, index, features)
+    pub(super) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
+        self.0.restart(device, features)
     }
 
     /// Tells the device the pages of a block, from `first` on.
@@ -55,30 +45,22 @@ impl<W: World> Lane<W> {
         for (into, page) in list.chunks_exact_mut(4).zip(pages) {
             into.copy_from_slice(&page.to_le_bytes());
         }
-        self.slot.copy_out(0, &list)?;
-        self.slot.seal(LIST)?;
-        let run = Lend {
-            address: self.slot.address(0)?,
-            len: PAGES * NUMBER,
-            writable: false,
-        };
-        // Nothing is writable, but lkvm reports what it read.
-        self.queue.add(&[run], run.len, 0)?;
-        self.queue.notify()
+        self.0.lend_full(0, &[&list])?;
+        self.0.notify()
     }
 
     /// Takes the device's word for what was told; says whether it came.
     pub(super) fn take(&mut self) -> Result<bool, Error> {
-        Ok(self.queue.take()?.is_some())
+        Ok(self.0.take()?.is_some())
     }
 
     /// Rings the doorbell once more: one may have been lost.
     pub(super) fn ring(&mut self) {
-        self.queue.ring();
+        self.0.ring();
     }
 
     /// Doorbells rung.
     pub(super) fn rung(&self) -> u64 {
-        self.queue.rung()
+        self.0.rung()
     }
 }

@@ -283,8 +283,8 @@ impl<M: Memory, W: World> State<M, W> {
 
     /// Sets the queues up anew, after a reset: the host has nothing, and wants nothing that we know of.
     pub(super) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
-        self.inflate.restart(device, 0, features)?;
-        self.deflate.restart(device, 1, features)?;
+        self.inflate.restart(device, features)?;
+        self.deflate.restart(device, features)?;
         (self.wanted, self.told) = (0, 0);
         self.pace.note_change();
         Ok(())

@@ -75,9 +75,8 @@ impl<W: World> Channel<W> {
     /// Sets its queues up anew, after a reset. It is not there before the host says so, and has the name that it
     /// had: who uses it found it by that.
     pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
-        let first = first_queue(self.number);
-        self.input.restart(device, first, features)?;
-        self.output.restart(device, first + 1, features)?;
+        self.input.restart(device, features)?;
+        self.output.restart(device, features)?;
         (self.is_there, self.is_lent, self.is_console) = (false, false, false);
         (self.owes_ready, self.owes_open) = (false, false);
         self.is_open = None;

@@ -95,8 +95,8 @@ impl<W: World> State<W> {
         }
         match (&mut self.control, self.channels.first_mut()) {
             (Some(control), _) => {
-                control.input.restart(device, CONTROL_IN, features)?;
-                control.output.restart(device, CONTROL_OUT, features)?;
+                control.input.restart(device, features)?;
+                control.output.restart(device, features)?;
                 control.owes_ready = true;
                 control.input.lend_all()
             }

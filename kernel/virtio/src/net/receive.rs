@@ -5,7 +5,6 @@ use frame::Incoming;
 
 use crate::device::Device;
 use crate::needs::Want;
-use crate::net::RECEIVE_QUEUE;
 use crate::net::checksum;
 use crate::net::header::{ETHERNET, HEADER, Header};
 use crate::net::offload::GUEST_TSO;
@@ -76,9 +75,7 @@ impl<W: World> Receive<W> {
     ) -> Result<Self, Error> {
         let each = buffers(queue.size(), features).len;
         let buffers = Slots::lease(device, core::iter::repeat_n(each, count))?;
-        for (tag, buffer) in buffers.iter() {
-            buffer.label(RECEIVE_QUEUE, tag, Purpose::Frame);
-        }
+        buffers.label(queue.index(), Purpose::Frame);
         let each = u32::try_from(each).map_err(|_| Error::QueueFull)?;
         let mut receive = Self {
             queue,

@@ -92,9 +92,7 @@ impl<W: World> Transmit<W> {
         let slots = Slots::lease(device, lengths)?;
         let all = slots.count();
         let small = u16::try_from(small).map_err(|_| Error::QueueFull)?;
-        for (tag, slot) in slots.iter() {
-            slot.label(TRANSMIT_QUEUE, tag, Purpose::Frame);
-        }
+        slots.label(queue.index(), Purpose::Frame);
         Ok(Self {
             queue,
             slots,

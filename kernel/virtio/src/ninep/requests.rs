@@ -93,7 +93,7 @@ impl<W: World> Requests<W> {
 
     /// Sets the queue up anew, after a reset, when nothing is on its way any more.
     pub(crate) fn restart(&mut self, device: &Device<W>, features: Features) -> Result<(), Error> {
-        self.queue.restart(device, REQUEST_QUEUE, features)
+        self.queue.restart(device, features)
     }
 
     pub(crate) fn counters(&self) -> NinePCounters {
