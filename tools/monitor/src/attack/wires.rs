@@ -22,6 +22,13 @@ const REDISTRIBUTOR: u64 = 0x080a_0000;
 /// The second frame of the first processor's redistributor.
 const PRIVATE: u64 = 0x080b_0000;
 const CTLR: u64 = 0;
+/// Tables of a redistributor: configuration of LPIs, and which are pending.
+const PROPBASER: u64 = 0x70;
+const PENDBASER: u64 = 0x78;
+/// Of the ITS: the queue of commands, how far it is written, and the tables.
+const CBASER: u64 = 0x80;
+const CWRITER: u64 = 0x88;
+const BASERS: core::ops::Range<u64> = 0x100..0x140;
 const IGROUPR: u64 = 0x80;
 const ISENABLER: u64 = 0x100;
 const ICENABLER: u64 = 0x180;
@@ -84,6 +91,12 @@ pub fn reset<M: Machine>(machine: &M) {
     store(machine, ITS + CTLR, 0);
     store(machine, REDISTRIBUTOR + CTLR, 0);
     store(machine, GICD + CTLR, 0);
+    for register in [PROPBASER, PENDBASER] {
+        let _ = machine.store(REDISTRIBUTOR + register, Width::Double, 0);
+    }
+    for register in [CBASER, CWRITER].into_iter().chain(BASERS.step_by(8)) {
+        let _ = machine.store(ITS + register, Width::Double, 0);
+    }
     for word in 0..LINES / 32 {
         let frame = if word == 0 { PRIVATE } else { GICD };
         for bank in [ICENABLER, ICPENDR, ICACTIVER] {

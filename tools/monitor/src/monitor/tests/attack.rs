@@ -192,11 +192,20 @@ const DEVICE_TABLE: u64 = PAGE;
 
 /// The ITS of a guest that gave it a table in [`DEVICE_TABLE`], in which device 1 has an entry.
 fn use_its(monitor: &mut Monitor<Fake>) {
-    set_state(monitor, PAGE, 0);
-    let _ = monitor
-        .machine
-        .store(0x0808_0100, Width::Double, 1 << 63 | DEVICE_TABLE);
+    // By a call, there would be a lie at its trap already.
+    let shared = crate::granules::Ripas::Empty;
+    monitor.realm.granules.set(PAGE, shared);
+    for (offset, value) in [(0x100, 1 << 63 | DEVICE_TABLE), (0, 1)] {
+        let _ = monitor.machine.store(ITS + offset, Width::Double, value);
+    }
     monitor.machine.write(DEVICE_TABLE + 8 * 8, &[7; 8]);
+}
+
+/// The first entry of [`DEVICE_TABLE`].
+fn first_entry(monitor: &Monitor<Fake>) -> [u8; 8] {
+    let mut entry = [0; 8];
+    monitor.machine.read(DEVICE_TABLE, &mut entry);
+    entry
 }
 
 #[test]
@@ -227,8 +236,7 @@ fn a_device_of_the_monitor_sends_messages_and_lies_about_them() {
     store(&mut monitor, BAR + 28, 1);
     store(&mut monitor, BAR + 0x3000, 0);
     assert_eq!(monitor.machine.stored(0x0809_0040), [2]);
-    let mut entry = [0; 8];
-    monitor.machine.read(DEVICE_TABLE, &mut entry);
+    let entry = first_entry(&monitor);
     assert_eq!(entry, [7; 8], "the service knows a processor as device 0");
     store(&mut monitor, BAR + 0x3000, 0);
     assert_eq!(monitor.machine.stored(0x0809_0040), [2, 5]);
@@ -240,14 +248,7 @@ fn messages_of_nobody_come_once_or_a_thousand_times() {
     let mut monitor = boot(&format!(
         "monitor.models=0,0,1 monitor.attack={script} monitor.tick=100 --"
     ));
-    let _ = monitor
-        .machine
-        .store(0x0808_0100, Width::Double, 1 << 63 | DEVICE_TABLE);
-    monitor
-        .realm
-        .granules
-        .set(PAGE, crate::granules::Ripas::Empty);
-    monitor.machine.write(DEVICE_TABLE + 8 * 8, &[7; 8]);
+    use_its(&mut monitor);
     assert_eq!(monitor.tick(PC), Next::Resume);
     assert_eq!(monitor.machine.stored(0x0809_0040), [2]);
     for _ in 0..2000 {
@@ -255,6 +256,39 @@ fn messages_of_nobody_come_once_or_a_thousand_times() {
     }
     let sent = monitor.machine.stored(0x0809_0040);
     assert_eq!(sent.iter().filter(|event| **event == 3).count(), 1000);
+}
+
+#[test]
+fn what_was_a_table_of_the_service_is_no_table_while_it_is_off() {
+    let script = "interrupts.message@0=0x201";
+    let mut monitor = boot(&format!(
+        "monitor.models=0,0,1 monitor.attack={script} monitor.tick=100 --"
+    ));
+    use_its(&mut monitor);
+    let _ = monitor.machine.store(ITS, Width::Word, 0);
+    assert_eq!(monitor.tick(PC), Next::Resume);
+    assert_eq!(monitor.machine.stored(0x0809_0040), [0; 0]);
+    assert_eq!(first_entry(&monitor), [0; 8], "a disk may have the page");
+}
+
+#[test]
+fn what_a_guest_told_the_interrupt_controller_is_forgotten_in_the_next_round() {
+    let mut monitor = boot("monitor.models=0,0,1 monitor.tick=100 monitor.rounds=2 --");
+    use_its(&mut monitor);
+    for (offset, table) in [
+        (0x80, PAGE),
+        (0x138, PAGE),
+        (0x2_0070, PAGE),
+        (0x2_0078, PAGE),
+    ] {
+        let _ = monitor.machine.store(ITS + offset, Width::Double, table);
+    }
+    print(&mut monitor, "payload: ok");
+    assert_eq!(call(&mut monitor, &[SYSTEM_OFF]).0, Next::Restart);
+    for offset in [0, 0x80, 0x100, 0x138, 0x2_0070, 0x2_0078] {
+        let left = monitor.machine.load(ITS + offset, Width::Double);
+        assert_eq!(left, Ok(0), "{offset:#x}");
+    }
 }
 
 #[test]

@@ -18,11 +18,8 @@ fn a_storm_raises_pins_and_invents_messages_of_devices_that_are_mapped() {
     let mut monitor = boot("monitor.tick=100 monitor.storm=8 --");
     // Valid, a table of devices with entries of 8 bytes.
     let base = 1 << 63 | 1 << 56 | 7 << 48 | TABLE;
-    monitor
-        .machine
-        .registers
-        .borrow_mut()
-        .insert(ITS + 0x100, base);
+    let registers = [(ITS + 0x100, base), (ITS, 1)];
+    monitor.machine.registers.borrow_mut().extend(registers);
     assert_eq!(monitor.tick(PC), Next::Resume);
     assert_eq!(raised(&monitor), (4, 0), "the table is private");
     set_state(&mut monitor, TABLE, 0);
