@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use virtio::VsockAddress;
-use virtio::vsock_packet::{Header, Operation, SENDS_NO_MORE, TAKES_NO_MORE};
+use virtio::vsock_packet::{Header, Operation, SENDS_NO_MORE, TAKES_NO_MORE, narrow};
 
 /// The host's number.
 pub const HOST: u64 = 2;
@@ -314,11 +314,6 @@ impl Connection {
             taken: self.taken,
         }
     }
-}
-
-/// A length of a packet, or of a buffer: both are far below 4 GiB.
-fn narrow(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

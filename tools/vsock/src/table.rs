@@ -135,15 +135,7 @@ impl Table {
     /// A packet to nobody.
     fn answer_stray(&mut self, header: &Header) {
         if header.operation != Operation::Reset {
-            self.owe(Header {
-                source: header.target,
-                target: header.source,
-                len: 0,
-                operation: Operation::Reset,
-                flags: 0,
-                room: 0,
-                taken: 0,
-            });
+            self.owe(header.refusal());
         }
     }
 

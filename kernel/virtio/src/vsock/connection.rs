@@ -14,7 +14,7 @@ use clock::Instant;
 
 use crate::StreamError;
 use crate::attention::Attention;
-use crate::vsock::packet::{Address, Header, Operation, SENDS_NO_MORE, TAKES_NO_MORE};
+use crate::vsock::packet::{Address, Header, Operation, SENDS_NO_MORE, TAKES_NO_MORE, narrow};
 
 /// Bytes that are kept for the user of a connection.
 pub(crate) const BUFFER: usize = 32 << 10;
@@ -376,9 +376,4 @@ impl Connection {
             taken: self.taken,
         }
     }
-}
-
-/// A length of a packet, or of a buffer: both are far below 4 GiB.
-fn narrow(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
 }

@@ -115,6 +115,20 @@ impl Header {
         })
     }
 
+    /// What tells the sender that there is no such connection.
+    #[must_use]
+    pub fn refusal(&self) -> Self {
+        Self {
+            source: self.target,
+            target: self.source,
+            len: 0,
+            operation: Operation::Reset,
+            flags: 0,
+            room: 0,
+            taken: 0,
+        }
+    }
+
     /// The header as it lies in a buffer.
     #[must_use]
     pub fn to_bytes(self) -> [u8; HEADER] {
@@ -137,6 +151,12 @@ impl Header {
         all.for_each(|(to, from)| *to = from);
         bytes
     }
+}
+
+/// A length of a packet, or of a buffer, as headers have it: both are far below 4 GiB.
+#[must_use]
+pub fn narrow(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

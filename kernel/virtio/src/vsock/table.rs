@@ -165,15 +165,7 @@ impl Table {
     fn answer_stray(&mut self, header: &Header) {
         self.refused += 1;
         if self.strays.len() < ANSWERS {
-            self.strays.push_back(Header {
-                source: header.target,
-                target: header.source,
-                len: 0,
-                operation: Operation::Reset,
-                flags: 0,
-                room: 0,
-                taken: 0,
-            });
+            self.strays.push_back(header.refusal());
         }
     }
 
