@@ -153,13 +153,6 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::Part;
-
-    const VOICE: Voice = Voice {
-        part: Part::Disk,
-        unit: 0,
-        event_index: false,
-    };
 
     #[test]
     fn the_bar_says_its_size_and_answers_when_it_is_told() {
@@ -167,7 +160,7 @@ mod tests {
         let mut liar = Liar::default();
         config.write(0x10, 4, 0xffff_ffff);
         config.write(0x14, 4, 0xffff_ffff);
-        let low = config.read(0x10, 4, &mut liar, VOICE);
+        let low = config.read(0x10, 4, &mut liar, Voice::OF_A_DISK);
         assert_eq!(low, 0xffff_8004);
         config.write(0x10, 4, 0x1000_8000);
         config.write(0x14, 4, 0x80);

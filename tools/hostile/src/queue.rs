@@ -26,6 +26,15 @@ pub struct Voice {
     pub event_index: bool,
 }
 
+#[cfg(test)]
+impl Voice {
+    pub(crate) const OF_A_DISK: Self = Self {
+        part: Part::Disk,
+        unit: 0,
+        event_index: false,
+    };
+}
+
 impl Voice {
     /// What this device says about `point`.
     #[must_use]

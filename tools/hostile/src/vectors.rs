@@ -168,14 +168,7 @@ fn twisted(message: Message, liar: &mut Liar, voice: Voice) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::Part;
     use crate::script::Script;
-
-    const VOICE: Voice = Voice {
-        part: Part::Disk,
-        unit: 0,
-        event_index: false,
-    };
 
     fn ready() -> Vectors {
         let mut vectors = Vectors::new(2);
@@ -193,7 +186,7 @@ mod tests {
         due.note(0, true);
         due.note(1, true);
         due.config = true;
-        let sent = vectors.messages(due, &mut Liar::default(), VOICE);
+        let sent = vectors.messages(due, &mut Liar::default(), Voice::OF_A_DISK);
         let message = Message {
             address: 0x0809_0040,
             data: 7,
@@ -214,7 +207,7 @@ mod tests {
         };
         assert!(
             vectors
-                .messages(due, &mut Liar::default(), VOICE)
+                .messages(due, &mut Liar::default(), Voice::OF_A_DISK)
                 .is_empty()
         );
         vectors.choose(Some(1), 9);
@@ -229,7 +222,7 @@ mod tests {
             queues: 2,
             config: false,
         };
-        let sent = ready().messages(due, &mut Liar::new(script, 9), VOICE);
+        let sent = ready().messages(due, &mut Liar::new(script, 9), Voice::OF_A_DISK);
         assert_eq!(sent[0].data, 3);
         assert_eq!(sent[0].device, Some(2));
     }

@@ -155,6 +155,16 @@ impl Section {
 }
 
 impl Table {
+    /// One without a title, whose first column is words.
+    fn of_numbers<const COLUMNS: usize>(columns: [&str; COLUMNS], rows: Vec<Vec<String>>) -> Self {
+        Self {
+            title: String::new(),
+            columns: columns.map(str::to_owned).to_vec(),
+            words: 1,
+            rows,
+        }
+    }
+
     fn markdown(&self) -> String {
         let rule = (0..self.columns.len()).map(|n| if n < self.words { "---" } else { "---:" });
         let rule: Vec<String> = rule.map(str::to_owned).collect();
@@ -206,12 +216,7 @@ impl Places {
             "by attacks",
             "by nobody",
         ];
-        let table = Table {
-            title: String::new(),
-            columns: columns.map(str::to_owned).to_vec(),
-            words: 1,
-            rows,
-        };
+        let table = Table::of_numbers(columns, rows);
         let text = format!(
             "{} places take out what the host said; each is in [places.json](../{PLACES}) with what reached it, by real coverage.",
             self.places.len()
@@ -241,12 +246,7 @@ impl Mutants {
             "do not compile",
             "time out",
         ];
-        let table = Table {
-            title: String::new(),
-            columns: columns.map(str::to_owned).to_vec(),
-            words: 1,
-            rows: rows.collect(),
-        };
+        let table = Table::of_numbers(columns, rows.collect());
         let text = format!(
             "{} of {} planted bugs are killed (`make mutants`); of those of cargo-mutants, [docs/mutants.md](mutants.md) \
              explains who survived.",

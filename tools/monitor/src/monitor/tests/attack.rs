@@ -33,8 +33,18 @@ fn told(monitor: &Monitor<Fake>, text: &str) -> bool {
 }
 
 fn store(monitor: &mut Monitor<Fake>, address: u64, value: u64) {
+    store_by(monitor, STORE, address, value);
+}
+
+/// Stores 16 bits.
+fn store_half(monitor: &mut Monitor<Fake>, address: u64, value: u64) {
+    store_by(monitor, STORE & !(3 << 22) | 1 << 22, address, value);
+}
+
+/// The same, as syndrome `esr` has it.
+fn store_by(monitor: &mut Monitor<Fake>, esr: u64, address: u64, value: u64) {
     let mut frame = Frame {
-        esr: STORE,
+        esr,
         far: address | SHARED,
         hpfar: (address | SHARED) >> 12 << 4,
         pc: PC,
@@ -219,20 +229,8 @@ fn a_device_of_the_monitor_sends_messages_and_lies_about_them() {
     for (offset, value) in [(0x4000, 0x0809_0040), (0x4008, 2), (0x400c, 0)] {
         store(&mut monitor, BAR + offset, value);
     }
-    let half = |monitor: &mut Monitor<Fake>, address: u64, value: u64| {
-        let mut frame = Frame {
-            esr: STORE & !(3 << 22) | 1 << 22,
-            far: address | SHARED,
-            hpfar: (address | SHARED) >> 12 << 4,
-            pc: PC,
-            pstate: EL1H,
-            ..Frame::default()
-        };
-        frame.x[3] = value;
-        assert_eq!(monitor.trap(&mut frame), Next::Resume);
-    };
-    half(&mut monitor, BAR + 16, 0);
-    half(&mut monitor, CONFIG + 0x8092, 0x8000);
+    store_half(&mut monitor, BAR + 16, 0);
+    store_half(&mut monitor, CONFIG + 0x8092, 0x8000);
     store(&mut monitor, BAR + 28, 1);
     store(&mut monitor, BAR + 0x3000, 0);
     assert_eq!(monitor.machine.stored(0x0809_0040), [2]);
