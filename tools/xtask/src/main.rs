@@ -12,6 +12,7 @@
 //! | [`reached`] | that each of those reads was reached by a test |
 //! | [`cover`] | nothing: finds out, by coverage, which tests reached them |
 //! | [`panics`] | which code of an image calls what panics, and why that is never reached |
+//! | [`orphans`] | that every file in a `src` is part of a program |
 //! | [`rings`] | that no two files of a crate import each other |
 //! | [`groups`] | which crates are built for which target |
 #![forbid(unsafe_code)]
@@ -26,6 +27,7 @@ mod fuzz_account;
 mod groups;
 mod hostile_host;
 mod metadata;
+mod orphans;
 mod panics;
 mod places;
 mod reached;
@@ -115,7 +117,7 @@ fn check() -> Result<bool> {
     let tree = Tree::read(&metadata.workspace_root)?;
     let image = Metadata::read_for_image()?;
     let places = places::of(&tree);
-    let checks: [(&str, Vec<Finding>); 8] = [
+    let checks: [(&str, Vec<Finding>); 9] = [
         ("files that may hold unsafe", unsafe_files::check(&tree)),
         (
             "dependencies",
@@ -124,6 +126,7 @@ fn check() -> Result<bool> {
         ("reads of the host's bytes", places::check(&tree)),
         ("tests of those reads", reached::check(&tree, &places)),
         ("form of the source", form::check(&tree)),
+        ("files that nobody names", orphans::check(&tree)),
         ("files that import each other", rings::check(&tree)),
         ("tables of a hostile host", hostile_host::check(&tree)),
         (
