@@ -273,3 +273,61 @@ impl Device {
             .chain(draining)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    use crate::address::Stream;
+    use crate::connection::Ends;
+    use virtio::VsockAddress;
+    use virtio::vsock_packet::{Header, Operation};
+
+    const ENDS: Ends = Ends { host: 80, guest: 7 };
+
+    /// The guest asks for a connection, which is dial number 2, after another one with the same ends.
+    fn dialing() -> Device {
+        let mut device = Device::new(3, |_| {}).unwrap();
+        let request = Header {
+            source: VsockAddress { cid: 3, port: 7 },
+            target: VsockAddress { cid: 2, port: 80 },
+            len: 0,
+            operation: Operation::Request,
+            flags: 0,
+            room: 100,
+            taken: 0,
+        };
+        let ends = device.table.hear(&request.to_bytes(), &|_| {});
+        assert_eq!(ends, Some(ENDS));
+        device.table.link(ENDS).unwrap().dial = Some(2);
+        device
+    }
+
+    fn answer(device: &mut Device, number: u64, stream: Result<Stream, String>) {
+        let ends = ENDS;
+        device.take_place(Dialed {
+            ends,
+            number,
+            stream,
+        });
+    }
+
+    fn place() -> Result<Stream, String> {
+        Ok(Stream::Unix(UnixStream::pair().unwrap().0))
+    }
+
+    #[test]
+    fn the_answer_to_an_earlier_dial_is_not_for_a_connection_with_the_same_ends() {
+        let mut device = dialing();
+        answer(&mut device, 1, place());
+        assert!(!device.table.link(ENDS).unwrap().connection.is_open());
+        answer(&mut device, 1, Err("nobody is there".to_owned()));
+        assert!(device.table.link(ENDS).is_some());
+        answer(&mut device, 2, place());
+        assert!(device.table.link(ENDS).unwrap().connection.is_open());
+        let mut refused = dialing();
+        answer(&mut refused, 2, Err("nobody is there".to_owned()));
+        assert!(refused.table.link(ENDS).is_none());
+    }
+}

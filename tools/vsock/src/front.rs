@@ -289,3 +289,25 @@ fn translate(message: &Message, device: &mut Device) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qemu_that_does_not_take_what_is_asked_is_not_waited_for_without_end() {
+        let (ours, _qemu) = UnixStream::pair().unwrap();
+        let (requests, _taken_by_nobody) = UnixStream::pair().unwrap();
+        let mut front = Front::new(ours, 3);
+        let mut device = Device::new(3, |_| {}).unwrap();
+        let mut message = Message {
+            request: 21,
+            need_reply: false,
+            body: Vec::new(),
+            files: vec![requests.into()],
+        };
+        assert!(front.answer(&mut message, &mut device).is_ok());
+        let requests = front.requests.unwrap();
+        assert_eq!(requests.write_timeout().unwrap(), Some(message::PATIENCE));
+    }
+}

@@ -162,3 +162,49 @@ fn write_out(stream: &mut Stream, bytes: &mut VecDeque<u8>) -> io::Result<bool> 
 pub fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    use crate::connection::Ends;
+
+    fn long_ago(span: Duration) -> Instant {
+        Instant::now().checked_sub(span).unwrap()
+    }
+
+    /// What a guest left for a place that has taken nothing since then, and the place.
+    fn left(since: Instant) -> (Draining, UnixStream) {
+        let (ours, place) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let draining = Draining {
+            stream: Stream::Unix(ours),
+            // More than a socket of this host keeps.
+            bytes: vec![7; 4 << 20].into(),
+            since,
+        };
+        (draining, place)
+    }
+
+    #[test]
+    fn a_place_that_takes_nothing_of_what_a_guest_left_is_given_up() {
+        let (mut draining, mut place) = left(Instant::now());
+        assert!(draining.goes_on(), "it has time");
+        draining.since = long_ago(DRAINING);
+        assert!(!draining.goes_on());
+        // One that takes some has time again.
+        place.read_exact(&mut [0; 64 << 10]).unwrap();
+        assert!(draining.goes_on());
+    }
+
+    #[test]
+    fn a_guest_that_does_not_answer_a_client_is_late() {
+        let connection = Connection::to_guest(Ends { host: 1, guest: 2 }, 3);
+        let (ours, _client) = UnixStream::pair().unwrap();
+        let mut link = Link::from_place(connection, Stream::Unix(ours));
+        assert!(!link.is_late());
+        link.since = long_ago(ASKING);
+        assert!(link.is_late());
+    }
+}

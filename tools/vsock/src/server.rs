@@ -200,3 +200,20 @@ fn poll_all(waits: &mut [PollFd<'_>], patience: Option<&Timespec>) -> io::Result
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qemu_that_stops_in_the_middle_of_a_message_is_not_waited_for_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v");
+        let listener = UnixListener::bind(&path).unwrap();
+        let stop = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let _qemu = UnixStream::connect(&path).unwrap();
+        let stream = next(&listener, &stop).unwrap().unwrap();
+        assert_eq!(stream.read_timeout().unwrap(), Some(message::PATIENCE));
+        assert_eq!(stream.write_timeout().unwrap(), Some(message::PATIENCE));
+    }
+}
