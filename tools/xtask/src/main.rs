@@ -117,7 +117,7 @@ fn check() -> Result<bool> {
     let tree = Tree::read(&metadata.workspace_root)?;
     let image = Metadata::read_for_image()?;
     let places = places::of(&tree);
-    let checks: [(&str, Vec<Finding>); 9] = [
+    let checks: [(&str, Vec<Finding>); 10] = [
         ("files that may hold unsafe", unsafe_files::check(&tree)),
         (
             "dependencies",
@@ -127,6 +127,7 @@ fn check() -> Result<bool> {
         ("tests of those reads", reached::check(&tree, &places)),
         ("form of the source", form::check(&tree)),
         ("files that nobody names", orphans::check(&tree)),
+        ("reasons for panics", panics::stale(&tree)),
         ("files that import each other", rings::check(&tree)),
         ("tables of a hostile host", hostile_host::check(&tree)),
         (

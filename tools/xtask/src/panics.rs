@@ -14,6 +14,8 @@ mod kind;
 mod owner;
 mod reasons;
 
+pub use reasons::stale;
+
 use crate::elf::{Elf, branch};
 use anyhow::{Context, Result};
 use kind::Kind;

@@ -2,6 +2,8 @@
 
 use super::kind::Kind;
 use super::owner::Owner;
+use crate::finding::Finding;
+use crate::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls in code of ours that stay: `file kind lines  why it is never reached`.
@@ -38,6 +40,17 @@ pub fn missing<'a>(found: impl Iterator<Item = &'a (Owner, Kind)>, list: &str) -
     lines.iter().filter_map(fault).collect()
 }
 
+/// Reasons for files that are not there any more: they would be taken for those of the next file of that name.
+pub fn stale(tree: &Tree) -> Vec<Finding> {
+    let list = tree.text(LIST).unwrap_or_default();
+    let files: BTreeSet<&str> = read(list).into_keys().map(|(file, _)| file).collect();
+    let gone = files
+        .into_iter()
+        .filter(|file| *file != ALL && !tree.has(file));
+    let text = |file| format!("has a reason for {file}, which is not there");
+    gone.map(|file| Finding::at(LIST, text(file))).collect()
+}
+
 /// Lines of a file that have a reason, by file and kind. `-` is any number.
 fn read(list: &str) -> BTreeMap<(&str, &str), usize> {
     let lines = list.lines().filter(|line| !line.starts_with('#'));
@@ -61,6 +74,16 @@ mod tests {
 
     fn ours(file: &str, line: u32) -> Owner {
         Owner::Ours("kernel/net".to_owned(), file.to_owned(), line)
+    }
+
+    #[test]
+    fn a_reason_for_a_file_that_is_gone_is_found() {
+        let list =
+            "# a/b.rs\n* memory -  why\nkernel/a.rs index 3  why\nkernel/b.rs index 3  why\n";
+        let tree = Tree::default().with(LIST, list).with("kernel/a.rs", "");
+        let found: Vec<_> = stale(&tree).iter().map(ToString::to_string).collect();
+        let [only] = found.try_into().unwrap();
+        assert!(only.contains("kernel/b.rs, which is not there"), "{only}");
     }
 
     #[test]
