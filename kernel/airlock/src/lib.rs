@@ -32,10 +32,13 @@ pub use ninep::{Entry, Kind as EntryKind};
 pub use plan::{Arguments, Diagnosis, parse_size};
 pub use realm::{
     Counters, CpuError, Cpus, DeviceCounters, Disk, Distrust, Error, Facts, Folder, FolderError,
-    FolderFile, Means, Mode, Realm, Reason, Refusal, Share, ShareError, ShareFile, Taken, Work,
+    FolderFile, LockedDisk, Means, Mode, QuiesceError, QuiescedDisk, Realm, Reason, Refusal, Share,
+    ShareError, ShareFile, Taken, Work,
 };
 pub use share::Digest as ShareDigest;
-pub use trust::{Error as TrustError, Measurement as DeviceMeasurement};
+pub use trust::{
+    Error as TrustError, Evidence as DeviceEvidence, Measurement as DeviceMeasurement,
+};
 pub use virtio::{
     BalloonCounters, Error as DeviceError, Kind as DeviceKind, Port, StreamError, VsockListener,
     VsockStream,

@@ -34,6 +34,8 @@ pub enum Error {
     TimedOut,
     /// The device broke the rules, and was stopped.
     Broken,
+    /// The device was brought to rest by its user, and nobody drives it.
+    AtRest,
 }
 
 impl core::fmt::Display for Error {
@@ -55,6 +57,7 @@ impl core::fmt::Display for Error {
             Self::Unsupported => f.write_str("the disk does not support the request"),
             Self::TimedOut => f.write_str("the disk did not answer within its deadline"),
             Self::Broken => f.write_str("the disk broke the rules and was stopped"),
+            Self::AtRest => f.write_str("the disk was brought to rest"),
         }
     }
 }

@@ -119,6 +119,11 @@ impl<W: World> Pool<W> {
         }
     }
 
+    /// Whether somebody may lease from it: it was not given up, and has not ended.
+    pub fn is_open(&self) -> bool {
+        !self.0.closed.get()
+    }
+
     /// How close slots lie to one another.
     pub fn spacing(&self) -> Spacing {
         self.0.spacing
@@ -175,6 +180,12 @@ impl core::error::Error for Outstanding {}
 
 /// A pool that was given up: cleared, and nothing of it is lent.
 pub struct AtRest<W: World>(Rc<Owner<W>>);
+
+impl<W: World> core::fmt::Debug for AtRest<W> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("AtRest").field(&self.device()).finish()
+    }
+}
 
 impl<W: World> AtRest<W> {
     /// The device that it belonged to.

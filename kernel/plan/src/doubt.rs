@@ -20,6 +20,11 @@ pub struct Doubt {
 }
 
 impl Doubt {
+    /// Whether messages go to the shared alias by now.
+    pub const fn uses_alias(&self) -> bool {
+        self.missed >= MISSED
+    }
+
     /// Notes work that nobody announced, after `messages` have come in all; says what to try now.
     pub fn note_missed(&mut self, messages: u64) -> Option<Remedy> {
         if messages != 0 {
@@ -47,6 +52,7 @@ mod tests {
             .filter_map(|n| Some((n, doubt.note_missed(0)?)))
             .collect();
         assert_eq!(tried, [(8, Remedy::Alias), (16, Remedy::Wires)]);
+        assert!(doubt.uses_alias() && !Doubt::default().uses_alias());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A disk as payloads see it: one of the host's, or one that is trusted.
 
 use alloc::rc::Rc;
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell, RefCell};
 use core::convert::Infallible;
 use core::future::poll_fn;
 use core::task::Poll;
@@ -11,17 +11,40 @@ use bounce::Buffer;
 use clock::Instant;
 use virtio::{BlkCounters, Block, Direct, Error, Returned};
 
+use crate::distrust::Distrust;
+use crate::driven::{Driven, Passage, QuiesceError};
+
 /// A disk. Clones are the same disk.
 ///
 /// Data of a disk that is trusted never gets into shared memory. [`Disk::read_owned`] and
 /// [`Disk::write_owned`] do not even copy it there; on a disk of the host the same calls copy.
+///
+/// A disk of the host becomes one that is trusted by [`Disk::quiesce`], if its user so decides.
 #[derive(Clone)]
-pub struct Disk(Rc<World>, Rc<Cell<bool>>);
+pub struct Disk(Rc<Whole>);
+
+struct Whole {
+    /// Each call that is under way has a clone.
+    world: RefCell<Rc<World>>,
+    /// Whether its user wants it to be trusted no more.
+    revoked: Cell<bool>,
+    passage: OnceCell<Rc<dyn Passage>>,
+}
 
 /// Looked at once for each call from outside; below it, no step asks which world it is in.
 enum World {
     Shared(Block),
     Trusted(Block<Direct>, Able),
+    /// Between the two: nobody drives it.
+    Away(Away, Able),
+}
+
+/// What is known of a disk that nobody drives.
+#[derive(Clone, Copy)]
+struct Away {
+    capacity: u64,
+    read_only: bool,
+    why: Error,
 }
 
 /// That this image can trust disks. Where it cannot there is no such value, and the compiler leaves out whatever
@@ -55,10 +78,11 @@ impl Ability for Image<false> {
 }
 
 macro_rules! either {
-    ($self:ident, $disk:ident => $call:expr) => {
-        match &*$self.0 {
+    ($self:ident, $disk:ident => $call:expr, $away:pat => $none:expr) => {
+        match &*$self.world() {
             World::Shared($disk) => $call,
             World::Trusted($disk, _) => $call,
+            World::Away($away, _) => $none,
         }
     };
 }
@@ -66,7 +90,19 @@ macro_rules! either {
 impl Disk {
     /// Whether it is trusted: its data is never shared.
     pub fn is_trusted(&self) -> bool {
-        matches!(&*self.0, World::Trusted(..))
+        matches!(&*self.world(), World::Trusted(..))
+    }
+
+    fn world(&self) -> Rc<World> {
+        Rc::clone(&self.0.world.borrow())
+    }
+
+    fn of(world: World) -> Self {
+        Self(Rc::new(Whole {
+            world: RefCell::new(Rc::new(world)),
+            revoked: Cell::new(false),
+            passage: OnceCell::new(),
+        }))
     }
 
     /// Takes the trust in the disk back, and waits until that is done: it reaches no memory any more, its driver
@@ -76,7 +112,7 @@ impl Disk {
         if !self.is_trusted() {
             return;
         }
-        self.1.set(true);
+        self.0.revoked.set(true);
         poll_fn(|context| match self.failure() {
             Some(Error::Withdrawn) => Poll::Ready(()),
             _ => {
@@ -91,7 +127,7 @@ impl Disk {
     /// One that is trusted; `None` in an image without the feature `trust`. Payloads have no use for it.
     pub fn trusted(disk: Block<Direct>) -> Option<Self> {
         let able = Image::<{ cfg!(feature = "trust") }>::proof()?;
-        Some(Self(Rc::new(World::Trusted(disk, able)), Rc::default()))
+        Some(Self::of(World::Trusted(disk, able)))
     }
 
     /// A buffer of `len` bytes, all zero, that suits the disk.
@@ -101,17 +137,17 @@ impl Disk {
     /// [`crate::Error::Bounce`] if there is no room.
     pub fn buffer(&self, len: usize) -> Result<Buffer, crate::Error> {
         let none = crate::Error::Bounce(bounce::Error::Exhausted { wanted: len });
-        either!(self, disk => disk.buffer(len).map_err(|_| none))
+        either!(self, disk => disk.buffer(len).map_err(|_| none), _ => Err(none))
     }
 
     /// Reads into `buffer`, whole sectors and at most 1 MiB, from `sector` on.
     pub async fn read_owned(&self, sector: u64, buffer: Buffer) -> Returned {
-        either!(self, disk => disk.read_owned(sector, buffer).await)
+        either!(self, disk => disk.read_owned(sector, buffer).await, _ => unread(buffer))
     }
 
     /// Writes `buffer`, whole sectors and at most 1 MiB, from `sector` on.
     pub async fn write_owned(&self, sector: u64, buffer: Buffer) -> Returned {
-        either!(self, disk => disk.write_owned(sector, buffer).await)
+        either!(self, disk => disk.write_owned(sector, buffer).await, _ => unread(buffer))
     }
 
     /// Starts a disk anew that had failed; see [`Block::restart`].
@@ -120,47 +156,96 @@ impl Disk {
     ///
     /// As there.
     pub fn restart(&self) -> Result<(), Error> {
-        either!(self, disk => disk.restart())
+        either!(self, disk => disk.restart(), away => Err(away.why))
     }
 
     /// What the disk did so far.
     pub fn counters(&self) -> BlkCounters {
-        either!(self, disk => disk.counters())
+        either!(self, disk => disk.counters(), _ => BlkCounters::default())
     }
 
     /// What the disk has of its queue.
     pub fn usage(&self) -> virtio::Usage {
-        either!(self, disk => disk.usage())
+        either!(self, disk => disk.usage(), _ => virtio::Usage::default())
     }
 
     /// Why the disk was stopped; `None` while it runs.
     pub fn failure(&self) -> Option<Error> {
-        either!(self, disk => disk.failure())
+        either!(self, disk => disk.failure(), away => Some(away.why))
+    }
+}
+
+/// A call on a disk that nobody drives.
+fn unread(buffer: Buffer) -> Returned {
+    Returned {
+        buffer: Some(buffer),
+        result: Err(block::Error::AtRest),
+    }
+}
+
+/// The steps between the worlds, for who leads a disk there.
+impl Disk {
+    /// Whoever leads it from the host to the realm; the first counts. Payloads have no use for it.
+    pub fn led_by(&self, passage: Rc<dyn Passage>) {
+        let _first = self.0.passage.set(passage);
+    }
+
+    pub(crate) fn passage(&self) -> Option<Rc<dyn Passage>> {
+        let _able = Image::<{ cfg!(feature = "trust") }>::proof()?;
+        self.0.passage.get().cloned()
+    }
+
+    /// Ends the driver of a disk of the host that has nothing to do: what it had lent is back.
+    pub(crate) fn halt(&self) -> Result<(), QuiesceError> {
+        let able = Image::<{ cfg!(feature = "trust") }>::proof();
+        let able = able.ok_or(QuiesceError::NotOffered(Distrust::NotBuilt))?;
+        let world = self.world();
+        let disk = match &*world {
+            World::Shared(disk) => disk,
+            World::Trusted(..) => return Err(QuiesceError::Trusted),
+            World::Away(away, _) => return Err(QuiesceError::Stopped(away.why)),
+        };
+        // One is the disk's, one is ours.
+        let calls = Rc::strong_count(&world).saturating_sub(2);
+        match disk.in_flight().max(calls) {
+            0 => disk.halt().map_err(QuiesceError::Stopped)?,
+            requests => return Err(QuiesceError::InFlight { requests }),
+        }
+        let away = Away {
+            capacity: disk.capacity(),
+            read_only: disk.read_only(),
+            why: Error::AtRest,
+        };
+        self.0.world.replace(Rc::new(World::Away(away, able)));
+        Ok(())
+    }
+
+    /// It is driven again, as a disk of the host.
+    pub(crate) fn drive(&self, disk: Block) {
+        self.0.world.replace(Rc::new(World::Shared(disk)));
+    }
+
+    /// It is driven again, as one that is trusted.
+    pub(crate) fn trust(&self, disk: Block<Direct>) {
+        if let Some(able) = Image::<{ cfg!(feature = "trust") }>::proof() {
+            self.0.world.replace(Rc::new(World::Trusted(disk, able)));
+        }
+    }
+
+    /// Nobody drives it any more, ever.
+    pub(crate) fn withdraw(&self, why: Error) {
+        let able = Image::<{ cfg!(feature = "trust") }>::proof();
+        if let (World::Away(away, _), Some(able)) = (&*self.world(), able) {
+            let away = Away { why, ..*away };
+            self.0.world.replace(Rc::new(World::Away(away, able)));
+        }
     }
 }
 
 /// One of the host's.
 impl From<Block> for Disk {
     fn from(disk: Block) -> Self {
-        Self(Rc::new(World::Shared(disk)), Rc::default())
-    }
-}
-
-/// What a device needs of whoever runs the loop. Payloads do not see it.
-pub trait Driven {
-    /// Lets it look at its rings and deadlines; says when the next one is.
-    fn poll(&self) -> Option<Instant>;
-
-    /// Why it was stopped, the first time this is asked after it happened.
-    fn take_failure(&self) -> Option<Error>;
-
-    /// Ends one that is trusted no more. Its registers are not touched: they may be gone. Memory that
-    /// it was lent is used again only if it `reaches_nothing`.
-    fn abandon(&self, reaches_nothing: bool);
-
-    /// Whether its user wants it to be trusted no more.
-    fn is_revoked(&self) -> bool {
-        false
+        Self::of(World::Shared(disk))
     }
 }
 
@@ -168,40 +253,40 @@ impl Driven for Disk {
     // In its own crate, which is made fast: the loop that calls it is made small.
     #[inline(never)]
     fn poll(&self) -> Option<Instant> {
-        either!(self, disk => disk.poll())
+        either!(self, disk => disk.poll(), _ => None)
     }
 
     fn take_failure(&self) -> Option<Error> {
-        either!(self, disk => disk.take_failure())
+        either!(self, disk => disk.take_failure(), _ => None)
     }
 
     fn abandon(&self, reaches_nothing: bool) {
-        either!(self, disk => disk.abandon(reaches_nothing));
+        either!(self, disk => disk.abandon(reaches_nothing), _ => ());
     }
 
     fn is_revoked(&self) -> bool {
-        self.1.get()
+        self.0.revoked.get()
     }
 }
 
 impl BlockDevice for Disk {
     fn capacity(&self) -> u64 {
-        either!(self, disk => disk.capacity())
+        either!(self, disk => disk.capacity(), away => away.capacity)
     }
 
     fn read_only(&self) -> bool {
-        either!(self, disk => disk.read_only())
+        either!(self, disk => disk.read_only(), away => away.read_only)
     }
 
     async fn read(&self, sector: u64, into: &mut [u8]) -> Result<(), block::Error> {
-        either!(self, disk => disk.read(sector, into).await)
+        either!(self, disk => disk.read(sector, into).await, _ => Err(block::Error::AtRest))
     }
 
     async fn write(&self, sector: u64, from: &[u8]) -> Result<(), block::Error> {
-        either!(self, disk => disk.write(sector, from).await)
+        either!(self, disk => disk.write(sector, from).await, _ => Err(block::Error::AtRest))
     }
 
     async fn flush(&self) -> Result<(), block::Error> {
-        either!(self, disk => disk.flush().await)
+        either!(self, disk => disk.flush().await, _ => Err(block::Error::AtRest))
     }
 }

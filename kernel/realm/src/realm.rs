@@ -117,7 +117,7 @@ pub struct Parts {
     /// The network, if there is one.
     pub network: Option<Network>,
     /// Who speaks with the RMM, if there is one.
-    pub attestation: Option<Attestation>,
+    pub attestation: Option<Rc<Attestation>>,
     /// The rest.
     pub machine: Rc<dyn Machine>,
 }
@@ -286,7 +286,7 @@ impl Realm {
     }
 
     pub(crate) fn attestation(&self) -> Option<&Attestation> {
-        self.parts().attestation.as_ref()
+        self.parts().attestation.as_deref()
     }
 
     /// The processors, all of which are started the first time. One that the host refuses is left out:

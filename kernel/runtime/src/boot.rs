@@ -14,7 +14,7 @@ use crate::interrupts::Interrupts;
 use crate::machine::Booted;
 use crate::platform::Platform;
 use crate::trace::Tracer;
-use crate::trusted::ToTrust;
+use crate::trusted::{ToTrust, Trusted};
 use crate::{
     bus, devices, diagnosis, executor, features, heap, network, power, println, random, sharing,
 };
@@ -58,9 +58,12 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     let to_trust = ToTrust::take(&ground, &mut bus)?;
     let found = core::mem::take(&mut bus.found);
     let tracing = argument(&ground, "trace", (Tracing::EXPECTED, Tracing::parse))?;
-    let sharing = sharing::share(&ground, ram, found, its, to_trust.shared_bytes())?;
+    let evidence = to_trust.shared_bytes(&ground);
+    let sharing = sharing::share(&ground, ram, found, its, evidence)?;
     let mut tracer = Tracer::start(tracing, sharing.trace, entry);
-    let trusted = to_trust.accept(&ground, &mut bus, &sharing.regions, &mapper)?;
+    let hardware = bus.hardware.take();
+    let trusted = Trusted::open(&ground, hardware, &sharing.regions, (&mapper, evidence))?;
+    to_trust.accept(&ground, &mut bus, trusted.as_deref());
     let mut refused = bus.refused;
     refused.extend(sharing.refused);
     let environment = ground.environment();
@@ -74,7 +77,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     };
     let mut running = devices::start_all(
         &start,
-        interrupts.map(|interrupts| &**interrupts),
+        interrupts,
         sharing.shares,
         (bus.found, trusted),
         refused,

@@ -50,11 +50,17 @@ pub struct Bus {
     pub found: Vec<Found>,
     /// Those that cannot.
     pub refused: Vec<Refusal>,
-    /// The way to configuration space, and who has which addresses.
-    hardware: Option<(Ecam<Mmio>, Placement)>,
+    /// The hardware below, if there is any.
+    pub hardware: Option<Hardware>,
 }
 
-impl Bus {
+/// The way to configuration space, and who has which addresses.
+pub struct Hardware {
+    ecam: Ecam<Mmio>,
+    placement: Placement,
+}
+
+impl Hardware {
     /// Opens the device `identity` once more, through `devices`. Its BARs stay where they are.
     ///
     /// # Errors
@@ -66,9 +72,8 @@ impl Bus {
         devices: &Devices,
         clock: &Rc<dyn Clock>,
     ) -> Result<Transport, virtio::Error> {
-        let (ecam, placement) = self.hardware.as_mut().ok_or(virtio::Error::WrongKind)?;
-        let function = Function::new(ecam, identity);
-        Transport::open(&function, placement, devices, Rc::clone(clock))
+        let function = Function::new(&self.ecam, identity);
+        Transport::open(&function, &mut self.placement, devices, Rc::clone(clock))
     }
 }
 
@@ -125,7 +130,7 @@ fn find_on(ecam: Ecam<Mmio>, host: &PciHost, ground: &Ground, devices: &Devices)
             Err(error) => bus.refused.push(Refusal::told(name, kind, error)),
         }
     }
-    bus.hardware = Some((ecam, placement));
+    bus.hardware = Some(Hardware { ecam, placement });
     bus
 }
 

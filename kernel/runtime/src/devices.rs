@@ -6,10 +6,12 @@ use core::time::Duration;
 
 use clock::Clock;
 use realm::{Reason, Refusal};
+use virtio::Kind;
 
 use crate::bus::Found;
 use crate::driver::{Granted, Running, Start};
 use crate::interrupts::Interrupts;
+use crate::passage::ByPayload;
 use crate::sharing::Share;
 use crate::trusted::Trusted;
 use crate::{features, private_disk};
@@ -22,7 +24,7 @@ const ALL: Duration = Duration::from_secs(10);
 /// as there is time for them.
 pub fn start_all(
     start: &Start<'_>,
-    interrupts: Option<&Interrupts>,
+    interrupts: Option<&Rc<Interrupts>>,
     shares: Vec<Share>,
     (accepted, trusted): (Vec<Found>, Option<Rc<Trusted>>),
     refused: Vec<Refusal>,
@@ -32,6 +34,7 @@ pub fn start_all(
         ..Running::default()
     };
     let deadline = start.clock.deadline(ALL);
+    let mut passages = None;
     if let Some(trusted) = trusted.filter(|_| features::TRUST) {
         for found in accepted {
             attach(interrupts, &found);
@@ -41,6 +44,7 @@ pub fn start_all(
                 running.refused.push(Refusal::told(name, kind, why));
             }
         }
+        passages = Some(Rc::clone(&trusted));
         running.watch = Some(trusted);
     }
     for share in shares {
@@ -55,13 +59,23 @@ pub fn start_all(
         if driver.interrupts {
             attach(interrupts, &share.found);
         }
+        let passage = passages.as_ref().filter(|_| kind == Kind::Block);
+        let passage = passage.map(|trusted| {
+            let both = (&share.found, &share.pool);
+            ByPayload::new(trusted, interrupts, both, start)
+        });
         let granted = Granted {
             name: share.found.name,
             transport: share.found.transport,
             pool: share.pool,
         };
         match (driver.start)(granted, start, &mut running) {
-            Ok(()) => log::debug!("{name}: started"),
+            Ok(()) => {
+                log::debug!("{name}: started");
+                if let Some((passage, disk)) = passage.zip(running.given.disks.last()) {
+                    disk.led_by(Rc::new(passage));
+                }
+            }
             Err(error) => running.refused.push(Refusal::told(name, kind, error)),
         }
     }
@@ -72,7 +86,7 @@ pub fn start_all(
 }
 
 /// Connects a device's interrupts.
-fn attach(interrupts: Option<&Interrupts>, found: &Found) {
+fn attach(interrupts: Option<&Rc<Interrupts>>, found: &Found) {
     if let Some(interrupts) = interrupts {
         let interrupt = found.transport.interrupt();
         interrupts.attach(&found.name, found.id, found.interrupt, interrupt);

@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::Ref;
 
 use arch::counter::Counter;
 use bounce::{Pool, Private, Spacing};
@@ -99,6 +100,9 @@ pub trait Device {
 pub trait Watch {
     /// Looks whether there is something to do; says when to look again at the latest.
     fn look(&self, now: Instant) -> Option<Instant>;
+
+    /// Memory of the devices that it watches.
+    fn pools(&self) -> Ref<'_, [Pool<Private>]>;
 }
 
 /// What lines that wait are printed by.
@@ -151,9 +155,7 @@ pub struct Running {
     pub card: Option<Card>,
     /// What lines that wait are printed by.
     pub printer: Option<Rc<dyn Printer>>,
-    /// Memory of devices that are trusted.
-    pub private: Vec<Pool<Private>>,
-    /// Who watches those devices.
+    /// Who watches devices that are trusted, and has their memory.
     pub watch: Option<Rc<dyn Watch>>,
 }
 
@@ -169,8 +171,11 @@ impl Running {
         let shared = self.devices.iter().filter_map(|named| named.pool.as_ref());
         let shared = shared.map(|pool| pool.counters().bytes_in);
         // A trusted device moves data without a copy; the status of each request is one.
-        let private = self.private.iter();
-        let trusted = private.map(|pool| pool.counters().bytes_in);
+        let trusted = self.watch.iter().flat_map(|watch| {
+            let pools = watch.pools();
+            let sum = pools.iter().map(|pool| pool.counters().bytes_in);
+            Some(sum.fold(0, u64::wrapping_add))
+        });
         shared.chain(trusted).fold(0, u64::wrapping_add)
     }
 
@@ -182,7 +187,11 @@ impl Running {
 
     /// Name and counters of each pool of private memory.
     pub fn private_counters(&self) -> Vec<(Rc<str>, bounce::Counters)> {
-        let pools = self.private.iter();
+        let Some(watch) = &self.watch else {
+            return Vec::new();
+        };
+        let pools = watch.pools();
+        let pools = pools.iter();
         pools.map(|pool| (pool.device(), pool.counters())).collect()
     }
 

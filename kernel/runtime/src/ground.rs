@@ -36,7 +36,7 @@ pub struct Ground {
     /// What the user says.
     pub arguments: Arguments,
     /// What the realm can say about itself, in a realm.
-    pub attestation: Option<Attestation>,
+    pub attestation: Option<Rc<Attestation>>,
     clock: Counter,
 }
 
@@ -81,7 +81,7 @@ impl Ground {
             rmm,
             machine,
             arguments,
-            attestation,
+            attestation: attestation.map(Rc::new),
             clock,
         };
         ground.check_reach()?;

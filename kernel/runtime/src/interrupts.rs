@@ -179,6 +179,31 @@ impl Interrupts {
             })
     }
 
+    /// Lets a device that was opened anew, and is not started yet, interrupt as it did before.
+    pub fn renew(&self, name: &str, device: &Rc<Interrupt>) {
+        let mut attached = self.attached.borrow_mut();
+        let Some(known) = attached.iter_mut().find(|known| *known.name == *name) else {
+            return;
+        };
+        let used_messages = known.device.uses_messages();
+        known.device = Rc::clone(device);
+        if let Some(messages) = self.messages.get().filter(|_| used_messages) {
+            let alias = self.doubt.get().uses_alias();
+            device.use_messages(&messages.of(&known.lpis, alias));
+        }
+    }
+
+    /// Enables the wire of a device that was started anew, if it sends no messages now.
+    pub fn reconnect(&self, name: &str) {
+        let attached = self.attached.borrow();
+        let known = attached.iter().find(|known| *known.name == *name);
+        let silent =
+            known.filter(|known| !known.device.uses_messages() && known.wire.get().is_none());
+        if let Some(silent) = silent {
+            self.connect_wire(silent);
+        }
+    }
+
     /// Enables the wires of devices that were started and send no messages.
     pub fn connect(&self) {
         for attached in self.attached.borrow().iter() {

@@ -28,6 +28,7 @@ mod machine;
 mod memory;
 mod messages;
 mod network;
+mod passage;
 mod payload;
 mod platform;
 mod power;

@@ -1,11 +1,12 @@
 //! What a realm asks of the machine that it was booted on.
 
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use arch::counter::Counter;
 use bounce::Region;
-use realm::{Counters, Cpus, DeviceCounters, Machine, Refusal};
+use realm::{Counters, Cpus, DeviceCounters, Machine, Refusal, Work};
 
 use crate::driver::Running;
 use crate::interrupts::Interrupts;
@@ -29,12 +30,27 @@ impl Machine for Booted {
     fn counters(&self) -> Counters {
         let pools = self.regions.iter().flat_map(|region| region.counters());
         let pools = pools.filter(|(name, _)| &**name != messages::POOL);
-        let pools = pools.chain(self.running.private_counters());
-        let devices = pools.map(|(name, bounce)| DeviceCounters {
-            work: self.running.work(&name),
-            name,
-            bounce,
+        let private = self.running.private_counters();
+        let is_private = |name: &str| private.iter().any(|(known, _)| **known == *name);
+        // What it bounced while it was the host's, and has no part in any more.
+        let pools = pools.map(|(name, bounce)| match is_private(&name) {
+            true => DeviceCounters {
+                name: format!("{name} (shared)").into(),
+                work: Work::Other,
+                bounce,
+            },
+            false => DeviceCounters {
+                work: self.running.work(&name),
+                name,
+                bounce,
+            },
         });
+        let trusted = private.iter().map(|(name, bounce)| DeviceCounters {
+            work: self.running.work(name),
+            name: Rc::clone(name),
+            bounce: *bounce,
+        });
+        let devices = pools.chain(trusted);
         let interrupts = self.interrupts.as_ref();
         Counters {
             devices: devices.collect(),

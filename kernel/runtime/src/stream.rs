@@ -16,6 +16,7 @@ use core::time::Duration;
 
 use audit::wire::Writer;
 use audit::{PoolSample, QueueSample, Trace};
+use bounce::Pool;
 use clock::{Clock, Instant};
 use embedded_io_async::Write;
 use net::{Network, TcpBuffers};
@@ -71,7 +72,7 @@ impl Look {
     fn queues(&self) -> Vec<QueueSample> {
         let devices = self.machine.running.devices.iter();
         let mut samples = Vec::new();
-        for named in devices.filter(|named| named.pool.is_some()) {
+        for named in devices.filter(|named| named.pool.as_ref().is_some_and(Pool::is_open)) {
             let mut queue = 0;
             named.device.tell_usage(&mut |usage| {
                 samples.push(QueueSample {

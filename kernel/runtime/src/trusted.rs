@@ -1,28 +1,29 @@
-//! Devices that are trusted: accepted before the first driver starts, and watched from then on.
+//! Devices that are trusted: accepted before the first driver starts, or later by the payload, and watched from
+//! then on.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, Ref, RefCell};
 use core::time::Duration;
 
 use arch::counter::Counter;
 use arch::{Devices, Smc};
-use bounce::{Purpose, Region, Slot};
+use bounce::{AtRest, Pool, Private, Purpose, Region, Shared, Slot};
 use clock::{Clock, Instant};
 use ipa::{GranuleRange, IpaSpace};
 use pci::Identity;
 use rhi::Inbox;
 use rsi::{Rsi, VdevId};
-use trust::{Bar, Line, Measurement, Policy, PrivateDevice, SharedDevice};
+use trust::{Bar, Line, LockedDevice, Measurement, Policy, PrivateDevice, SharedDevice};
 use untrusted::Untrusted;
 use virtio::{Kind, Transport};
 
 use crate::attestation::TokenPage;
-use crate::bus::{Bus, Found};
+use crate::bus::{Bus, Found, Hardware};
 use crate::driver::Watch;
 use crate::features;
 use crate::ground::Ground;
-use realm::{Disk, Distrust, Driven as _, Error, Refusal};
+use realm::{Attestation, Distrust, Driven, Error, Refusal};
 
 /// Shared bytes through which the host hands evidence over: as much as a chain of certificates has at
 /// most.
@@ -43,6 +44,7 @@ fn policy(ground: &Ground) -> Result<Policy, Error> {
 /// The RMM and the host, and the memory through which they are spoken with.
 struct Way {
     rsi: Rsi<Smc>,
+    space: IpaSpace,
     clock: Counter,
     page: RefCell<TokenPage>,
     inbox: SharedInbox,
@@ -84,11 +86,16 @@ impl Inbox for SharedInbox {
     }
 }
 
-/// Devices that are trusted.
+/// Devices that are trusted, and what it takes to lead one there.
 pub struct Trusted {
     way: Way,
+    hardware: RefCell<Hardware>,
+    mapper: Devices,
+    witness: Rc<Attestation>,
     /// With the disk that each drives, once it does.
-    devices: RefCell<Vec<(PrivateDevice, Disk)>>,
+    devices: RefCell<Vec<(PrivateDevice, Rc<dyn Driven>)>>,
+    /// Memory of the devices.
+    pools: RefCell<Vec<Pool<Private>>>,
     next: Cell<Instant>,
 }
 
@@ -117,40 +124,25 @@ impl ToTrust {
         Ok(Self(named))
     }
 
-    /// Shared bytes that the host hands evidence over by.
-    pub fn shared_bytes(&self) -> u64 {
-        if self.0.is_empty() { 0 } else { INBOX as u64 }
+    /// Shared bytes that the host hands evidence over by: of devices that are named here, and of those that
+    /// the payload may ask.
+    pub fn shared_bytes(&self, ground: &Ground) -> u64 {
+        let is_wanted = !self.0.is_empty() || is_offered(ground);
+        if is_wanted { INBOX as u64 } else { 0 }
     }
 
     /// Accepts each device that shows that it is what it has to be, and puts it back into `bus`. Any other
     /// is refused: it does not become a device of the host by itself.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Map`].
-    pub fn accept(
-        self,
-        ground: &Ground,
-        bus: &mut Bus,
-        regions: &[Rc<Region>],
-        devices: &Devices,
-    ) -> Result<Option<Rc<Trusted>>, Error> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        if !features::TRUST {
-            for (found, _) in self.0 {
-                let kind = found.transport.kind();
-                let refusal = Refusal::told(found.name, kind, Distrust::NotBuilt);
-                bus.refused.push(refusal);
-            }
-            return Ok(None);
-        }
-        let way = Way::open(ground, regions)?;
+    pub fn accept(self, ground: &Ground, bus: &mut Bus, trusted: Option<&Trusted>) {
+        let nobody = match (features::TRUST, &ground.attestation) {
+            (false, _) => Distrust::NotBuilt,
+            (true, None) => Distrust::NoRealm,
+            (true, Some(_)) => Distrust::NoInbox,
+        };
         for (found, wanted) in self.0 {
             let (name, kind) = (Rc::clone(&found.name), found.transport.kind());
-            let both = (way.as_ref().ok_or(Distrust::NoInbox), ground);
-            match admit(found, wanted, both, bus, devices) {
+            let trusted = trusted.ok_or(nobody);
+            match trusted.and_then(|trusted| trusted.admit(found, wanted)) {
                 Ok(found) => {
                     log::info!("{name}: trusted: {wanted}; its data stays private");
                     bus.found.push(found);
@@ -158,15 +150,13 @@ impl ToTrust {
                 Err(why) => bus.refused.push(Refusal::told(name, kind, why)),
             }
         }
-        let next = Cell::new(ground.clock().deadline(WATCH));
-        Ok(way.map(|way| {
-            Rc::new(Trusted {
-                way,
-                devices: RefCell::default(),
-                next,
-            })
-        }))
     }
+}
+
+/// Whether this image can trust devices, and the RMM offers any.
+fn is_offered(ground: &Ground) -> bool {
+    let rmm = ground.rmm.as_ref().filter(|_| features::TRUST);
+    rmm.is_some_and(|rmm| rmm.rsi.has_device_assignment().unwrap_or(false))
 }
 
 impl Way {
@@ -183,6 +173,7 @@ impl Way {
         let space = ground.space;
         Ok(Some(Self {
             rsi: rmm.rsi,
+            space,
             clock: ground.clock(),
             page: RefCell::new(TokenPage::new(space)?),
             inbox: SharedInbox { slot, space },
@@ -191,14 +182,45 @@ impl Way {
 }
 
 impl Trusted {
+    /// What it takes to trust devices; `None` where that is not in this image, not wanted, or there is no
+    /// room for it. `evidence` bytes of the general region were left for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Map`].
+    pub fn open(
+        ground: &Ground,
+        hardware: Option<Hardware>,
+        regions: &[Rc<Region>],
+        (mapper, evidence): (&Devices, u64),
+    ) -> Result<Option<Rc<Self>>, Error> {
+        if !features::TRUST || evidence == 0 {
+            return Ok(None);
+        }
+        let both = hardware.zip(ground.attestation.as_ref());
+        let Some(((hardware, witness), way)) = both.zip(Way::open(ground, regions)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Rc::new(Self {
+            next: Cell::new(way.clock.deadline(WATCH)),
+            way,
+            hardware: RefCell::new(hardware),
+            mapper: mapper.clone(),
+            witness: Rc::clone(witness),
+            devices: RefCell::default(),
+            pools: RefCell::default(),
+        })))
+    }
+
     /// The clock.
     pub fn clock(&self) -> Rc<dyn Clock> {
         Rc::new(self.way.clock)
     }
 
-    /// Watches `device`, which drives `disk`, from here on.
-    pub fn watch(&self, device: PrivateDevice, disk: Disk) {
+    /// Watches `device`, which drives `disk` with the memory of `pool`, from here on.
+    pub fn watch(&self, device: PrivateDevice, disk: Rc<dyn Driven>, pool: Pool<Private>) {
         self.devices.borrow_mut().push((device, disk));
+        self.pools.borrow_mut().push(pool);
     }
 
     /// Ends a device whose driver did not start.
@@ -207,7 +229,135 @@ impl Trusted {
             .with(|line| device.fail(trust::Error::Changed, line));
     }
 
-    fn end(&self, device: PrivateDevice, disk: &Disk, error: trust::Error) {
+    /// The device, as the crate of its states knows it: its BARs are as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrust::Placed`], [`Distrust::Kind`].
+    pub fn shared(&self, found: &Found) -> Result<SharedDevice, Distrust> {
+        if found.transport.kind() != Kind::Block {
+            return Err(Distrust::Kind);
+        }
+        let bars = bars(found, self.way.space);
+        if bars.is_empty() {
+            return Err(Distrust::Placed);
+        }
+        Ok(SharedDevice::new(id(found), bars))
+    }
+
+    /// Whether RMM, host and device have what it takes. Nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrust::Trust`]
+    pub fn is_offered(&self, device: &SharedDevice) -> Result<(), Distrust> {
+        Ok(self.way.with(|line| {
+            let offer = line.offer()?;
+            device.probe(offer, line)
+        })?)
+    }
+
+    /// Locks a device that has no driver, and has it say what it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrust::Trust`]; then it is nobody's.
+    pub fn lock(
+        &self,
+        device: SharedDevice,
+        rest: Option<AtRest<Shared>>,
+    ) -> Result<LockedDevice, Distrust> {
+        self.way.with(|line| {
+            let offer = line.offer()?;
+            Ok(device.lock(rest, offer, line)?)
+        })
+    }
+
+    /// Trusts a device that is what is `wanted`, and opens the way to it anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrust`]; then it is nobody's.
+    pub fn accept(
+        &self,
+        device: LockedDevice,
+        wanted: Measurement,
+        identity: Identity,
+    ) -> Result<(PrivateDevice, Transport), Distrust> {
+        let mut witness = &*self.witness;
+        let device = self
+            .way
+            .with(|line| device.accept(wanted, &mut witness, line))?;
+        // Registers that are gone already would not be survived, so they are looked at first.
+        let checked = self.way.with(|line| device.check(line));
+        match checked
+            .map_err(Distrust::from)
+            .and_then(|()| self.open_private(&device, identity))
+        {
+            Ok(transport) => Ok((device, transport)),
+            Err(why) => {
+                self.give_up(device);
+                Err(why)
+            }
+        }
+    }
+
+    /// Gives a device back to the host, and the memory that its driver had.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrust::Trust`]; then it is nobody's.
+    pub fn release(
+        &self,
+        device: LockedDevice,
+    ) -> Result<(SharedDevice, Option<AtRest<Shared>>), Distrust> {
+        Ok(self.way.with(|line| device.release(line))?)
+    }
+
+    /// Opens the way to a device of the host anew. Its BARs stay where they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Transport::open`].
+    pub fn reopen(&self, identity: Identity) -> Result<Transport, virtio::Error> {
+        self.open_by(identity, &self.mapper)
+    }
+
+    fn open_by(&self, identity: Identity, mapper: &Devices) -> Result<Transport, virtio::Error> {
+        let mut hardware = self.hardware.borrow_mut();
+        hardware.reopen(identity, mapper, &self.clock())
+    }
+
+    /// Maps the registers of a trusted device in the protected half.
+    fn open_private(
+        &self,
+        device: &PrivateDevice,
+        identity: Identity,
+    ) -> Result<Transport, Distrust> {
+        let held = device.registers();
+        let held = held.map(|range| range.base().get()..range.top()).collect();
+        let transport = self.open_by(identity, &self.mapper.holding(held))?;
+        let mut runs = transport.register_runs().iter();
+        match runs.find(|(at, len)| !device.holds(*at, *len)) {
+            Some((at, _)) => Err(Distrust::Open { at: *at }),
+            None => Ok(transport),
+        }
+    }
+
+    /// The steps from a device of the host that has no driver yet to one that is trusted.
+    fn admit(&self, found: Found, wanted: Measurement) -> Result<Found, Distrust> {
+        let shared = self.shared(&found)?;
+        found.transport.quiesce()?;
+        let locked = self.lock(shared, None)?;
+        let (device, transport) = self.accept(locked, wanted, found.identity)?;
+        Ok(Found {
+            transport,
+            trusted: Some(device),
+            ..found
+        })
+    }
+
+    fn end(&self, device: PrivateDevice, disk: &dyn Driven, error: trust::Error) {
         let failed = self.way.with(|line| device.fail(error, line));
         log::error!("{}: trusted no more: {}", failed.id(), failed.error());
         if !failed.dma_is_off() {
@@ -242,74 +392,20 @@ impl Watch for Trusted {
             };
             match still {
                 Ok(()) => devices.push((device, disk)),
-                Err(error) => self.end(device, &disk, error),
+                Err(error) => self.end(device, &*disk, error),
             }
         }
         Some(self.next.get())
+    }
+
+    fn pools(&self) -> Ref<'_, [Pool<Private>]> {
+        Ref::map(self.pools.borrow(), Vec::as_slice)
     }
 }
 
 /// What realm and host call a device.
 fn id(found: &Found) -> VdevId {
     VdevId::pci(0, found.id)
-}
-
-/// The steps from a device of the host to one that is trusted, and its registers mapped anew.
-fn admit(
-    found: Found,
-    wanted: Measurement,
-    (way, ground): (Result<&Way, Distrust>, &Ground),
-    bus: &mut Bus,
-    devices: &Devices,
-) -> Result<Found, Distrust> {
-    let mut witness = ground.attestation.as_ref().ok_or(Distrust::NoRealm)?;
-    let way = way?;
-    if found.transport.kind() != Kind::Block {
-        return Err(Distrust::Kind);
-    }
-    let bars = bars(&found, ground.space);
-    if bars.is_empty() {
-        return Err(Distrust::Placed);
-    }
-    let shared = SharedDevice::new(id(&found), bars);
-    found.transport.quiesce()?;
-    let device = way.with(|line| -> Result<PrivateDevice, Distrust> {
-        let offer = line.offer()?;
-        let locked = shared.lock(None, offer, line)?;
-        Ok(locked.accept(wanted, &mut witness, line)?)
-    })?;
-    // Registers that are gone already would not be survived, so they are looked at first.
-    let checked = way.with(|line| device.check(line)).map_err(Distrust::from);
-    let opened = checked.and_then(|()| open(found.identity, &device, bus, (devices, ground)));
-    match opened {
-        Ok(transport) => Ok(Found {
-            transport,
-            trusted: Some(device),
-            ..found
-        }),
-        Err(error) => {
-            way.with(|line| device.fail(trust::Error::Changed, line));
-            Err(error)
-        }
-    }
-}
-
-/// Maps the registers of a trusted device in the protected half.
-fn open(
-    identity: Identity,
-    device: &PrivateDevice,
-    bus: &mut Bus,
-    (devices, ground): (&Devices, &Ground),
-) -> Result<Transport, Distrust> {
-    let held = device.registers();
-    let held = held.map(|range| range.base().get()..range.top()).collect();
-    let clock = ground.shared_clock();
-    let transport = bus.reopen(identity, &devices.holding(held), &clock)?;
-    let mut runs = transport.register_runs().iter();
-    match runs.find(|(at, len)| !device.holds(*at, *len)) {
-        Some((at, _)) => Err(Distrust::Open { at: *at }),
-        None => Ok(transport),
-    }
 }
 
 /// The BARs, as far as their sizes are known.

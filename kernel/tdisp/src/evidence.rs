@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 use crate::Hash;
 use crate::certificates::{self, ChainError};
 use crate::report::{InterfaceReport, ReportError};
-use crate::spdm::{Measurements, Negotiation, SpdmError};
+use crate::spdm::{self, Block, Measurements, Negotiation, SpdmError};
 
 /// What comes first in what a device's measurement is the digest of.
 const LABEL: &[u8] = b"airlock device measurement 1\0";
@@ -198,6 +198,11 @@ impl Evidence {
     /// What was measured, as the device signed it: blocks of DSP0274, 10.11.
     pub fn record(&self) -> &[u8] {
         &self.record
+    }
+
+    /// The same, read: each with its number, what it is about, and its value.
+    pub fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+        spdm::blocks(&self.record)
     }
 
     /// The registers that the device reports.

@@ -236,7 +236,7 @@ impl<'a> Measurements<'a> {
 
     /// What was measured, in the device's order.
     pub fn blocks(&self) -> impl Iterator<Item = Block<'a>> + use<'a> {
-        self.iter().map_while(Result::ok)
+        blocks(self.record)
     }
 
     fn iter(&self) -> impl Iterator<Item = Result<Block<'a>, SpdmError>> + use<'a> {
@@ -248,6 +248,13 @@ impl<'a> Measurements<'a> {
         // One more than there can be, so that a record with too many shows.
         .take(usize::from(self.blocks) + 1)
     }
+}
+
+/// The blocks of a record that [`Measurements::verify`] has read, in the device's order. One that was not may end
+/// early.
+pub fn blocks(record: &[u8]) -> impl Iterator<Item = Block<'_>> {
+    let mut bytes = Bytes::new(record);
+    core::iter::from_fn(move || block(&mut bytes).ok())
 }
 
 fn block<'a>(bytes: &mut Bytes<'a>) -> Result<Block<'a>, SpdmError> {

@@ -54,9 +54,14 @@ impl<'a, C: Conduit> Line<'a, C> {
         Host::new(self.rsi, self.page, self.inbox, self.clock)
     }
 
+    /// Has the RMM write to the page what it knows of `device`.
+    pub(crate) fn ask(&mut self, device: VdevId) -> Result<(), Error> {
+        Ok(self.rsi.vdev_get_info(device, self.page.address())?)
+    }
+
     /// What the RMM says of `device`.
     pub(crate) fn info(&mut self, device: VdevId) -> Result<VdevInfo, Error> {
-        self.rsi.vdev_get_info(device, self.page.address())?;
+        self.ask(device)?;
         let mut bytes = [0; VDEV_INFO_SIZE];
         let told = self.page.take_answer(0, &mut bytes);
         told.opaque("VdevInfo::parse refuses what it does not know");

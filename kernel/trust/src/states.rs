@@ -57,14 +57,14 @@ impl SharedDevice {
     }
 
     /// Locks the device and has it say what it is. Its driver has ended, and whatever it had lent is
-    /// back and cleared: `_rest` shows it, or `None` if it never had a driver.
+    /// back and cleared: `rest` shows it, or `None` if it never had a driver.
     ///
     /// # Errors
     ///
     /// [`FailedDevice`]; it is the host's again, if the host does what it is asked, and nobody's here.
     pub fn lock<C: Conduit>(
         self,
-        _rest: Option<AtRest<Shared>>,
+        rest: Option<AtRest<Shared>>,
         _offer: Offer,
         line: &mut Line<'_, C>,
     ) -> Result<LockedDevice, FailedDevice> {
@@ -76,7 +76,17 @@ impl SharedDevice {
             bars,
             nonces,
             evidence,
+            rest,
         })
+    }
+
+    /// Asks whether RMM and host know it as a device that could be locked. Nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rsi`] if they do not.
+    pub fn probe<C: Conduit>(&self, _offer: Offer, line: &mut Line<'_, C>) -> Result<(), Error> {
+        line.ask(self.id)
     }
 }
 
@@ -99,6 +109,8 @@ pub struct LockedDevice {
     bars: Vec<Bar>,
     nonces: Nonces,
     evidence: Evidence,
+    /// The memory that its driver had, which is there for it again if it stays the host's.
+    rest: Option<AtRest<Shared>>,
 }
 
 impl LockedDevice {
@@ -169,13 +181,17 @@ impl LockedDevice {
         Ok(())
     }
 
-    /// Gives the device back to the host, unaccepted.
+    /// Gives the device back to the host, unaccepted, and the memory that it had at rest.
     ///
     /// # Errors
     ///
     /// [`FailedDevice`], if the host does not take it.
-    pub fn release<C: Conduit>(self, line: &mut Line<'_, C>) -> Result<SharedDevice, FailedDevice> {
-        give_back(self.id, self.bars, &[], line)
+    pub fn release<C: Conduit>(
+        self,
+        line: &mut Line<'_, C>,
+    ) -> Result<(SharedDevice, Option<AtRest<Shared>>), FailedDevice> {
+        let shared = give_back(self.id, self.bars, &[], line)?;
+        Ok((shared, self.rest))
     }
 }
 

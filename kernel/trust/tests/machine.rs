@@ -8,9 +8,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bounce::{AtRest, Private, Region};
+use bounce::{AtRest, Private, Region, Shared};
 use ipa::{GranuleRange, IpaSpace};
 use proptest::prelude::*;
+use rhi::Host;
 use rsi::{Arguments, Call, Conduit, Results, Rsi, VdevId, VdevState};
 use tdisp::certificates::Fault;
 use tdisp::report::ReportError;
@@ -19,7 +20,7 @@ use tdisp::{EvidenceError, Measurement, Object};
 use testkit::attestation::{TickingClock, TokenPage};
 use testkit::random::Seeded;
 use testkit::rmm::{Behaviour, FakeRmm, SharedRun};
-use testkit::shared::private_memory;
+use testkit::shared::{private_memory, shared_memory};
 use trust::{Bar, Error, FailedDevice, Line, PrivateDevice, RangeFault, SharedDevice, Witness};
 use vdev::{Curve, Device, Firmware, Layout, Lie, Range, State};
 
@@ -74,6 +75,14 @@ impl Witness for Log<'_> {
 /// Private memory of a driver that has ended.
 fn private_rest() -> AtRest<Private> {
     let (window, _) = private_memory(1, 0x8800_0000);
+    let region = Region::new(window, Rc::new(TickingClock::default())).unwrap();
+    let pool = region.pool("0000:00:02.0", 4096).unwrap();
+    pool.give_up().unwrap()
+}
+
+/// Shared memory of a driver that has ended.
+fn shared_rest() -> AtRest<Shared> {
+    let (window, _) = shared_memory(1, 0x1_8800_0000);
     let region = Region::new(window, Rc::new(TickingClock::default())).unwrap();
     let pool = region.pool("0000:00:02.0", 4096).unwrap();
     pool.give_up().unwrap()
@@ -151,6 +160,83 @@ fn a_device_is_accepted_and_given_back() {
             });
         }
     }
+}
+
+/// Has the host of `rmm` do something to the device, unasked.
+fn by_host(rmm: &FakeRmm, act: impl FnOnce(&mut Host<'_, &FakeRmm>) -> Result<(), rhi::Error>) {
+    let rsi = Rsi::negotiate(rmm).unwrap();
+    let mut page = TokenPage::of(rmm);
+    let (inbox, clock) = (SharedRun::of(rmm, 16384), TickingClock::default());
+    act(&mut Host::new(&rsi, &mut page, &inbox, &clock)).unwrap();
+}
+
+/// What becomes of a device to which `meanwhile` happens between its evidence and the decision for it.
+fn accepted_after(meanwhile: impl FnOnce(&FakeRmm)) -> Error {
+    let rmm = rmm(Lie::None);
+    let failed = on_line(&rmm, &rmm, |line| {
+        let offer = line.offer().unwrap();
+        let locked = shared().lock(Some(shared_rest()), offer, line).unwrap();
+        assert_eq!(locked.evidence().measurement(), known());
+        meanwhile(&rmm);
+        let mut log = Log(&rmm, Vec::new());
+        let failed = locked.accept(known(), &mut log, line).unwrap_err();
+        assert!(log.1.is_empty(), "it is not even measured");
+        failed
+    });
+    is_harmless(&rmm, &failed);
+    assert_eq!(rmm.count(Call::VdevDmaEnable), 0);
+    failed.error()
+}
+
+#[test]
+fn what_happens_between_evidence_and_decision_ends_in_its_own_error() {
+    let relocked = accepted_after(|rmm| rmm.device(vdev::Tdi::relock));
+    assert_eq!(relocked, Error::Changed);
+    let state = |found| Error::State {
+        wanted: VdevState::Locked,
+        found,
+    };
+    let disturbed = accepted_after(|rmm| rmm.device(vdev::Tdi::disturb));
+    assert_eq!(disturbed, state(VdevState::Error));
+    // Another report, or other measurements, for whatever the decision was about.
+    let renewed = [
+        |host: &mut Host<'_, &FakeRmm>| host.get_measurements(ID),
+        |host: &mut Host<'_, &FakeRmm>| host.get_interface_report(ID),
+    ];
+    for renew in renewed {
+        assert_eq!(accepted_after(|rmm| by_host(rmm, renew)), Error::Changed);
+    }
+}
+
+#[test]
+fn a_device_that_is_given_back_unaccepted_has_the_memory_that_it_had_and_can_be_asked_again() {
+    let rmm = rmm(Lie::None);
+    on_line(&rmm, &rmm, |line| {
+        let (mut device, mut rest) = (shared(), Some(shared_rest()));
+        for _ in 0..3 {
+            let offer = line.offer().unwrap();
+            assert_eq!(device.probe(offer, line), Ok(()));
+            let pool = rest.take().unwrap().reopen();
+            let slot = pool.lease(4096, 64).unwrap();
+            assert!(pool.clone().give_up().is_err(), "its driver has it");
+            drop(slot);
+            let locked = device.lock(Some(pool.give_up().unwrap()), offer, line);
+            (device, rest) = locked.unwrap().release(line).unwrap();
+        }
+        assert_eq!(rmm.device(|tdi| tdi.state()), State::Unlocked);
+    });
+    assert_eq!(rmm.count(Call::VdevDmaEnable), 0);
+}
+
+#[test]
+fn a_device_that_nobody_knows_is_not_locked_to_find_that_out() {
+    let rmm = rmm(Lie::None);
+    on_line(&rmm, &rmm, |line| {
+        let offer = line.offer().unwrap();
+        let stranger = SharedDevice::new(VdevId::pci(0, 0x18), Vec::new());
+        assert!(matches!(stranger.probe(offer, line), Err(Error::Rsi(_))));
+    });
+    assert_eq!(rmm.device(|tdi| tdi.state()), State::Unlocked);
 }
 
 #[test]

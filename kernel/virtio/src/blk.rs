@@ -231,6 +231,25 @@ impl<P: Path> Block<P> {
         self.with(|_| self.device.abandon(reaches_nothing));
     }
 
+    /// Requests that the device has, or that somebody is still to take the result of. Completions are taken
+    /// first, however few there are.
+    pub fn in_flight(&self) -> usize {
+        self.with(|state| {
+            self.bring_up(state, State::take_completions);
+            state.requests.in_use()
+        })
+    }
+
+    /// Ends a device that has nothing [`Self::in_flight`]: it is reset, and its memory comes back to the pool
+    /// when this is dropped. Nothing starts it anew; its registers are not touched any more.
+    ///
+    /// # Errors
+    ///
+    /// What ended it before; [`Error::ResetTimedOut`], and then its memory stays leased.
+    pub fn halt(&self) -> Result<(), Error> {
+        self.with(|_| self.device.halt())
+    }
+
     /// The interrupt of the device, to be acknowledged when it is raised.
     pub fn interrupt(&self) -> Rc<Interrupt> {
         Rc::clone(self.device.transport().interrupt())

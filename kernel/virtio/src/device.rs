@@ -115,6 +115,27 @@ impl<W: World> Device<W> {
         self.pool.retire();
     }
 
+    /// Ends a device that has nothing to do. Its registers are not touched any more, and what it was lent comes
+    /// back when this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// What ended it before, and [`Error::ResetTimedOut`]: then its memory stays leased.
+    pub(crate) fn halt(&self) -> Result<(), Error> {
+        if let Some(failure) = self.failure() {
+            return Err(failure);
+        }
+        if let Err(error) = self.transport.reset() {
+            self.failure.set(Some(error));
+            return Err(error);
+        }
+        self.failure.set(Some(Error::AtRest));
+        self.stopped.set(true);
+        self.gone.set(true);
+        self.transport.interrupt().abandon();
+        Ok(())
+    }
+
     /// Whether the device may still use what it was lent, whatever it completed.
     pub(crate) fn may_linger(&self) -> bool {
         self.failure.get().is_some() && !self.stopped.get()
@@ -136,7 +157,7 @@ impl<W: World> Device<W> {
     ///
     /// # Errors
     ///
-    /// [`Error::Withdrawn`] if it was [abandoned](Self::abandon), [`Error::ResetTimedOut`], those of
+    /// What ended it if it was [abandoned](Self::abandon) or [halted](Self::halt), [`Error::ResetTimedOut`], those of
     /// [`Transport::negotiate`], [`Error::FeaturesChanged`] if it offers others now, and those of `set_up`. It
     /// has failed then as before.
     pub(crate) fn restart(
@@ -146,8 +167,7 @@ impl<W: World> Device<W> {
         let Some(failure) = self.failure() else {
             return Ok(false);
         };
-        let Some((agreed, environment)) = self.agreed.get().filter(|_| failure != Error::Withdrawn)
-        else {
+        let Some((agreed, environment)) = self.agreed.get().filter(|_| !self.gone.get()) else {
             return Err(failure);
         };
         let features = self.transport.negotiate(|_| agreed, environment)?;

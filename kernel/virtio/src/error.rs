@@ -48,8 +48,10 @@ pub enum Error {
     },
     /// The device did not reset within its deadline.
     ResetTimedOut,
-    /// It was trusted, and is no more.
+    /// It was trusted, or was to be, and is no more.
     Withdrawn,
+    /// Its user has brought it to rest: it has no driver.
+    AtRest,
     /// The device does not offer a feature without which it is not driven.
     MissingFeature {
         /// Number of the feature bit: 32 VERSION_1, 33 ACCESS_PLATFORM.
@@ -150,6 +152,7 @@ impl fmt::Display for Error {
                 "has {size} bytes of memory to itself; it takes {least} at least"
             ),
             Self::Withdrawn => f.write_str("is trusted no more"),
+            Self::AtRest => f.write_str("was brought to rest"),
             Self::ResetTimedOut => f.write_str("does not reset"),
             Self::MissingFeature { bit: 32 } => {
                 f.write_str("does not offer VERSION_1; give the device disable-legacy=on")

@@ -126,7 +126,9 @@ impl Machine {
             shares: Vec::new(),
             vsock: None,
             network: setup.network.then(|| network(&world, &arguments)),
-            attestation: setup.realm.then(|| attestation(&setup.token, &arguments)),
+            attestation: setup
+                .realm
+                .then(|| Rc::new(attestation(&setup.token, &arguments))),
             arguments,
             machine: Rc::new(below),
         };

@@ -126,6 +126,11 @@ impl<W: World> Requests<W> {
         !self.free.is_empty() && self.chunks.any()
     }
 
+    /// Requests that are not free.
+    pub(crate) fn in_use(&self) -> usize {
+        self.requests.len() - self.free.len()
+    }
+
     /// What is there while `wanted` bytes of data have no request or no chunk.
     pub(crate) fn shortage(&self, wanted: usize) -> Shortage {
         let (free, largest) = match self.free.is_empty() {

@@ -91,7 +91,7 @@ impl<W: World> State<W> {
     }
 
     /// Takes what the device completed: at most as much as is in flight.
-    fn take_completions(&mut self) -> Result<(), Error> {
+    pub(crate) fn take_completions(&mut self) -> Result<(), Error> {
         let first = self.requests.first_deadline();
         while let Some(done) = self.queue.take_now()? {
             self.requests.complete(done, &mut self.woken)?;
