@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use airlock::{Error as Runtime, NetworkError};
+use airlock::{Distrust, Error as Runtime, NetworkError, QuiesceError};
 
 use crate::digest::Digest;
 
@@ -20,6 +20,12 @@ pub enum Error {
     Deadline,
     /// `fetch.hash=` is no size.
     Hash,
+    /// `fetch.trust=` is no measurement.
+    Trust,
+    /// The disk was not brought to rest, to be asked what it is.
+    NotAsked(QuiesceError),
+    /// The disk is to be trusted, and is not.
+    NotTrusted(Distrust),
     /// It took too long.
     TooLate {
         /// Seconds that it had.
@@ -73,6 +79,11 @@ impl fmt::Display for Error {
             Self::BadUrl => f.write_str("fetch.url= is not of the form http://HOST[:PORT]/PATH"),
             Self::Deadline => f.write_str("fetch.deadline= is not a number of seconds"),
             Self::Hash => f.write_str("fetch.hash= is not a size, such as 64M"),
+            Self::Trust => {
+                f.write_str("fetch.trust= is not ask, or sha256: and 64 hexadecimal digits")
+            }
+            Self::NotAsked(error) => write!(f, "the disk: {error}"),
+            Self::NotTrusted(error) => write!(f, "the disk is not trusted: {error}"),
             Self::TooLate { seconds } => write!(f, "not done within {seconds} s"),
             Self::Runtime(error) => error.fmt(f),
             Self::Connect {
@@ -123,6 +134,18 @@ impl From<NetworkError> for Error {
 impl From<airlock::DiskError> for Error {
     fn from(error: airlock::DiskError) -> Self {
         Self::Runtime(Runtime::Disk(error))
+    }
+}
+
+impl From<QuiesceError> for Error {
+    fn from(error: QuiesceError) -> Self {
+        Self::NotAsked(error)
+    }
+}
+
+impl From<Distrust> for Error {
+    fn from(error: Distrust) -> Self {
+        Self::NotTrusted(error)
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `fetch.url=` | where the file is: `http://HOST[:PORT]/PATH` |
 //! | `fetch.hash=` | bytes that all processors but the first hash meanwhile, each its share: none without it |
 //! | `fetch.deadline=` | seconds that all of it may take; 45 without it |
+//! | `fetch.trust=` | `sha256:…`: the disk is asked what it is, and trusted if it is that; `ask`: it is asked, shown, and not trusted |
 //!
 //! The server announces the SHA-256 of the file in a field `X-Content-Sha256`. The digest of what
 //! came, and of what the disk gives back, must be the same.
@@ -17,6 +18,7 @@ mod crowd;
 mod digest;
 mod error;
 mod store;
+mod trust;
 mod url;
 
 use core::net::SocketAddr;
@@ -55,6 +57,9 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
     let url = realm.args().get("fetch.url").ok_or(Error::NoUrl)?;
     let url = Url::parse(url).ok_or(Error::BadUrl)?;
     let disk = realm.disk()?;
+    if let Some(wanted) = realm.args().get("fetch.trust") {
+        trust::decide(&disk, wanted).await?;
+    }
     if let Some(gateway) = configure(realm, network).await? {
         // A courtesy, no condition: what decides is whether the server can be reached.
         match network.reach(gateway, PING_PATIENCE).await {

@@ -6,6 +6,7 @@
 //! ends while another processor does not; `cpu-talk`, in which all print; `cpu-secret`,
 //! in which another writes a secret until the end; `sleep`; `copies`, which checks the functions that copy memory as
 //! they are on the target; and `key`, `key-panic`, `key-fault`, which make a key and end in three ways, and
+//! `ask`, `ask-accept`, `ask-refuse` and `ask-mistake`, which ask a disk of the host what it is, and decide;
 //! `revoke` and `read`, which read a disk that is trusted, take the trust back or do not, and take their power away;
 //! `key-freed`, which makes one, gives it back, and takes its own power away before anything is cleared.
 // UNSAFETY: breaking rules is the point.
@@ -15,6 +16,7 @@
 
 extern crate alloc;
 
+mod asked;
 mod copying;
 mod elsewhere;
 mod revoked;
@@ -57,6 +59,10 @@ async fn main(realm: Realm) -> Result<(), &'static str> {
         }
         Some("revoke") => revoked::run(&realm, true).await,
         Some("read") => revoked::run(&realm, false).await,
+        Some("ask") => asked::ask(&realm).await,
+        Some("ask-accept") => asked::accept(&realm).await,
+        Some("ask-refuse") => asked::refuse(&realm).await,
+        Some("ask-mistake") => asked::mistake(&realm).await,
         Some("key") => secret::make().map(drop),
         Some("key-freed") => {
             drop(secret::make()?);

@@ -99,7 +99,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "KEY=VALUE", value_parser = monitor_option)]
     pub monitor: Vec<String>,
     /// Makes this virtio function one that the realm may trust (0000:00:02.0), with evidence of a test
-    /// maker, and has the realm trust it: adds the boot argument `trust=`, unless --append has one.
+    /// maker, and has the realm trust it: adds the boot argument `trust=`, unless --append has one, or
+    /// leaves it to the payload, as `fetch.trust=` does.
     #[arg(long, value_name = "PLACE")]
     pub trust_device: Option<String>,
     /// Binds a PCI function to a restricted pool, `FUNCTION=SIZE[@ADDRESS]`, such as 0000:00:02.0=2M: in the

@@ -10,14 +10,15 @@ pub fn monitor_options(options: &RunOptions) -> Vec<String> {
     options.monitor.iter().cloned().chain(place).collect()
 }
 
-/// The boot arguments: those of the user, and what is to be trusted if they do not say that.
+/// The boot arguments: those of the user, and what is to be trusted if they do not say that, to the runtime or
+/// to the payload.
 pub fn append(options: &RunOptions) -> String {
     let given = options.append.trim();
     match &options.trust_device {
         Some(place)
             if !given
                 .split_whitespace()
-                .any(|word| word.starts_with("trust=")) =>
+                .any(|word| word.starts_with("trust=") || word.contains(".trust=")) =>
         {
             format!("{given} trust={place}:measurement=sha256:{}", measurement())
                 .trim()
@@ -60,6 +61,9 @@ mod tests {
     fn a_policy_of_the_users_own_is_left_alone() {
         let run = options(&["--trust-device", "0000:00:02.0", "--append", "trust=none"]);
         assert_eq!(append(&run), "trust=none");
+        let asked = "fetch.trust=ask";
+        let run = options(&["--trust-device", "0000:00:02.0", "--append", asked]);
+        assert_eq!(append(&run), asked);
         assert_eq!(append(&options(&["--append", " log=debug "])), "log=debug");
     }
 }

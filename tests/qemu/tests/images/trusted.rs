@@ -52,6 +52,26 @@ fn a_device_that_nobody_accepts_stays_shared_and_works() {
     assert!(out > FILE && back > FILE, "{out} and {back} bytes");
 }
 
+#[test]
+fn a_file_goes_to_a_disk_that_fetch_itself_asks_and_trusts_or_does_not() {
+    let known = airlock_cli::trusted::measurement();
+    let asked = |trust: &str| format!("fetch.trust={trust}");
+    let outcome = fetch(&["--append", &asked(&format!("sha256:{known}"))]);
+    let [out, back, _] = copied(&outcome, BESIDE);
+    assert!(out + back < FILE / 1000, "{out} and {back} bytes");
+    // Before it was trusted it bounced nothing either.
+    assert_eq!(copied(&outcome, &format!("{BESIDE} (shared)")), [0; 3]);
+    let outcome = fetch(&["--append", &asked("ask")]);
+    let shown = format!("fetch: the disk is sha256:{known}");
+    assert!(outcome.console.find(&shown).is_some());
+    let [out, back, _] = copied(&outcome, BESIDE);
+    assert!(out > FILE && back > FILE, "{out} and {back} bytes");
+    let other = asked(&format!("sha256:{}", "0a".repeat(32)));
+    let boot = Boot::realm("fetch").with(&["--trust-device", BESIDE]);
+    let boot = boot.with(&["--append", &other]);
+    boot.fails_with("is to be trusted");
+}
+
 /// A disk with nothing on it.
 fn disk(folder: &tempfile::TempDir) -> PathBuf {
     let path = folder.path().join("disk.raw");
@@ -105,4 +125,61 @@ fn the_key_broker_refuses_a_realm_that_trusts_a_device_which_it_does_not_know() 
     boot.fails_with("the realm trusts a device which the policy does not know");
     // It has a key for the same realm as long as that trusts nothing.
     let _outcome = boot.with(&["--append", "trust=none"]).run_ok();
+}
+
+/// An image that asks a disk of the host what it is, and decides as `what` says.
+fn asking(disk: &std::path::Path, what: &str, more: &[&str]) -> Boot {
+    let (disk, arguments) = (disk.to_string_lossy(), format!("trust=none break={what}"));
+    let words = ["--net", "none", "--disk", &disk, "--append", &arguments];
+    let boot = Boot::realm("broken").with(&words);
+    boot.with(&["--trust-device", ALONE]).with(more)
+}
+
+#[test]
+fn a_disk_that_its_user_asks_is_refused_while_it_is_used_and_goes_on_shared_until_it_is_trusted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outcome = asking(&disk(&folder), "ask-refuse", &[]).run_ok();
+    for line in ["still a disk of the host", "the disk is trusted now"] {
+        assert!(outcome.console.find(line).is_some(), "{line}");
+    }
+}
+
+#[test]
+fn a_user_who_trusts_something_else_than_the_disk_is_has_no_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outcome = asking(&disk(&folder), "ask-mistake", &[]).run_ok();
+    assert!(outcome.console.find("nobody has the disk").is_some());
+}
+
+#[test]
+fn a_disk_that_cannot_prove_anything_is_not_even_brought_to_rest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = disk(&folder).to_string_lossy().into_owned();
+    let words = ["--net", "none", "--disk", &disk, "--append", "break=ask"];
+    let words = Boot::realm("broken").with(&words);
+    words.fails_with("it does not come to rest");
+}
+
+#[test]
+fn each_lie_to_a_user_who_asks_ends_in_its_own_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = disk(&folder);
+    for (lie, why) in [
+        ("swapped", "certificates are not what the RMM saw"),
+        ("moved", "registers in BAR 4: they leave the BAR"),
+        ("unsigned", "the device did not sign them"),
+        ("relock", "behind our back"),
+        ("late-relock", "behind our back"),
+        ("stalled", "16 calls changed no state"),
+        ("not-started", "the device is locked, and should be started"),
+        ("unmapped", "took its registers at"),
+        ("unlocked", "the device is unlocked, and should be started"),
+    ] {
+        let outcome = asking(&disk, "ask", &["--monitor", &format!("lie={lie}")]).run();
+        let line = outcome.console.find("not trusted: ");
+        let line = line.unwrap_or_else(|| panic!("{lie}: trusted"));
+        assert!(line.contains(why), "{lie}: {line}");
+        let fails = matches!(outcome.verdict, Verdict::PayloadFailed(_));
+        assert!(fails, "{lie}: {}", outcome.verdict);
+    }
 }
