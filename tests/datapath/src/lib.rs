@@ -17,6 +17,8 @@
 
 #[cfg(not(miri))]
 mod any_bytes;
+#[cfg(not(miri))]
+mod asked;
 mod at_rest;
 #[cfg(not(miri))]
 mod balloon_device;
