@@ -122,7 +122,7 @@ fuzz: setup ## each fuzz target for SECONDS (20) seconds, or ARGS='TARGET...' (n
 	@NIGHTLY=$(NIGHTLY) scripts/fuzz $(SECONDS) $(ARGS)
 
 .PHONY: mutants
-mutants: setup ## plants known bugs one at a time, and sees that a test kills each (some minutes; goes on where it was)
+mutants: setup ## plants known bugs one at a time, and sees that a test kills each (some minutes; goes on where it was; ARGS=--keep)
 	@$(CARGO) run --quiet --package mutants -- --table target/mutants/table.md $(ARGS)
 	@echo 'make: the table is in target/mutants/table.md'
 
@@ -133,7 +133,7 @@ places: setup ## which tests, fuzz targets and attacks reach each read of the ho
 	@$(XTASK) cover $(ARGS)
 TIMES ?= 50
 .PHONY: repeat
-repeat: setup ## the tests TIMES (50) times on one processor and on two, and which ever failed (hours; ARGS='-p qemu-tests -- NAME')
+repeat: setup ## the tests of the host TIMES (50) times on one processor and on two, and which ever failed (hours; ARGS='-p qemu-tests -- NAME')
 	@scripts/repeat $(TIMES) $(ARGS)
 
 EVENTS ?= 1000000
