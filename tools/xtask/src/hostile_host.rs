@@ -52,12 +52,11 @@ struct Place {
     reached: Vec<String>,
 }
 
-/// What planted bugs and those of cargo-mutants came to.
+/// What planted bugs and those of cargo-mutants came to. `tools/mutants` writes it.
 #[derive(Deserialize)]
 struct Mutants {
-    commit: String,
-    date: String,
-    planted: Planted,
+    planted: Option<Planted>,
+    #[serde(default)]
     crates: Vec<Mutated>,
 }
 
@@ -65,6 +64,8 @@ struct Mutants {
 struct Planted {
     bugs: u64,
     killed: u64,
+    commit: String,
+    date: String,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +77,8 @@ struct Mutated {
     missed: u64,
     unviable: u64,
     timeout: u64,
+    commit: String,
+    date: String,
 }
 
 #[derive(Deserialize)]
@@ -227,32 +230,69 @@ impl Places {
 
 impl Mutants {
     fn markdown(&self) -> String {
-        let rows = self.crates.iter().map(|one| {
-            let numbers = [
+        let mut text = String::from("### Mutants\n\n");
+        if let Some(planted) = &self.planted {
+            let Planted {
+                bugs,
+                killed,
+                commit,
+                date,
+            } = planted;
+            text.push_str(&format!(
+                "Commit {commit}, {date}. {killed} of {bugs} bugs of other projects and of reviews are killed by the quick \
+                 test that each names (`make mutants`).\n\n"
+            ));
+        }
+        if self.crates.is_empty() {
+            return text;
+        }
+        text.push_str(
+            "Of the bugs that cargo-mutants makes, [docs/mutants.md](mutants.md) explains who survived:\n\n",
+        );
+        text + &self.table().markdown()
+    }
+
+    fn table(&self) -> Table {
+        let row = |name: &str, numbers: [u64; 5], when: [&str; 2]| {
+            let numbers = numbers.map(|number| number.to_string());
+            let words = [name, when[0], when[1]].map(str::to_owned);
+            words.into_iter().chain(numbers).collect::<Vec<_>>()
+        };
+        let numbers = |one: &Mutated| {
+            [
                 one.mutants,
                 one.caught,
                 one.missed,
                 one.unviable,
                 one.timeout,
-            ];
-            let numbers = numbers.map(|number| number.to_string());
-            [one.name.clone()].into_iter().chain(numbers).collect()
-        });
+            ]
+        };
+        let mut all = [0; 5];
+        for one in &self.crates {
+            all.iter_mut()
+                .zip(numbers(one))
+                .for_each(|(sum, number)| *sum += number);
+        }
+        let crates = self
+            .crates
+            .iter()
+            .map(|one| row(&one.name, numbers(one), [&one.commit, &one.date]));
         let columns = [
             "crate",
+            "commit",
+            "date",
             "mutants",
             "caught",
             "missed",
             "do not compile",
             "time out",
         ];
-        let table = Table::of_numbers(columns, rows.collect());
-        let text = format!(
-            "{} of {} planted bugs are killed (`make mutants`); of those of cargo-mutants, [docs/mutants.md](mutants.md) \
-             explains who survived.",
-            self.planted.killed, self.planted.bugs
-        );
-        heading("Mutants", &self.commit, &self.date, &text) + &table.markdown()
+        Table {
+            title: String::new(),
+            columns: columns.map(str::to_owned).to_vec(),
+            words: 3,
+            rows: crates.chain([row("all", all, ["", ""])]).collect(),
+        }
     }
 }
 
@@ -280,12 +320,16 @@ mod tests {
         let places = r#"{"commit":"c","date":"d","places":[
             {"file":"kernel/net/src/a.rs","line":1,"reached":["test net","attack realm"]},
             {"file":"kernel/net/src/b.rs","line":2,"reached":[]}]}"#;
+        let mutants = r#"{"planted":{"bugs":75,"killed":74,"commit":"c","date":"d"},"crates":[
+            {"crate":"rsi","mutants":9,"caught":5,"missed":1,"unviable":2,"timeout":1,"commit":"e","date":"f"},
+            {"crate":"pci","mutants":1,"caught":1,"missed":0,"unviable":0,"timeout":0,"commit":"g","date":"h"}]}"#;
         let fuzzed = r#"{"one":{"executions":10,"seconds":5400,"findings":1,"coverage":3}}"#;
         Tree::default()
             .with(DOCUMENT, &format!("before\n{BEGIN}\nold\n{END}\nafter\n"))
             .with(SECTIONS[0], section)
             .with(PLACES, places)
             .with(FUZZ, fuzzed)
+            .with(MUTANTS, mutants)
     }
 
     #[test]
@@ -298,11 +342,13 @@ mod tests {
             "| --- | ---: |",
             "| p | 7 |",
             "| kernel/net | 2 | 1 | 0 | 0 | 1 | 1 |",
+            "| rsi | e | f | 9 | 5 | 1 | 2 | 1 |",
+            "| all |  |  | 10 | 6 | 1 | 2 | 1 |",
             "1 targets, 10 executions, 1.5 hours, 1 findings: [docs/fuzzing.md](fuzzing.md).",
         ] {
             assert!(page.lines().any(|one| one == line), "{line}: {page}");
         }
-        assert!(!page.contains("old"));
+        assert!(page.contains("74 of 75 bugs") && !page.contains("old"));
     }
 
     #[test]
