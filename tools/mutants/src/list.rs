@@ -52,6 +52,13 @@ impl Mutant {
         alone.then(|| source.replacen(&self.find, &self.replace, 1))
     }
 
+    /// Whether `text` is in its name, its file or its test.
+    pub fn is_of(&self, text: &str) -> bool {
+        [&self.name, &self.file, &self.test]
+            .iter()
+            .any(|one| one.contains(text))
+    }
+
     /// Everything that makes it what it is.
     pub fn text(&self) -> String {
         [
@@ -86,6 +93,13 @@ mod tests {
         assert_eq!(mutant("b").plant("abc").as_deref(), Some("axc"));
         assert_eq!(mutant("b").plant("abcb"), None);
         assert_eq!(mutant("d").plant("abc"), None);
+    }
+
+    #[test]
+    fn a_bug_is_chosen_by_its_name_its_file_or_its_test() {
+        let mutant = mutant("b");
+        assert!(mutant.is_of("") && mutant.is_of("bug") && mutant.is_of("a.rs"));
+        assert!(!mutant.is_of("nobody"));
     }
 
     #[test]

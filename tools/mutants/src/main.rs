@@ -5,6 +5,7 @@
 //! it. A run that was ended goes on where it was, as long as the source is the same.
 #![forbid(unsafe_code)]
 
+mod account;
 mod list;
 mod record;
 mod scratch;
@@ -26,7 +27,7 @@ use crate::trial::Outcome;
 /// Plants known bugs, one at a time, and sees that a test kills each.
 #[derive(Parser)]
 struct Arguments {
-    /// Only the bugs with this text in their names.
+    /// Only the bugs with this text in their names, files or tests; those that were tried stay known.
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
     /// Only sees whether each bug still has its place in the source; runs nothing.
@@ -38,6 +39,12 @@ struct Arguments {
     /// Where build results go; target/mutants/target without it.
     #[arg(long, value_name = "DIR")]
     target_dir: Option<PathBuf>,
+    /// Keeps how many bugs of the whole list were killed, for docs/hostile-host.md.
+    #[arg(long, conflicts_with_all = ["only", "places"])]
+    keep: bool,
+    /// Keeps what cargo-mutants came to in these output folders, for docs/hostile-host.md; plants nothing.
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    account: Vec<PathBuf>,
 }
 
 /// What became of a bug.
@@ -45,6 +52,8 @@ enum Fate {
     Killed {
         by: String,
         seconds: u64,
+        /// How many of them were for building.
+        building: u64,
     },
     /// It lives, or it could not be tried: why.
     Lives(String),
@@ -55,11 +64,17 @@ fn main() -> Result<ExitCode> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()?;
+    if !arguments.account.is_empty() {
+        account::keep_crates(&source, &arguments.account)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mutants = list::read(&source.join("tests/mutants.toml"))?;
     let chosen = mutants
         .iter()
-        .filter(|mutant| mutant.name.contains(&arguments.only));
-    let chosen: Vec<&Mutant> = chosen.collect();
+        .filter(|mutant| mutant.is_of(&arguments.only));
+    let mut chosen: Vec<&Mutant> = chosen.collect();
+    // What was built for one bug serves the next of the same file and test.
+    chosen.sort_by_key(|mutant| (&mutant.test, &mutant.file));
     let fates = if arguments.places {
         places(&source, &chosen)
     } else {
@@ -78,6 +93,9 @@ fn main() -> Result<ExitCode> {
         "killed"
     };
     println!("mutants: {} of {} {what}", fates.len() - alive, fates.len());
+    if arguments.keep {
+        account::keep_planted(&source, fates.len(), fates.len() - alive)?;
+    }
     Ok(ExitCode::from(u8::from(alive != 0)))
 }
 
@@ -89,6 +107,7 @@ fn places(source: &Path, mutants: &[&Mutant]) -> Vec<Fate> {
             Some(_) => Fate::Killed {
                 by: String::from("(not tried)"),
                 seconds: 0,
+                building: 0,
             },
             None => no_place(mutant),
         }
@@ -130,7 +149,11 @@ fn try_all(source: &Path, mutants: &[&Mutant], arguments: &Arguments) -> Result<
         std::io::Write::flush(&mut std::io::stdout())?;
         let fate = bench.try_one(mutant)?;
         match &fate {
-            Fate::Killed { by, seconds } => println!("killed by {by} in {seconds} s"),
+            Fate::Killed {
+                by,
+                seconds,
+                building,
+            } => println!("killed by {by} in {seconds} s, {building} s of them to build"),
             Fate::Lives(why) => println!("LIVES: {why}"),
         }
         fates.push(fate);
@@ -160,13 +183,19 @@ impl Bench {
         self.scratch.write(&mutant.file, &bad)?;
         let tried = self.outcome(&mutant.text(), &mutant.test);
         self.scratch.write(&mutant.file, &good)?;
-        let Entry { outcome, seconds } = tried?;
+        let Entry {
+            outcome,
+            seconds,
+            building,
+        } = tried?;
+        let killed = |by| Fate::Killed {
+            by,
+            seconds,
+            building,
+        };
         Ok(match outcome {
-            Outcome::Failed(by) => Fate::Killed { by, seconds },
-            Outcome::Hung => Fate::Killed {
-                by: "the time limit".into(),
-                seconds,
-            },
+            Outcome::Failed(by) => killed(by),
+            Outcome::Hung => killed("the time limit".into()),
             Outcome::Passed(tests) => Fate::Lives(format!("{tests} tests pass with it")),
             Outcome::NotBuilt(error) => Fate::Lives(format!("it does not compile: {error}")),
         })
@@ -179,9 +208,12 @@ impl Bench {
             return Ok(known.clone());
         }
         let begun = Instant::now();
-        let outcome = trial::run(self.scratch.root(), &self.target, test)?;
-        let seconds = begun.elapsed().as_secs();
-        let entry = Entry { outcome, seconds };
+        let (outcome, building) = trial::run(self.scratch.root(), &self.target, test)?;
+        let entry = Entry {
+            outcome,
+            seconds: begun.elapsed().as_secs(),
+            building: building.as_secs(),
+        };
         self.record.put(&digest, what, entry.clone())?;
         Ok(entry)
     }

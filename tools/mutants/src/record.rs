@@ -23,6 +23,9 @@ pub struct Entry {
     pub outcome: Outcome,
     /// How long it took, in seconds.
     pub seconds: u64,
+    /// How many of them were for building.
+    #[serde(default)]
+    pub building: u64,
 }
 
 impl Record {
@@ -67,6 +70,7 @@ mod tests {
         let entry = Entry {
             outcome: Outcome::Passed(3),
             seconds: 1,
+            building: 0,
         };
         Record::open(path.clone())
             .put("one", "test", entry)

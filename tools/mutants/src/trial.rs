@@ -1,6 +1,6 @@
 //! One run of the tests.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -27,12 +27,12 @@ pub enum Outcome {
     NotBuilt(String),
 }
 
-/// Runs `cargo test` with `words` in `folder`, with the build results in `target`.
+/// Runs `cargo test` with `words` in `folder`, with the build results in `target`; says how long building took, too.
 ///
 /// # Errors
 ///
 /// cargo cannot be started.
-pub fn run(folder: &Path, target: &Path, words: &str) -> Result<Outcome> {
+pub fn run(folder: &Path, target: &Path, words: &str) -> Result<(Outcome, Duration)> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(folder).arg("test").arg("--no-fail-fast");
     cargo.args(words.split_whitespace());
@@ -46,6 +46,7 @@ pub fn run(folder: &Path, target: &Path, words: &str) -> Result<Outcome> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    let begun = Instant::now();
     // A group of its own, so that what cargo starts ends with it.
     let mut child = cargo
         .process_group(0)
@@ -55,20 +56,39 @@ pub fn run(folder: &Path, target: &Path, words: &str) -> Result<Outcome> {
     let good = wait(&mut child)?;
     let said = said.join().unwrap_or_default();
     let complained = complained.join().unwrap_or_default();
-    Ok(match good {
+    let built = complained.built.unwrap_or_else(Instant::now);
+    let outcome = match good {
         None => Outcome::Hung,
-        Some(_) => judge(&said, &complained),
-    })
+        Some(_) => judge(&said.text, &complained.text),
+    };
+    Ok((outcome, built.saturating_duration_since(begun)))
 }
 
-fn listen(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+/// What cargo said on one of its streams, and when it said that all is built.
+#[derive(Default)]
+struct Heard {
+    text: String,
+    built: Option<Instant>,
+}
+
+fn listen(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Heard> {
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut from) = from {
-            // What was read until it broke is what there is.
-            let _broken = from.read_to_end(&mut bytes);
+        let mut heard = Heard::default();
+        let Some(from) = from else {
+            return heard;
+        };
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        // What was read until it broke is what there is.
+        while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
+            let text = String::from_utf8_lossy(&line);
+            if text.trim_start().starts_with("Finished ") {
+                heard.built.get_or_insert_with(Instant::now);
+            }
+            heard.text.push_str(&text);
+            line.clear();
         }
-        String::from_utf8_lossy(&bytes).into_owned()
+        heard
     })
 }
 
