@@ -40,6 +40,8 @@ pub fn run(folder: &Path, target: &Path, words: &str) -> Result<(Outcome, Durati
     // A property is tried on few inputs: a bug that only one of thousands shows is worth a plain test.
     cargo
         .env("PROPTEST_CASES", "32")
+        // Nobody debugs a bug that was planted, and almost all the time goes into building.
+        .env("CARGO_PROFILE_DEV_DEBUG", "none")
         .env("RUST_BACKTRACE", "0")
         .env("CARGO_TERM_COLOR", "never");
     cargo
