@@ -71,11 +71,13 @@ test: setup ## all tests: on the host, then whole images in QEMU (QEMU=path sele
 newcomer: tool ## docs/payload.md from an empty folder: airlock new, cargo test, airlock run, and the service (some minutes)
 	@scripts/newcomer
 
-# Crates that are ready for the registry: those that others can use, and those that they stand on.
+# Crates that are ready for the registry but for their names: those that others can use, and those that they stand on.
+# Each name without `airlock-` is somebody else's there, so cargo may say that theirs is yanked: it is not asked for.
 REGISTRY := clock ipa untrusted airlock-audit rsi bounce pci its
 .PHONY: package
 package: setup ## packages the crates for the registry, and builds what is in the packages, and nothing else
 	@scripts/package $(REGISTRY)
+	@echo 'make: on the registry these names are taken, and need others before they are published: $(filter-out airlock-%,$(REGISTRY))'
 
 .PHONY: check
 check: setup ## format, clippy and docs for host and target, and what no compiler checks
