@@ -5,6 +5,8 @@ use core::ops::Range;
 
 use ipa::GRANULE_SIZE;
 
+use crate::order::ordered;
+
 /// Bytes of a block of the page tables, and what the bounce region is aligned to: so the rest of
 /// RAM keeps its block mappings, here and in the tables of the RMM.
 pub const BLOCK: u64 = 2 << 20;
@@ -101,13 +103,9 @@ pub fn carve_blocks(runs: &mut Vec<Range<u64>>, most: u64) -> Option<Range<u64>>
 
 /// The whole granules of `memory` that are in none of `taken`: sorted, disjoint, at most 32.
 pub fn free_runs(memory: &[Range<u64>], taken: &[Range<u64>]) -> Vec<Range<u64>> {
-    let mut inner: Vec<_> = memory
-        .iter()
-        .filter_map(|run| aligned(run, GRANULE_SIZE))
-        .collect();
-    inner.sort_unstable_by_key(|run| run.start);
+    let inner = memory.iter().filter_map(|run| aligned(run, GRANULE_SIZE));
     let mut runs: Vec<Range<u64>> = Vec::new();
-    for run in inner {
+    for run in ordered(inner, |run| run.start) {
         let start = runs
             .last()
             .map_or(run.start, |last| run.start.max(last.end));
@@ -127,17 +125,17 @@ pub fn fitting(
     mut tables: usize,
     cost: impl Fn(&Range<u64>) -> usize,
 ) -> Vec<Range<u64>> {
-    let mut kept = runs.to_vec();
-    kept.sort_unstable_by_key(|run| core::cmp::Reverse(len(run)));
-    kept.retain(|run| match tables.checked_sub(cost(run)) {
-        Some(left) => {
-            tables = left;
-            true
-        }
-        None => false,
-    });
-    kept.sort_unstable_by_key(|run| run.start);
-    kept
+    let largest_first = ordered(runs.iter().cloned(), |run| core::cmp::Reverse(len(run)));
+    let kept = largest_first
+        .into_iter()
+        .filter(|run| match tables.checked_sub(cost(run)) {
+            Some(left) => {
+                tables = left;
+                true
+            }
+            None => false,
+        });
+    ordered(kept, |run| run.start)
 }
 
 /// `runs` without whatever granules touch `holes`.

@@ -19,6 +19,7 @@ mod irq;
 mod layout;
 mod lines;
 mod log_filter;
+mod order;
 mod patience;
 mod pools;
 mod size;

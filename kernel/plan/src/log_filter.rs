@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 use log::LevelFilter;
 
+use crate::order::ordered;
+
 /// Most modules that have a level of their own.
 const MOST_MODULES: usize = 16;
 
@@ -71,9 +73,7 @@ impl LogFilter {
                 None => filter.everything = level,
             }
         }
-        filter
-            .modules
-            .sort_unstable_by_key(|(module, _)| usize::MAX - module.len());
+        filter.modules = ordered(filter.modules, |(module, _)| usize::MAX - module.len());
         Ok(filter)
     }
 
