@@ -13,8 +13,8 @@ use attest::{
     keybroker::{Client, ConnectError, Endpoint, Error, Fault, Limits, Released, Step, Wrapping},
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
+use chacha20::ChaCha20Rng;
 use embassy_futures::block_on;
-use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rsa::{BoxedUint, Oaep, Pkcs1v15Encrypt, RsaPublicKey};
 use serde_json::Value;

@@ -9,9 +9,9 @@ use std::sync::Mutex;
 
 use attest::keybroker::{Client, Endpoint, Wrapping};
 use base64ct::{Base64UrlUnpadded, Encoding};
+use chacha20::ChaCha20Rng;
 use embassy_futures::block_on;
 use log::{LevelFilter, Log, Metadata, Record};
-use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rsa::{BoxedUint, Oaep, RsaPublicKey};
 use serde_json::Value;

@@ -15,8 +15,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 use attest::keybroker::{Client, Endpoint, Wrapping};
 use base64ct::{Base64UrlUnpadded, Encoding};
+use chacha20::ChaCha20Rng;
 use embassy_futures::block_on;
-use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rsa::{BoxedUint, Oaep, Pkcs1v15Encrypt, RsaPublicKey};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 //! smoltcp draws them from its own small generator, whose state three numbers give away. On the wire
 //! they are numbers of ours, so nothing of that generator ever leaves the realm.
 
-use rand_chacha::{ChaCha20Rng, rand_core::Rng};
+use chacha20::{ChaCha20Rng, rand_core::Rng};
 
 /// Where the number is in a DHCP message.
 ///
@@ -61,7 +61,7 @@ fn number(message: &mut [u8]) -> Option<&mut [u8; 4]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_chacha::rand_core::SeedableRng;
+    use chacha20::rand_core::SeedableRng;
 
     #[test]
     fn a_transaction_keeps_its_number_and_the_next_has_another() {

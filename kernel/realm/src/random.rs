@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::convert::Infallible;
 
-use rand_chacha::ChaCha20Rng;
+use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng, TryCryptoRng, TryRng};
 use zeroize::Zeroize;
 

@@ -3,7 +3,7 @@
 use alloc::vec;
 use core::fmt;
 
-use rand_chacha::ChaCha20Rng;
+use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rsa::RsaPrivateKey;
 use rsa::traits::PublicKeyParts;

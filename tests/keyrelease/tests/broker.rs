@@ -12,11 +12,11 @@ use attest::{
     Challenge, Digest, Token, TokenError,
     keybroker::{Client, ConnectError, Endpoint, Error, Limits, Released, Step, Wrapping},
 };
+use chacha20::ChaCha20Rng;
 use embassy_futures::block_on;
 use keybroker::{BrokerConfig, KeyStore, Limits as ServerLimits, Server, ServerConfig};
 use keyrelease::{HostNetwork, MeddlingHost, Signer, SigningRmm, WallClock};
 use p384::ecdsa::SigningKey;
-use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rsi::HashAlgorithm;
 use token::{Form, Lifecycle, RealmProfile};

@@ -1,9 +1,9 @@
 //! The server of the main job: one file over HTTP on loopback, or a server that misbehaves.
 
 use anyhow::{Result, anyhow};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use clap::ValueEnum;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 use std::io::{self, Cursor, Read};
 use std::net::{Ipv4Addr, TcpListener};

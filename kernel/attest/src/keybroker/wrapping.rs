@@ -146,7 +146,7 @@ fn without_padding(block: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use rand_chacha::ChaCha20Rng;
+    use chacha20::ChaCha20Rng;
     use rand_core::SeedableRng;
     use rsa::{Pkcs1v15Encrypt, RsaPublicKey};
 

@@ -6,11 +6,11 @@ use core::{
     time::Duration,
 };
 
-use clock::Instant;
-use rand_chacha::{
+use chacha20::{
     ChaCha20Rng,
     rand_core::{Rng, SeedableRng},
 };
+use clock::Instant;
 use smoltcp::{
     iface::{Interface, PollResult, SocketHandle, SocketSet},
     socket::dns,

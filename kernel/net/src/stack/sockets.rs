@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
+use chacha20::rand_core::Rng;
 use clock::Instant;
-use rand_chacha::rand_core::Rng;
 use smoltcp::{
     iface::SocketHandle,
     socket::{Socket, tcp},

@@ -11,12 +11,12 @@ mod attack;
 
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
 
-use embassy_futures::select::select;
-use net::{Config, Error, TcpBuffers};
-use rand_chacha::{
+use chacha20::{
     ChaCha20Rng,
     rand_core::{Rng, SeedableRng},
 };
+use embassy_futures::select::select;
+use net::{Config, Error, TcpBuffers};
 use testkit::wire::{Responder, World};
 
 use attack::{Generator, foretells};

@@ -7,9 +7,9 @@
     reason = "a test that goes wrong should say so, loudly"
 )]
 
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::SeedableRng;
 use qemu_tests::{Boot, Verdict};
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
 use rsa::RsaPrivateKey;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use std::collections::HashSet;
