@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::convert::Infallible;
-use core::future::poll_fn;
+use core::future::{Pending, poll_fn};
 use core::task::Poll;
 
 use block::BlockDevice;
@@ -56,9 +56,33 @@ struct Image<const CAN_TRUST: bool>;
 struct Yes;
 
 trait Ability {
-    type Proof;
+    type Proof: Proof;
 
     fn proof() -> Option<Self::Proof>;
+}
+
+/// What is only done with a proof at hand. What waits keeps the future of each thing that it may wait for, and
+/// without this it would keep those of a disk that cannot be.
+trait Proof {
+    type Run<F: Future>: Future<Output = F::Output>;
+
+    fn run<F: Future>(&self, start: impl FnOnce() -> F) -> Self::Run<F>;
+}
+
+impl Proof for Yes {
+    type Run<F: Future> = F;
+
+    fn run<F: Future>(&self, start: impl FnOnce() -> F) -> F {
+        start()
+    }
+}
+
+impl Proof for Infallible {
+    type Run<F: Future> = Pending<F::Output>;
+
+    fn run<F: Future>(&self, _: impl FnOnce() -> F) -> Pending<F::Output> {
+        match *self {}
+    }
 }
 
 impl Ability for Image<true> {
@@ -82,6 +106,17 @@ macro_rules! either {
         match &*$self.world() {
             World::Shared($disk) => $call,
             World::Trusted($disk, _) => $call,
+            World::Away($away, _) => $none,
+        }
+    };
+}
+
+/// [`either!`] for what has to be waited for.
+macro_rules! wait_for_either {
+    ($self:ident, $disk:ident => $call:expr, $away:pat => $none:expr) => {
+        match &*$self.world() {
+            World::Shared($disk) => $call.await,
+            World::Trusted($disk, able) => able.run(|| $call).await,
             World::Away($away, _) => $none,
         }
     };
@@ -142,12 +177,12 @@ impl Disk {
 
     /// Reads into `buffer`, whole sectors and at most 1 MiB, from `sector` on.
     pub async fn read_owned(&self, sector: u64, buffer: Buffer) -> Returned {
-        either!(self, disk => disk.read_owned(sector, buffer).await, _ => unread(buffer))
+        wait_for_either!(self, disk => disk.read_owned(sector, buffer), _ => unread(buffer))
     }
 
     /// Writes `buffer`, whole sectors and at most 1 MiB, from `sector` on.
     pub async fn write_owned(&self, sector: u64, buffer: Buffer) -> Returned {
-        either!(self, disk => disk.write_owned(sector, buffer).await, _ => unread(buffer))
+        wait_for_either!(self, disk => disk.write_owned(sector, buffer), _ => unread(buffer))
     }
 
     /// Starts a disk anew that had failed; see [`Block::restart`].
@@ -279,14 +314,14 @@ impl BlockDevice for Disk {
     }
 
     async fn read(&self, sector: u64, into: &mut [u8]) -> Result<(), block::Error> {
-        either!(self, disk => disk.read(sector, into).await, _ => Err(block::Error::AtRest))
+        wait_for_either!(self, disk => disk.read(sector, into), _ => Err(block::Error::AtRest))
     }
 
     async fn write(&self, sector: u64, from: &[u8]) -> Result<(), block::Error> {
-        either!(self, disk => disk.write(sector, from).await, _ => Err(block::Error::AtRest))
+        wait_for_either!(self, disk => disk.write(sector, from), _ => Err(block::Error::AtRest))
     }
 
     async fn flush(&self) -> Result<(), block::Error> {
-        either!(self, disk => disk.flush().await, _ => Err(block::Error::AtRest))
+        wait_for_either!(self, disk => disk.flush(), _ => Err(block::Error::AtRest))
     }
 }
