@@ -141,7 +141,7 @@ impl fmt::Display for TokenError {
             } => write!(
                 f,
                 "the token is not done after {calls} calls and {} ms ({bytes} bytes)",
-                elapsed.as_millis()
+                u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
             ),
             Self::Empty => f.write_str("the RMM made a token without a byte"),
             Self::NotCbor => f.write_str("the token is not CBOR"),

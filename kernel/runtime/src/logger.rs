@@ -1,6 +1,7 @@
 //! Log lines: time since entry, and what happened.
 
 use core::cell::{Cell, RefCell};
+use core::time::Duration;
 
 use arch::counter::Counter;
 use clock::{Clock, Instant};
@@ -33,8 +34,8 @@ impl Log for Logger {
             return;
         }
         let entry = critical_section::with(|cs| ENTRY.borrow(cs).get());
-        let since = entry.map_or(0, |(clock, entry)| clock.now().since(entry).as_micros());
-        let (seconds, micros) = (since / 1_000_000, since % 1_000_000);
+        let since = entry.map_or(Duration::ZERO, |(clock, entry)| clock.now().since(entry));
+        let (seconds, micros) = (since.as_secs(), since.subsec_micros());
         let mark = match record.level() {
             Level::Error => "error: ",
             Level::Warn => "warning: ",

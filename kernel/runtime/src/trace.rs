@@ -119,8 +119,8 @@ impl Tracer {
 
     /// The direction is ours: Linux traces only when it maps a buffer.
     fn print(&self, event: &Event) {
-        let since = event.at.since(self.entry).as_micros();
-        let (seconds, micros) = (since / 1_000_000, since % 1_000_000);
+        let since = event.at.since(self.entry);
+        let (seconds, micros) = (since.as_secs(), since.subsec_micros());
         let name = self.trace.name(event.device);
         console::print_line(format_args!(
             "[{seconds:5}.{micros:06}] swiotlb_bounced: dev_name: {} dev_addr={:x} size={} {}",

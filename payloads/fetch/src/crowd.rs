@@ -10,6 +10,7 @@ use embassy_futures::yield_now;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
+use crate::time::millis;
 
 /// Bytes that are hashed at a time: the network has its turn between two of them where there is no
 /// other processor.
@@ -49,7 +50,7 @@ impl Crowd {
         let count = self.jobs.len();
         for job in self.jobs {
             let done = job.await;
-            let millis = done.took.as_millis();
+            let millis = millis(done.took);
             match done.instructions {
                 Some(count) => println!(
                     "hash: processor {}: {} bytes in {millis} ms, {count} instructions, {}",
@@ -61,7 +62,7 @@ impl Crowd {
                 ),
             }
         }
-        let took = uptime().saturating_sub(self.began).as_millis();
+        let took = millis(uptime().saturating_sub(self.began));
         println!("hash: all {count} done after {took} ms");
     }
 }

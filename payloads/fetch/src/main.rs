@@ -18,6 +18,7 @@ mod crowd;
 mod digest;
 mod error;
 mod store;
+mod time;
 mod trust;
 mod url;
 
@@ -30,6 +31,7 @@ use http::{Request, Response};
 use crate::crowd::Crowd;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::time::millis;
 use crate::url::Url;
 
 /// How long a server of addresses may take.
@@ -75,7 +77,7 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
     let mut response = get(network, &url).await?;
     let announced = announced(&response)?;
     let (len, received) = store::receive(&mut response, &disk).await?;
-    let time = realm.now().since(began).as_millis();
+    let time = millis(realm.now().since(began));
     println!("fetch: {len} bytes from {url} to the disk in {time} ms");
     compare(&disk, len, announced, received).await?;
     if let Some(crowd) = crowd {
@@ -105,10 +107,7 @@ async fn compare(disk: &Disk, len: u64, announced: Digest, received: Digest) -> 
 async fn configure(realm: &Realm, network: &Network) -> Result<Option<core::net::IpAddr>, Error> {
     let lease = network.wait_configured(LEASE_PATIENCE).await?;
     let time = realm.now().since(realm.entered());
-    println!(
-        "fetch: address {lease}, {} ms after entry",
-        time.as_millis()
-    );
+    println!("fetch: address {lease}, {} ms after entry", millis(time));
     Ok(lease.router)
 }
 
