@@ -56,11 +56,20 @@ impl Request {
 }
 
 /// Writes the content of a transfer from `position` on.
+///
+/// One period is written, and the rest copied from it, twice as much each time: what is measured is how bytes get to
+/// the peer, and not how they are thought up.
 pub fn fill(bytes: &mut [u8], position: u64) {
     let mut value = start(position);
-    for byte in bytes {
+    for byte in bytes.iter_mut().take(PERIOD) {
         *byte = value;
         value = next(value);
+    }
+    let mut done = PERIOD;
+    while done < bytes.len() {
+        let len = done.min(bytes.len() - done);
+        bytes.copy_within(..len, done);
+        done += len;
     }
 }
 
@@ -97,6 +106,25 @@ mod tests {
             assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
         }
         assert_eq!(Request::from_bytes([9; REQUEST]), None);
+    }
+
+    #[test]
+    fn content_of_any_length_is_right() {
+        for len in [
+            0,
+            1,
+            PERIOD - 1,
+            PERIOD,
+            PERIOD + 1,
+            2 * PERIOD,
+            1000,
+            PERIODIC + 3,
+        ] {
+            let mut room = [0xff; PERIODIC + 3];
+            let bytes = &mut room[..len];
+            fill(bytes, 77);
+            assert!(is_right(bytes, 77), "{len}");
+        }
     }
 
     #[test]
