@@ -16,7 +16,7 @@ use crate::trusted::Trusted;
 const BUFFERS: usize = 2 * virtio::MAX_REQUEST;
 
 /// A driver that runs, and its memory.
-pub type Driven = (Block<Direct>, Pool<Private>);
+pub type Started = (Block<Direct>, Pool<Private>);
 
 /// Starts a disk that was trusted at boot, and has it watched.
 ///
@@ -29,10 +29,9 @@ pub fn start(
     environment: Environment,
     running: &mut Running,
 ) -> Result<(), Distrust> {
-    let mut device = found.trusted.ok_or(Distrust::NoRealm)?;
+    let device = found.trusted.ok_or(Distrust::NoRealm)?;
     let (name, transport) = (found.name, found.transport);
-    let (driver, pool);
-    ((driver, pool), device) = drive(&name, (device, transport), trusted, environment)?;
+    let ((driver, pool), device) = drive(&name, (device, transport), trusted, environment)?;
     let Some(disk) = Disk::trusted(driver) else {
         trusted.give_up(device);
         return Err(Distrust::NotBuilt);
@@ -54,7 +53,7 @@ pub fn drive(
     (device, transport): (PrivateDevice, Transport),
     trusted: &Trusted,
     environment: Environment,
-) -> Result<(Driven, PrivateDevice), Distrust> {
+) -> Result<(Started, PrivateDevice), Distrust> {
     match try_drive(name, transport, &device, trusted, environment) {
         Ok((driver, pool)) => {
             log::info!("{name}: {} KiB of private memory", pool.size() >> 10);
@@ -73,7 +72,7 @@ fn try_drive(
     device: &PrivateDevice,
     trusted: &Trusted,
     environment: Environment,
-) -> Result<Driven, Distrust> {
+) -> Result<Started, Distrust> {
     let driver = Block::<Direct>::needs(Spacing::Packed).wanted;
     let bytes = (driver + BUFFERS).next_multiple_of(4096);
     let region = private::region(bytes, trusted.clock()).map_err(|_| Distrust::NoMemory)?;
