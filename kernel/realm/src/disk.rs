@@ -2,8 +2,7 @@
 
 use alloc::rc::Rc;
 use core::cell::{Cell, OnceCell, RefCell};
-use core::convert::Infallible;
-use core::future::{Pending, poll_fn};
+use core::future::poll_fn;
 use core::task::Poll;
 
 use block::BlockDevice;
@@ -11,6 +10,7 @@ use bounce::Buffer;
 use clock::Instant;
 use virtio::{BlkCounters, Block, Direct, Error, Returned};
 
+use crate::able::{Able, Proof as _, able};
 use crate::distrust::Distrust;
 use crate::driven::{Driven, Passage, QuiesceError};
 
@@ -45,60 +45,6 @@ struct Away {
     capacity: u64,
     read_only: bool,
     why: Error,
-}
-
-/// That this image can trust disks. Where it cannot there is no such value, and the compiler leaves out whatever
-/// would be done with a trusted disk: half of the driver.
-type Able = <Image<{ cfg!(feature = "trust") }> as Ability>::Proof;
-
-struct Image<const CAN_TRUST: bool>;
-
-struct Yes;
-
-trait Ability {
-    type Proof: Proof;
-
-    fn proof() -> Option<Self::Proof>;
-}
-
-/// What is only done with a proof at hand. What waits keeps the future of each thing that it may wait for, and
-/// without this it would keep those of a disk that cannot be.
-trait Proof {
-    type Run<F: Future>: Future<Output = F::Output>;
-
-    fn run<F: Future>(&self, start: impl FnOnce() -> F) -> Self::Run<F>;
-}
-
-impl Proof for Yes {
-    type Run<F: Future> = F;
-
-    fn run<F: Future>(&self, start: impl FnOnce() -> F) -> F {
-        start()
-    }
-}
-
-impl Proof for Infallible {
-    type Run<F: Future> = Pending<F::Output>;
-
-    fn run<F: Future>(&self, _: impl FnOnce() -> F) -> Pending<F::Output> {
-        match *self {}
-    }
-}
-
-impl Ability for Image<true> {
-    type Proof = Yes;
-
-    fn proof() -> Option<Yes> {
-        Some(Yes)
-    }
-}
-
-impl Ability for Image<false> {
-    type Proof = Infallible;
-
-    fn proof() -> Option<Infallible> {
-        None
-    }
 }
 
 macro_rules! either {
@@ -161,7 +107,7 @@ impl Disk {
 
     /// One that is trusted; `None` in an image without the feature `trust`. Payloads have no use for it.
     pub fn trusted(disk: Block<Direct>) -> Option<Self> {
-        let able = Image::<{ cfg!(feature = "trust") }>::proof()?;
+        let able = able()?;
         Some(Self::of(World::Trusted(disk, able)))
     }
 
@@ -225,15 +171,14 @@ impl Disk {
         let _first = self.0.passage.set(passage);
     }
 
-    pub(crate) fn passage(&self) -> Option<Rc<dyn Passage>> {
-        let _able = Image::<{ cfg!(feature = "trust") }>::proof()?;
-        self.0.passage.get().cloned()
+    pub(crate) fn passage(&self) -> Option<(Rc<dyn Passage>, Able)> {
+        let able = able()?;
+        self.0.passage.get().cloned().zip(Some(able))
     }
 
     /// Ends the driver of a disk of the host that has nothing to do: what it had lent is back.
     pub(crate) fn halt(&self) -> Result<(), QuiesceError> {
-        let able = Image::<{ cfg!(feature = "trust") }>::proof();
-        let able = able.ok_or(QuiesceError::NotOffered(Distrust::NotBuilt))?;
+        let able = able().ok_or(QuiesceError::NotOffered(Distrust::NotBuilt))?;
         let world = self.world();
         let disk = match &*world {
             World::Shared(disk) => disk,
@@ -262,14 +207,14 @@ impl Disk {
 
     /// It is driven again, as one that is trusted.
     pub(crate) fn trust(&self, disk: Block<Direct>) {
-        if let Some(able) = Image::<{ cfg!(feature = "trust") }>::proof() {
+        if let Some(able) = able() {
             self.0.world.replace(Rc::new(World::Trusted(disk, able)));
         }
     }
 
     /// Nobody drives it any more, ever.
     pub(crate) fn withdraw(&self, why: Error) {
-        let able = Image::<{ cfg!(feature = "trust") }>::proof();
+        let able = able();
         if let (World::Away(away, _), Some(able)) = (&*self.world(), able) {
             let away = Away { why, ..*away };
             self.0.world.replace(Rc::new(World::Away(away, able)));

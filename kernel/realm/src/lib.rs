@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod able;
 mod attestation;
 mod card;
 mod counters;

@@ -8,6 +8,7 @@ use bounce::{AtRest, Shared};
 use trust::{Evidence, LockedDevice, Measurement};
 use virtio::Error;
 
+use crate::able::Able;
 use crate::disk::Disk;
 use crate::distrust::Distrust;
 use crate::driven::{Passage, QuiesceError};
@@ -37,7 +38,7 @@ impl Disk {
     /// then nothing has changed. [`QuiesceError`] else.
     pub fn quiesce(&self) -> Result<QuiescedDisk, QuiesceError> {
         let nobody = QuiesceError::NotOffered(Distrust::NotBuilt);
-        let passage = self.passage().ok_or(nobody)?;
+        let (passage, able) = self.passage().ok_or(nobody)?;
         if self.is_trusted() {
             return Err(QuiesceError::Trusted);
         }
@@ -48,6 +49,7 @@ impl Disk {
                 disk: self.clone(),
                 passage,
                 rest,
+                able,
             }),
             Err(outstanding) => {
                 self.start_by(&*passage).map_err(QuiesceError::Stopped)?;
@@ -91,6 +93,7 @@ pub struct QuiescedDisk {
     disk: Disk,
     passage: Rc<dyn Passage>,
     rest: AtRest<Shared>,
+    able: Able,
 }
 
 impl QuiescedDisk {
@@ -109,12 +112,14 @@ impl QuiescedDisk {
             disk,
             passage,
             rest,
+            able,
         } = self;
         match passage.lock(rest) {
             Ok(device) => Ok(LockedDisk {
                 disk,
                 passage,
                 device,
+                _able: able,
             }),
             Err(why) => Err(disk.lost(why)),
         }
@@ -149,6 +154,7 @@ pub struct LockedDisk {
     disk: Disk,
     passage: Rc<dyn Passage>,
     device: LockedDevice,
+    _able: Able,
 }
 
 impl LockedDisk {
