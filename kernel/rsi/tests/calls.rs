@@ -118,6 +118,35 @@ fn every_status_has_a_name_and_unknown_ones_are_kept() {
 }
 
 #[test]
+fn only_a_call_that_nobody_knows_is_unsupported() {
+    let failed = |status| Error::Call {
+        call: Call::Features,
+        status,
+    };
+    assert!(Error::NotARealm.is_unsupported());
+    assert!(failed(Status::NotSupported).is_unsupported());
+    assert!(!failed(Status::Input).is_unsupported());
+    assert!(!Error::ValueTooLong { len: 65 }.is_unsupported());
+}
+
+#[test]
+fn states_and_hashes_are_told_by_name_or_by_their_number() {
+    let states = [
+        Ripas::Empty,
+        Ripas::Ram,
+        Ripas::Destroyed,
+        Ripas::Device,
+        Ripas::Unknown(4),
+    ];
+    assert_eq!(
+        states.map(|state| state.to_string()),
+        ["empty", "ram", "destroyed", "device", "unknown state 4"]
+    );
+    let hashes = [0, 1, 2, 3].map(|code| HashAlgorithm::from_code(code).to_string());
+    assert_eq!(hashes, ["sha-256", "sha-512", "sha-384", "unknown hash 3"]);
+}
+
+#[test]
 fn the_configuration_is_read_from_the_page() {
     let rmm = rmm(Behaviour {
         ipa_width: 34,
