@@ -3,9 +3,10 @@
 use airlock_cli::workspace::{Program, Workspace};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+/// Where each image is. Who needs one that is there does not wait for who builds another.
+static BUILT: Mutex<BTreeMap<String, Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
 
 /// The raw image of a payload, as it is shipped.
 ///
@@ -59,15 +60,16 @@ pub fn rogue_image() -> PathBuf {
 
 fn built(name: &str, program: impl FnOnce(&Workspace) -> Program) -> PathBuf {
     // A test that failed to build its image has said so; the others go on.
-    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(name) {
-        return path.clone();
-    }
+    let mut all = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = Arc::clone(all.entry(name.to_owned()).or_default());
+    drop(all);
+    place.get_or_init(|| write(program)).clone()
+}
+
+fn write(program: impl FnOnce(&Workspace) -> Program) -> PathBuf {
     let workspace = Workspace::find().unwrap_or_else(|error| panic!("{error:#}"));
     let program = program(&workspace);
-    let path = workspace
+    workspace
         .write_image(&program, &workspace.out(), false)
-        .unwrap_or_else(|error| panic!("{error:#}"));
-    built.insert(name.to_owned(), path.clone());
-    path
+        .unwrap_or_else(|error| panic!("{error:#}"))
 }

@@ -8,6 +8,7 @@ mod console;
 mod debugger;
 mod doctor;
 mod echo;
+mod flood;
 mod hostile_devices;
 mod interrupts;
 mod keyrelease;
