@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde::Serialize;
@@ -32,21 +34,29 @@ pub struct Host {
 /// Up to this load for each processor, wall times are those of a quiet host.
 const QUIET: f64 = 0.25;
 
+/// How often it is looked whether a busy host becomes quiet, and how long between two looks: what was built a moment
+/// ago for this very measurement is part of the load for two minutes.
+const LOOKS: usize = 24;
+const PAUSE: Duration = Duration::from_secs(5);
+
 impl Host {
-    /// Looks at this machine.
+    /// Looks at this machine. Waits up to two minutes if it is busy.
     ///
     /// # Errors
-    /// It is busy, and nobody said `FORCE=1`.
+    /// It stays busy, and nobody said `FORCE=1`.
     pub fn look(qemu: &Path) -> Result<Self> {
         let forced = std::env::var("FORCE").is_ok_and(|value| value == "1");
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let load = load_of(&load);
+        let load = || load_of(&std::fs::read_to_string("/proc/loadavg").unwrap_or_default());
+        let load = match forced {
+            true => load(),
+            false => settled(cpus, load, || thread::sleep(PAUSE)),
+        };
         let busy = is_busy(load, cpus);
         ensure!(
             !busy || forced,
             "this host is busy (load {load} on {cpus} processors), so wall times would mean nothing; \
-             wait a minute, or FORCE=1"
+             wait until it is quiet, or FORCE=1"
         );
         Ok(Self {
             cpus,
@@ -60,6 +70,23 @@ impl Host {
             forced: busy,
         })
     }
+}
+
+/// The load when the host has become quiet, or the last one that was looked at.
+fn settled(cpus: usize, mut load: impl FnMut() -> f64, mut pause: impl FnMut()) -> f64 {
+    let mut now = load();
+    for look in 0..LOOKS {
+        if !is_busy(now, cpus) {
+            break;
+        }
+        if look == 0 {
+            let most = PAUSE.as_secs() * LOOKS as u64;
+            eprintln!("bench: this host is busy (load {now}): waits up to {most} s for quiet");
+        }
+        pause();
+        now = load();
+    }
+    now
 }
 
 fn is_busy(load: f64, cpus: usize) -> bool {
@@ -100,6 +127,17 @@ fn said(program: &str, words: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_just_built_is_waited_for_and_somebody_elses_work_is_not() {
+        let mut loads = [1.2, 0.9, 0.4, 9.0].into_iter();
+        let mut pauses = 0;
+        let load = settled(2, || loads.next().unwrap(), || pauses += 1);
+        assert_eq!((load, pauses), (0.4, 2));
+        let mut pauses = 0;
+        assert_eq!(settled(2, || 3.0, || pauses += 1), 3.0);
+        assert_eq!(pauses, LOOKS);
+    }
 
     #[test]
     fn a_busy_host_is_known_by_its_load() {
