@@ -65,8 +65,8 @@ test: setup ## all tests: on the host, then whole images in QEMU (QEMU=path sele
 	@echo 'make: tests on the host (a first build takes some minutes)'
 	@$(CARGO) test
 	@echo 'make: builds the images, then boots them in QEMU'
-	@# The same packages as above, so that nothing is built twice; while one test builds an image, others run theirs.
-	@$(CARGO) test $$($(XTASK) packages host) --test images -- --test-threads $$(($$(nproc) + 1))
+	@# With the packages of above and not alone, or cargo chooses other features and builds thirty crates again.
+	@$(CARGO) test $$($(XTASK) packages host) --test images
 
 .PHONY: newcomer
 newcomer: tool ## docs/payload.md from an empty folder: airlock new, cargo test, airlock run, and the service (some minutes)
