@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// Frames in one round of [`frame`].
+/// Frames in one round of [`frame()`].
 pub const KINDS: u64 = 6;
 
 /// The other end of `--net udp:LOCAL:PEER`. It ends with this value.

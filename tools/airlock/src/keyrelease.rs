@@ -111,8 +111,12 @@ fn url(machine: &mut Machine, address: SocketAddr) -> String {
     }
 }
 
+/// What is given, and what the main job has by itself: `trace`, unless another trace is asked for, and the broker.
 fn boot_arguments(given: &str, trace: &str, url: &str) -> String {
     let url = format!("keybroker.url={url}");
+    let mut words = given.split_whitespace();
+    let has_its_own = words.any(|word| word.starts_with("trace="));
+    let trace = if has_its_own { "" } else { trace };
     let mut parts = vec![given.trim(), trace, &url];
     parts.retain(|part| !part.is_empty());
     parts.join(" ")
@@ -174,4 +178,21 @@ fn algorithm(options: &RunOptions) -> Algorithm {
 /// to be known before the broker, which checks them, can start.
 fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_main_job_shows_its_copies_unless_another_trace_is_asked_for() {
+        assert_eq!(
+            boot_arguments("", TRACE, "u"),
+            "trace=bounce keybroker.url=u"
+        );
+        assert_eq!(
+            boot_arguments("a trace=stream", TRACE, "u"),
+            "a trace=stream keybroker.url=u"
+        );
+    }
 }

@@ -63,6 +63,14 @@ fn a_trace_by_tcp_leaves_its_own_frames_out() {
     );
 }
 
+#[test]
+fn the_main_job_is_told_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, found) = traced(&Boot::realm("keybroker"), folder.path());
+    assert_eq!(found.wrong, Vec::<String>::new());
+    assert!(found.frames > 10, "{found:?}");
+}
+
 /// Thousands of requests, 32 at a time.
 #[test]
 fn each_of_many_requests_has_its_match() {
