@@ -86,31 +86,42 @@ fn doctor(disk: &std::path::Path, more: &[&str]) -> Boot {
     boot.with(&["--trust-device", ALONE]).with(more)
 }
 
+/// Lies, and why the device is not trusted then, whoever decides.
+const LIES: [(&str, &str); 9] = [
+    ("swapped", "certificates are not what the RMM saw"),
+    ("moved", "registers in BAR 4: they leave the BAR"),
+    ("unsigned", "the device did not sign them"),
+    ("relock", "behind our back"),
+    ("late-relock", "behind our back"),
+    ("stalled", "16 calls changed no state"),
+    ("not-started", "the device is locked, and should be started"),
+    ("unmapped", "took its registers at"),
+    ("unlocked", "the device is unlocked, and should be started"),
+];
+
+/// Runs `boot` while the host tells `lie`, and sees that the device is not trusted because of `why`.
+fn lied_to(boot: impl FnOnce(&[&str]) -> Boot, lie: &str, why: &str) -> Outcome {
+    let outcome = boot(&["--monitor", &format!("lie={lie}")]).run();
+    let line = outcome.console.find("not trusted: ");
+    let line = line.unwrap_or_else(|| panic!("{lie}: trusted"));
+    assert!(line.contains(why), "{lie}: {line}");
+    outcome
+}
+
 #[test]
 fn each_lie_ends_in_its_own_error_and_the_device_is_left_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = disk(&folder);
-    for (lie, why) in [
-        ("swapped", "certificates are not what the RMM saw"),
+    let of_boot = [
         ("flipped", "measurements are not what the RMM saw"),
         ("short", "bytes of an object that it said has"),
         ("oversized", "an object of 1073741824 bytes"),
-        ("moved", "registers in BAR 4: they leave the BAR"),
         ("elsewhere", "the host rejected a change of state"),
         ("overlapping", "overlaps another"),
-        ("unsigned", "the device did not sign them"),
         ("other-firmware", "is to be trusted"),
-        ("relock", "behind our back"),
-        ("late-relock", "behind our back"),
-        ("stalled", "16 calls changed no state"),
-        ("not-started", "the device is locked, and should be started"),
-        ("unmapped", "took its registers at"),
-        ("unlocked", "the device is unlocked, and should be started"),
-    ] {
-        let outcome = doctor(&disk, &["--monitor", &format!("lie={lie}")]).run();
-        let line = outcome.console.find("not trusted: ");
-        let line = line.unwrap_or_else(|| panic!("{lie}: trusted"));
-        assert!(line.contains(why), "{lie}: {line}");
+    ];
+    for (lie, why) in LIES.into_iter().chain(of_boot) {
+        let outcome = lied_to(|more| doctor(&disk, more), lie, why);
         let objects = matches!(outcome.verdict, Verdict::Violations(_));
         assert!(!objects, "{lie}: {}", outcome.verdict);
     }
@@ -164,21 +175,8 @@ fn a_disk_that_cannot_prove_anything_is_not_even_brought_to_rest() {
 fn each_lie_to_a_user_who_asks_ends_in_its_own_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = disk(&folder);
-    for (lie, why) in [
-        ("swapped", "certificates are not what the RMM saw"),
-        ("moved", "registers in BAR 4: they leave the BAR"),
-        ("unsigned", "the device did not sign them"),
-        ("relock", "behind our back"),
-        ("late-relock", "behind our back"),
-        ("stalled", "16 calls changed no state"),
-        ("not-started", "the device is locked, and should be started"),
-        ("unmapped", "took its registers at"),
-        ("unlocked", "the device is unlocked, and should be started"),
-    ] {
-        let outcome = asking(&disk, "ask", &["--monitor", &format!("lie={lie}")]).run();
-        let line = outcome.console.find("not trusted: ");
-        let line = line.unwrap_or_else(|| panic!("{lie}: trusted"));
-        assert!(line.contains(why), "{lie}: {line}");
+    for (lie, why) in LIES {
+        let outcome = lied_to(|more| asking(&disk, "ask", more), lie, why);
         let fails = matches!(outcome.verdict, Verdict::PayloadFailed(_));
         assert!(fails, "{lie}: {}", outcome.verdict);
     }
