@@ -53,8 +53,13 @@ pub fn dress(options: &RunOptions, script: &Script) -> RunOptions {
         format!("attack={script}"),
         format!("lies={}", options.events),
     ];
+    // The first round of a sweep is honest.
+    let two = matches!(script, Script::Sweep(_)).then(|| String::from("rounds=2"));
     // What the user says comes last, and counts.
-    let ours = ours.into_iter().map(|option| format!("monitor.{option}"));
+    let ours = ours
+        .into_iter()
+        .chain(two)
+        .map(|option| format!("monitor.{option}"));
     dressed.monitor = ours.chain(options.monitor.iter().cloned()).collect();
     if race {
         dressed.cpus = 2;

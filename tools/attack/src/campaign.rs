@@ -1,13 +1,12 @@
 //! Machine after machine, until enough lies were told.
 
-use crate::session::{self, Images, Session, World};
+use crate::session::{self, Images, Machine, Session};
 use crate::state::{Bad, State};
 use crate::{Options, html, table};
 use airlock_cli::attack::{Round, rounds, shrink};
 use airlock_cli::workspace::{Workspace, write_raw};
-use airlock_cli::{qemu, run as machine};
+use airlock_cli::{qemu, run};
 use anyhow::{Context, Result};
-use hostile::Seed;
 use hostile::script::Script;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,8 +54,9 @@ pub fn run(options: &Options) -> Result<bool> {
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     println!(
-        "attack: {} lies in all, {jobs} machines at a time, state in {}",
+        "attack: {} lies and {} rounds of the sweep in all, {jobs} machines at a time, state in {}",
         options.events,
+        options.swept(),
         path.display()
     );
     std::thread::scope(|scope| {
@@ -147,47 +147,47 @@ impl Campaign<'_> {
     }
 
     fn work(&self) -> Result<()> {
-        while let Some((world, seed)) = self.next() {
+        while let Some(machine) = self.next() {
             let began = Instant::now();
-            let rounds = world.rounds(self.options.rounds);
-            let session = session::run(self.images, world, &seed, rounds)?;
+            let session = session::run(self.images, &machine)?;
             if qemu::interrupted() {
                 return Ok(());
             }
-            self.take(world, &seed, &session, began.elapsed().as_secs())?;
+            self.take(&machine, &session, began.elapsed().as_secs())?;
         }
         Ok(())
     }
 
     /// The next machine, if there is to be one.
-    fn next(&self) -> Option<(World, Seed)> {
+    fn next(&self) -> Option<Machine> {
         let mut state = self.state();
         let bad = self.options.stop && !state.bad.is_empty();
-        if state.events >= self.options.events || bad || qemu::interrupted() {
+        if bad || qemu::interrupted() {
             return None;
         }
-        let (turn, seed) = state.next_seed(self.options.rounds);
-        Some((World::of(turn), seed))
+        state.next(self.options)
     }
 
-    fn take(&self, world: World, seed: &Seed, session: &Session, seconds: u64) -> Result<()> {
-        let mut bad = self.state().add(world, session, seconds);
+    fn take(&self, machine: &Machine, session: &Session, seconds: u64) -> Result<()> {
+        let mut bad = self.state().add(&machine.name(), session, seconds);
         if let Some(broke) = &session.broke {
             let told = u32::try_from(session.rounds.len()).unwrap_or(u32::MAX);
-            bad.extend(self.alone(world, &seed.plus(told), broke)?);
+            bad.extend(self.alone(&machine.alone(told), broke)?);
         }
         for round in bad {
-            let found = self.look_into(world, &round)?;
+            let found = self.look_into(machine, &round)?;
             println!("attack: {} {}: {round}", found.world, round.round);
             self.state().keep(found);
         }
         let state = self.state();
         state.write(&self.folder.join("state.json"))?;
         println!(
-            "attack: {} of {} lies, {} rounds; ok {}, errors {}, stops {}; bad {}; {} lines of code, {} endings",
+            "attack: {} of {} lies, {} rounds, {} of {} of the sweep; ok {}, errors {}, stops {}; bad {}; {} lines of code, {} endings",
             state.events,
             self.options.events,
             state.rounds,
+            state.sweep.rounds,
+            self.options.swept(),
             state.count("ok"),
             state.count("error"),
             state.count("stop"),
@@ -200,17 +200,17 @@ impl Campaign<'_> {
 
     /// A machine did not tell of a round: it is run again alone, so that a slow computer is not taken for a
     /// guest that hangs.
-    fn alone(&self, world: World, seed: &Seed, broke: &str) -> Result<Option<Round>> {
-        let again = session::run(self.images, world, seed, 1)?;
+    fn alone(&self, machine: &Machine, broke: &str) -> Result<Option<Round>> {
+        let again = session::run(self.images, machine)?;
         if qemu::interrupted() {
             return Ok(None);
         }
         let seconds = 0;
-        let mut bad = self.state().add(world, &again, seconds);
+        let mut bad = self.state().add(&machine.name(), &again, seconds);
         Ok(match again.broke {
             None => bad.pop(),
             Some(again) => Some(Round {
-                round: format!("random:{seed}"),
+                round: machine.script.to_string(),
                 outcome: String::from("hang"),
                 why: format!("the machine ended without a verdict: {broke}; alone: {again}"),
                 ..Round::default()
@@ -219,7 +219,7 @@ impl Campaign<'_> {
     }
 
     /// Looks for the lies that do it.
-    fn look_into(&self, world: World, round: &Round) -> Result<Bad> {
+    fn look_into(&self, machine: &Machine, round: &Round) -> Result<Bad> {
         let lies = round.lies()?;
         let patience = if self.state().bad.len() < SHRUNK {
             PATIENCE
@@ -227,15 +227,16 @@ impl Campaign<'_> {
             0
         };
         let short = shrink(&lies, patience, |some| {
-            let options = session::options(self.images, world, &Script::Lies(some.to_vec()), 1)?;
-            let session = machine::silently(&options)?;
+            let again = machine.with(Script::Lies(some.to_vec()));
+            let options = session::options(self.images, &again)?;
+            let session = run::silently(&options)?;
             Ok(rounds(&session.console)
                 .last()
                 .is_some_and(|again| again.outcome == round.outcome))
         })?;
         Ok(Bad {
-            world: world.name().to_owned(),
-            seed: round.seed().unwrap_or_default().to_string(),
+            world: machine.name(),
+            seed: round.round.trim_start_matches("random:").to_owned(),
             outcome: round.outcome.clone(),
             events: round.events,
             why: round.to_string(),

@@ -42,7 +42,7 @@ fn of_campaign(state: &State) -> Section {
     let text = format!(
         "{} lies in {} rounds of {} machines. {} lines of the guest's code (32 bytes each) were seen at a trap or a \
          tick, and {} different endings; {} seeds reached one first, of them {} bred of others, in {} rounds of such. The \
-         longest round that ended well took {} instructions, and {} traps. {}",
+         longest round that ended well took {} instructions, and {} traps. {}{}",
         state.events,
         state.rounds,
         state.sessions,
@@ -53,6 +53,13 @@ fn of_campaign(state: &State) -> Section {
         state.bred.1,
         state.most.0,
         state.most.1,
+        match table::seldom(state) {
+            None => String::new(),
+            Some((kind, lies)) => format!(
+                "{} rounds are of the sweep; what it told least often is `{kind}`, {lies} times. ",
+                state.sweep.rounds
+            ),
+        },
         match state.bad.len() {
             0 => String::from("Nothing came to what must not be."),
             count => format!("{count} came to what must not be."),

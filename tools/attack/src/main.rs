@@ -1,4 +1,4 @@
-//! `attack`: campaigns of random attacks. `make attack EVENTS=N` runs one.
+//! `attack`: campaigns of random attacks, and of a sweep over all kinds of them. `make attack EVENTS=N` runs one.
 #![forbid(unsafe_code)]
 
 mod campaign;
@@ -16,14 +16,18 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Attacks the payload `victim` with everything that a host controls, until so many lies were told; goes on
-/// where it ended the last time.
+/// Attacks the payload `victim` with everything that a host controls, until so many lies were told, and so many rounds
+/// of the sweep were; goes on where it ended the last time.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "attack", version)]
 pub struct Options {
     /// Lies to be told in all, those of earlier runs included.
     #[arg(long, default_value = "1000000")]
     pub events: u64,
+    /// Rounds of the sweep in all, each of which tells a lie or two at a place, a time and with a value that follow
+    /// from its number; without it, 2 for each 100 lies.
+    #[arg(long, value_name = "ROUNDS")]
+    pub sweep: Option<u64>,
     /// Machines at the same time; without it, one for each processor.
     #[arg(long)]
     pub jobs: Option<usize>,
@@ -55,6 +59,13 @@ pub struct Options {
     /// Keeps what is there in tests/hostile, for docs/hostile-host.md, and attacks nobody.
     #[arg(long)]
     pub keep: bool,
+}
+
+impl Options {
+    /// Rounds of the sweep in all.
+    pub fn swept(&self) -> u64 {
+        self.sweep.unwrap_or(self.events / 100 * 2)
+    }
 }
 
 fn main() -> ExitCode {

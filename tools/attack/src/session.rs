@@ -6,7 +6,6 @@ use airlock_cli::options::RunOptions;
 use airlock_cli::run;
 use anyhow::{Result, bail};
 use clap::Parser;
-use hostile::Seed;
 use hostile::script::Script;
 use std::path::Path;
 
@@ -26,6 +25,8 @@ pub enum World {
     Race,
     /// An ordinary machine, as far as the guest knows: no RSI, one half.
     Plain,
+    /// A realm with devices that offer as little as they may: no EVENT_IDX, no messages.
+    Lean,
 }
 
 impl World {
@@ -36,10 +37,23 @@ impl World {
             Self::Trusting => "trusting",
             Self::Race => "race",
             Self::Plain => "plain",
+            Self::Lean => "lean",
         }
     }
 
-    /// The world of machine number `number`.
+    /// The world of machine number `number` of a sweep.
+    pub const fn swept(number: u64) -> Self {
+        match number % 6 {
+            0 => Self::Attested,
+            1 => Self::Plain,
+            2 => Self::Lean,
+            3 => Self::Trusting,
+            4 => Self::Race,
+            _ => Self::Realm,
+        }
+    }
+
+    /// The world of machine number `number` of random attacks.
     pub const fn of(number: u64) -> Self {
         match number % 8 {
             1 | 5 => Self::Attested,
@@ -65,6 +79,7 @@ impl World {
             Self::Trusting => &["--append", "victim.trust=yes", "--monitor", "data=honest"],
             Self::Race => &["--monitor", "race=yes"],
             Self::Plain => &["--monitor", "rsi=none", "--monitor", "stage2=open"],
+            Self::Lean => &["--monitor", "offers=least"],
         }
     }
 }
@@ -85,13 +100,9 @@ pub struct Session {
     pub broke: Option<String>,
 }
 
-/// Options of `airlock run` for `count` rounds that follow `script`.
-pub fn options(
-    images: Images<'_>,
-    world: World,
-    script: &Script,
-    count: u32,
-) -> Result<RunOptions> {
+/// Options of `airlock run` for `machine`.
+pub fn options(images: Images<'_>, machine: &Machine) -> Result<RunOptions> {
+    let count = machine.all_rounds();
     let (victim, monitor) = (
         images.victim.to_string_lossy(),
         images.monitor.to_string_lossy(),
@@ -101,16 +112,100 @@ pub fn options(
     let mut words = vec!["airlock", "run", "--payload", "victim", "--image", &victim];
     words.extend(["--monitor-image", &monitor, "--timeout", &timeout]);
     words.extend(["--monitor", &rounds]);
-    words.extend(world.words());
+    words.extend(machine.world.words());
+    if machine.swept {
+        words.extend(FEW);
+    }
     match Arguments::try_parse_from(words)?.command {
-        Command::Run(options) => Ok(dress(&options, script)),
+        Command::Run(options) => Ok(dress(&options, &machine.script)),
         _ => bail!("these are no arguments of run"),
     }
 }
 
-/// Runs `count` rounds from `seed` on.
-pub fn run(images: Images<'_>, world: World, seed: &Seed, count: u32) -> Result<Session> {
-    let options = options(images, world, &Script::Random(seed.clone()), count)?;
+/// Machine number `number` of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    pub world: World,
+    /// The first of its rounds.
+    pub first: u64,
+    /// How many there are.
+    pub rounds: u32,
+}
+
+/// Rounds of a machine of a sweep. An honest one comes first, so there are many.
+const SWEPT: u32 = 160;
+
+impl Swept {
+    /// Of machine `number`. Each has its own numbers, all worlds together all of them.
+    pub fn of(number: u64) -> Self {
+        let world = World::swept(number);
+        Self {
+            world,
+            first: number * u64::from(SWEPT),
+            rounds: world.rounds(SWEPT),
+        }
+    }
+}
+
+/// One device of each kind, and fewer looks at the guest: a round of a sweep is short, as there are thousands.
+const FEW: [&str; 4] = ["--monitor", "models=1,1,1,1", "--monitor", "tick=500"];
+
+/// What a machine does: rounds that follow one another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    pub world: World,
+    pub script: Script,
+    /// Rounds, of which a sweep has one more that is honest.
+    pub rounds: u32,
+    /// Whether it is of a sweep.
+    pub swept: bool,
+}
+
+impl Machine {
+    /// Whose rows these are in tables.
+    pub fn name(&self) -> String {
+        let sweep = if self.swept { SWEEP } else { "" };
+        format!("{sweep}{}", self.world.name())
+    }
+
+    /// Rounds with the honest one.
+    fn all_rounds(&self) -> u32 {
+        self.rounds + u32::from(matches!(self.script, Script::Sweep(_)))
+    }
+
+    /// The machine of which the round after `told` others is the only one.
+    pub fn alone(&self, told: u32) -> Self {
+        let behind = self.all_rounds() - self.rounds;
+        self.with(self.script(told.saturating_sub(behind)))
+    }
+
+    /// The same machine for one round in which `script` is followed.
+    pub fn with(&self, script: Script) -> Self {
+        let rounds = 1;
+        Self {
+            script,
+            rounds,
+            ..*self
+        }
+    }
+
+    /// The script of round `number`.
+    fn script(&self, number: u32) -> Script {
+        match &self.script {
+            Script::Random(seed) => Script::Random(seed.plus(number)),
+            Script::Sweep(first) => Script::Sweep(first + u64::from(number)),
+            other => other.clone(),
+        }
+    }
+}
+
+/// What the rows of a sweep begin with.
+pub const SWEEP: &str = "sweep, ";
+
+/// Runs what `machine` says.
+pub fn run(images: Images<'_>, machine: &Machine) -> Result<Session> {
+    let count = machine.all_rounds();
+    let options = options(images, machine)?;
     let session = run::silently(&options)?;
     let rounds = rounds(&session.console);
     let missing = rounds.len() < count as usize;
@@ -128,4 +223,43 @@ pub fn run(images: Images<'_>, world: World, seed: &Seed, count: u32) -> Result<
         rounds,
         broke,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_of_a_sweep_that_was_not_told_is_run_again_behind_its_honest_one() {
+        let swept = Swept::of(7);
+        let script = Script::Sweep(swept.first);
+        let machine = Machine {
+            world: swept.world,
+            script,
+            rounds: swept.rounds,
+            swept: true,
+        };
+        assert_eq!(
+            (machine.name().as_str(), swept.first),
+            ("sweep, plain", 1120)
+        );
+        assert_eq!(machine.all_rounds(), 161);
+        // Nobody told of the honest one; of the fourth that lies.
+        for (told, number) in [(0, 1120), (4, 1123)] {
+            let alone = machine.alone(told);
+            assert_eq!(alone.script, Script::Sweep(number));
+            assert_eq!(alone.all_rounds(), 2);
+        }
+        let script = Script::Random(7.into());
+        let random = Machine {
+            script,
+            swept: false,
+            ..machine
+        };
+        assert_eq!(random.alone(4).script, Script::Random(11.into()));
+        assert_eq!(
+            (random.name().as_str(), random.all_rounds()),
+            ("plain", 160)
+        );
+    }
 }

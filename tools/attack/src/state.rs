@@ -1,10 +1,12 @@
 //! What a campaign knows, and keeps between runs.
 
-use crate::session::{Session, World};
+use crate::Options;
+use crate::session::{Machine, Session, Swept, World};
 use airlock_cli::attack::Round;
 use anyhow::{Context, Result};
 use hostile::Seed;
 use hostile::random::mix;
+use hostile::script::Script;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -46,10 +48,21 @@ pub struct Moment {
     pub endings: u64,
 }
 
+/// How far a sweep is.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Machines that were begun.
+    pub machines: u64,
+    /// Their rounds.
+    pub rounds: u64,
+}
+
 /// What a campaign knows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     pub next_seed: u64,
+    #[serde(default)]
+    pub sweep: Sweep,
     pub sessions: u64,
     pub rounds: u64,
     pub events: u64,
@@ -104,15 +117,14 @@ impl State {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Adds what came of a machine; gives the rounds that must not be.
-    pub fn add(&mut self, world: World, session: &Session, seconds: u64) -> Vec<Round> {
-        let name = world.name().to_owned();
+    /// Adds what came of a machine whose rows are called `name`; gives the rounds that must not be.
+    pub fn add(&mut self, name: &str, session: &Session, seconds: u64) -> Vec<Round> {
         self.sessions += 1;
         self.machine_seconds += seconds;
         for round in &session.rounds {
-            self.add_round(&name, round);
+            self.add_round(name, round);
         }
-        let places = self.places.entry(name).or_default();
+        let places = self.places.entry(name.to_owned()).or_default();
         for row in &session.rows {
             let cell = places.entry(row.place.clone()).or_default();
             cell.said += row.said;
@@ -148,9 +160,47 @@ impl State {
         }
     }
 
+    /// What the next machine does; `None` if all that `options` ask for is done. The sweep keeps pace with the random
+    /// lies, and begins.
+    pub fn next(&mut self, options: &Options) -> Option<Machine> {
+        let (events, rounds) = (options.events, options.swept());
+        let random = self.events < events;
+        let sweep = self.sweep.rounds < rounds;
+        let is_behind = u128::from(self.sweep.rounds) * u128::from(events)
+            <= u128::from(self.events) * u128::from(rounds);
+        match (sweep, random) {
+            (true, _) if is_behind || !random => Some(self.next_swept()),
+            (_, true) => Some(self.next_random(options.rounds)),
+            _ => None,
+        }
+    }
+
+    fn next_swept(&mut self) -> Machine {
+        let swept = Swept::of(self.sweep.machines);
+        self.sweep.machines += 1;
+        self.sweep.rounds += u64::from(swept.rounds);
+        Machine {
+            world: swept.world,
+            script: Script::Sweep(swept.first),
+            rounds: swept.rounds,
+            swept: true,
+        }
+    }
+
+    fn next_random(&mut self, rounds: u32) -> Machine {
+        let (turn, seed) = self.next_seed(rounds);
+        let world = World::of(turn);
+        Machine {
+            world,
+            script: Script::Random(seed),
+            rounds: world.rounds(rounds),
+            swept: false,
+        }
+    }
+
     /// What the next machine begins with: a new seed, or, for every other row of machines of all worlds, a child of
     /// one that reached something new. `rounds` numbers are its own.
-    pub fn next_seed(&mut self, rounds: u32) -> (u64, Seed) {
+    fn next_seed(&mut self, rounds: u32) -> (u64, Seed) {
         let number = self.next_seed;
         self.next_seed += u64::from(rounds);
         let turn = number / u64::from(rounds.max(1));
@@ -234,7 +284,7 @@ mod tests {
             rounds,
             ..Session::default()
         };
-        let bad = state.add(World::Plain, &session, 7);
+        let bad = state.add("plain", &session, 7);
         assert_eq!(state.corpus, ["1", "3", "5"]);
         assert_eq!(
             (state.events, state.rounds, state.count("error")),
@@ -267,14 +317,62 @@ mod tests {
             rounds: vec![round(1, "ok", "payload: ok", &[])],
             ..Session::default()
         };
-        state.add(World::Plain, &session, 1);
+        state.add("plain", &session, 1);
         assert_eq!(state.bred, (0, 0));
         let mut of_a_child = round(1, "ok", "payload: other", &[8]);
         of_a_child.round = String::from("random:7~120");
         (of_a_child.instructions, of_a_child.traps) = (5000, 60);
         let rounds = vec![of_a_child];
-        state.add(World::Plain, &Session { rounds, ..session }, 1);
+        state.add("plain", &Session { rounds, ..session }, 1);
         assert_eq!((state.bred, state.most), ((1, 1), (5000, 60)));
+    }
+
+    #[test]
+    fn a_sweep_begins_keeps_pace_and_has_all_its_rounds_in_every_world() {
+        use clap::Parser;
+        let options = Options::parse_from(["attack", "--events", "100000", "--sweep", "3000"]);
+        assert_eq!(
+            Options {
+                sweep: None,
+                ..options.clone()
+            }
+            .swept(),
+            2000
+        );
+        let (mut state, mut swept) = (State::default(), BTreeMap::new());
+        let (mut machines, mut rounds) = (0, 0);
+        while let Some(machine) = state.next(&options) {
+            if let Script::Sweep(first) = machine.script {
+                assert!(
+                    swept.insert(first, machine.world).is_none(),
+                    "{first} comes twice"
+                );
+                rounds += u64::from(machine.rounds);
+            } else {
+                assert_ne!(machines, 0, "the sweep begins");
+            }
+            state.events += if machine.rounds < 10 { 100 } else { 1000 };
+            machines += 1;
+            let behind = state.events as i64 - rounds.min(3000) as i64 * 33;
+            assert!(behind.abs() < 10_000, "{behind}");
+        }
+        assert!(rounds >= 3000 && state.events >= 100_000);
+        for world in 0..6 {
+            assert!(swept.values().any(|one| *one == World::swept(world)));
+        }
+        let mut state = State {
+            events: 100_000,
+            ..State::default()
+        };
+        assert!(matches!(
+            state.next(&options),
+            Some(Machine {
+                script: Script::Sweep(0),
+                ..
+            })
+        ));
+        state.sweep.rounds = 3000;
+        assert_eq!(state.next(&options), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Tables in Markdown.
 
+use crate::session::SWEEP;
 use crate::state::{Cell, State};
 use hostile::judge::Outcome;
 use std::collections::BTreeMap;
@@ -87,12 +88,33 @@ pub fn outcomes(state: &State) -> Table {
 
 /// Lies by part and point, all worlds together, and how rounds ended in which there was one.
 pub fn places(state: &State) -> Table {
-    let mut table = Table::new(2, ["part", "point", "said", "lies"]).with_outcomes();
-    for ((part, point), cell) in by_kind(state) {
-        let first = [part, point, cell.said.to_string(), cell.lies.to_string()];
-        table.rows.push(row(first, &cell.outcomes));
+    let columns = ["part", "point", "said", "lies", "of the sweep"];
+    let mut table = Table::new(2, columns).with_outcomes();
+    let swept = swept(state);
+    for (kind, cell) in by_kind(state) {
+        let told = swept.get(&kind).map_or(0, |cell| cell.lies);
+        let (part, point) = kind;
+        let numbers = [cell.said, cell.lies, told].map(|number| number.to_string());
+        let [said, lies, told] = numbers;
+        table
+            .rows
+            .push(row([part, point, said, lies, told], &cell.outcomes));
     }
     table
+}
+
+/// What the sweep told least often, and how often; nothing if there was none.
+pub fn seldom(state: &State) -> Option<(String, u64)> {
+    if state.sweep.rounds == 0 {
+        return None;
+    }
+    let swept = swept(state);
+    let told = |kind| swept.get(kind).map_or(0, |cell| cell.lies);
+    let all = by_kind(state);
+    let kinds = all
+        .keys()
+        .map(|kind| (format!("{}.{}", kind.0, kind.1), told(kind)));
+    kinds.min_by_key(|(_, lies)| *lies)
 }
 
 fn row<const N: usize>(first: [String; N], counts: &BTreeMap<String, u64>) -> Vec<String> {
@@ -129,10 +151,26 @@ pub fn some(lies: &str) -> String {
     }
 }
 
-/// The places, with all units of a part as one.
-pub fn by_kind(state: &State) -> BTreeMap<(String, String), Cell> {
-    let mut kinds: BTreeMap<(String, String), Cell> = BTreeMap::new();
-    for (place, cell) in state.places.values().flatten() {
+/// Places by part and point, with all units of a part as one.
+type Kinds = BTreeMap<(String, String), Cell>;
+
+/// Of the whole campaign.
+pub fn by_kind(state: &State) -> Kinds {
+    kinds(state.places.values().flatten())
+}
+
+/// Of the rounds of a sweep.
+fn swept(state: &State) -> Kinds {
+    let worlds = state
+        .places
+        .iter()
+        .filter(|(world, _)| world.starts_with(SWEEP));
+    kinds(worlds.flat_map(|(_, places)| places))
+}
+
+fn kinds<'s>(places: impl Iterator<Item = (&'s String, &'s Cell)>) -> Kinds {
+    let mut kinds = Kinds::new();
+    for (place, cell) in places {
         let (part, point) = place.split_once('.').unwrap_or((place, ""));
         let part = part
             .trim_end_matches(|c: char| c.is_ascii_digit())
@@ -172,7 +210,7 @@ mod tests {
         for (world, place) in [
             ("realm", "disk.isr"),
             ("realm", "disk1.isr"),
-            ("plain", "disk.isr"),
+            ("sweep, plain", "disk.isr"),
         ] {
             let cell = Cell {
                 said: 5,
@@ -186,6 +224,11 @@ mod tests {
                 .insert(place.into(), cell);
         }
         let text = places(&state).to_string();
-        assert!(text.contains("| disk | isr | 15 | 6 |"), "{text}");
+        assert!(text.contains("| disk | isr | 15 | 6 | 2 |"), "{text}");
+        assert_eq!(seldom(&state), None);
+        state.sweep.rounds = 1;
+        let plain = state.places.entry("plain".into()).or_default();
+        plain.insert("card.isr".into(), Cell::default());
+        assert_eq!(seldom(&state), Some((String::from("card.isr"), 0)));
     }
 }

@@ -53,6 +53,15 @@ impl Bus {
         }
     }
 
+    /// The same functions, each without what a device need not offer.
+    #[must_use]
+    pub fn lean(self) -> Self {
+        let functions = self.functions.into_iter().map(Function::lean);
+        Self {
+            functions: functions.collect(),
+        }
+    }
+
     /// Whether there is no function.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -90,6 +90,12 @@ impl Config {
         }
     }
 
+    /// Ends the list of capabilities before that of messages, which is the last.
+    pub fn lose_messages(&mut self) {
+        let before = MSI_X - 0x14;
+        self.put(before + 1, &[0]);
+    }
+
     /// Whether interrupts are messages now, and not masked.
     #[must_use]
     pub fn sends_messages(&self) -> bool {

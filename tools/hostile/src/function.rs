@@ -95,6 +95,8 @@ pub struct Function {
     registers: Registers,
     queues: Vec<Queue>,
     vectors: Vectors,
+    /// Features of a ring that it does not offer, as an old device does not.
+    lacks: u64,
 }
 
 /// How a function interrupts.
@@ -120,7 +122,16 @@ impl Function {
             vectors: Vectors::new(queues.into()),
             device,
             registers: Registers::default(),
+            lacks: 0,
         }
+    }
+
+    /// The same without EVENT_IDX and without messages.
+    #[must_use]
+    pub fn lean(mut self) -> Self {
+        self.lacks = EVENT_INDEX;
+        self.config.lose_messages();
+        self
     }
 
     /// Who speaks here.
@@ -147,7 +158,7 @@ impl Function {
     }
 
     fn offered(&self) -> u64 {
-        COMMON_FEATURES | self.device.nature().1
+        (COMMON_FEATURES | self.device.nature().1) & !self.lacks
     }
 
     fn selected(&self) -> Option<&Queue> {
@@ -277,6 +288,7 @@ impl Function {
                 vectors,
                 registers,
                 device: self.device.clone(),
+                lacks: self.lacks,
                 ..Self::new(self.part, self.unit)
             };
             return;
@@ -396,6 +408,21 @@ fn fill(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lean_device_offers_neither_event_indices_nor_messages_even_after_a_reset() {
+        let mut liar = Liar::default();
+        let mut disk = Function::new(Part::Disk, 0).lean();
+        disk.write(STATUS, 1, 0);
+        let features = disk.read(config::COMMON + 4, 4, &mut liar);
+        assert_eq!(features & EVENT_INDEX, 0);
+        let voice = disk.voice();
+        let mut at = disk.config.read(0x34, 1, &mut liar, voice);
+        while at != 0 {
+            assert_eq!(disk.config.read(at, 1, &mut liar, voice), 9);
+            at = disk.config.read(at + 1, 1, &mut liar, voice);
+        }
+    }
 
     #[test]
     fn a_status_that_is_stuck_stays_and_a_generation_that_is_restless_does_not() {

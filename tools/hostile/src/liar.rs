@@ -7,6 +7,7 @@ use crate::lie::Lie;
 use crate::place::{Part, Place, Point};
 use crate::random::Random;
 use crate::script::Script;
+use crate::sweep::{Aim, Survey};
 
 /// Lies that are kept word for word, so that a run can be told again. More are counted only.
 const KEPT: usize = 4096;
@@ -28,6 +29,8 @@ pub struct Liar {
     script: Script,
     /// The lies of a script, by where and when.
     planned: BTreeMap<(Place, u32), u64>,
+    /// Where a round of a sweep lies, and where an honest one speaks.
+    aim: Option<(Aim, Survey)>,
     /// The most lies; after that it is honest. Half as many come with time, beside them.
     most: u32,
     /// Lies told at places that are asked whenever time passes.
@@ -65,6 +68,13 @@ impl Liar {
         self
     }
 
+    /// The same, and it lies as round `number` of a sweep does, of which `survey` is the honest round.
+    #[must_use]
+    pub fn with_aim(mut self, survey: &Survey, number: u64) -> Self {
+        self.aim = survey.aim(number).map(|aim| (aim, survey.clone()));
+        self
+    }
+
     /// Whether it says anything but the truth.
     #[must_use]
     pub fn is_honest(&self) -> bool {
@@ -74,17 +84,17 @@ impl Liar {
     /// Says a number of `bits` bits at `place`, of which `truth` is the true one.
     pub fn say(&mut self, place: Place, truth: u64, bits: u32) -> u64 {
         let mask = u64::MAX >> (64 - bits.clamp(1, 64));
-        let lie = self.ask(
-            place,
-            |random| twist(truth, bits, random) & mask,
-            |value| value & mask != truth,
-        );
+        let make = |source| match source {
+            Source::Seed(mut random) => twist(truth, bits, &mut random) & mask,
+            Source::Sweep(aim) => aim.value(truth, bits),
+        };
+        let lie = self.ask(place, make, |value| value & mask != truth);
         lie.map_or(truth, |value| value & mask)
     }
 
     /// Whether to misbehave at `place` now, and how: a number of any size.
     pub fn misbehave(&mut self, place: Place) -> Option<u64> {
-        self.ask(place, Random::next, |_| true)
+        self.misbehave_with(place, Random::next)
     }
 
     /// As [`Self::misbehave`], with a number that `make` makes if nobody gave one.
@@ -93,6 +103,12 @@ impl Liar {
         place: Place,
         make: impl FnOnce(&mut Random) -> u64,
     ) -> Option<u64> {
+        let make = |source| match source {
+            Source::Seed(mut random) => make(&mut random),
+            // By turns what hurts wherever a number is said, and what was thought of for this place.
+            Source::Sweep(aim) if aim.what.is_multiple_of(2) => aim.value(0, u64::BITS),
+            Source::Sweep(aim) => make(&mut aim.random()),
+        };
         self.ask(place, make, |_| true)
     }
 
@@ -131,10 +147,20 @@ impl Liar {
         has_room
     }
 
+    /// What is aimed at `place`, the time after `count` others.
+    fn aims(&mut self, place: Place, count: u32) -> Option<Aim> {
+        let (aim, survey) = self.aim.as_mut()?;
+        if aim.unknown && !survey.knows(place) {
+            aim.unknown = false;
+            return Some(*aim);
+        }
+        aim.hits(place, count).then_some(*aim)
+    }
+
     fn ask(
         &mut self,
         place: Place,
-        make: impl FnOnce(&mut Random) -> u64,
+        make: impl FnOnce(Source) -> u64,
         is_lie: impl FnOnce(u64) -> bool,
     ) -> Option<u64> {
         let data = matches!(
@@ -150,7 +176,10 @@ impl Liar {
         let value = match &self.script {
             Script::Honest => None,
             Script::Lies(_) => self.planned.get(&(place, count)).copied(),
-            Script::Random(seed) => seed.lies(place, count).map(|mut random| make(&mut random)),
+            Script::Random(seed) => seed
+                .lies(place, count)
+                .map(|random| make(Source::Seed(random))),
+            Script::Sweep(_) => self.aims(place, count).map(|aim| make(Source::Sweep(aim))),
         }?;
         if !is_lie(value) || !self.has_room(place) {
             return None;
@@ -167,6 +196,12 @@ impl Liar {
         }
         Some(value)
     }
+}
+
+/// What a lie follows from.
+enum Source {
+    Seed(Random),
+    Sweep(Aim),
 }
 
 /// A number of `bits` bits that is likely to hurt.
@@ -260,6 +295,44 @@ mod tests {
                 Liar::new(Script::Random(Seed::from(seed)), u32::MAX).with_honest_data(true);
             assert!((0..100).all(|_| liar.misbehave(content).is_none()));
         }
+    }
+
+    /// A round that says a status 3 times, a length 20 times, and, if it was lied to, once more at another place.
+    fn round(liar: &mut Liar) {
+        let lied = (0..3).any(|n| liar.say(STATUS, n, 8) != n);
+        for n in 0..20 {
+            liar.say(LENGTH, n, 32);
+            liar.misbehave(Place::of(Part::Rmm, Point::Refusal));
+        }
+        if lied {
+            liar.say(Place::of(Part::Disk, Point::Register), 0, 32);
+        }
+    }
+
+    #[test]
+    fn a_sweep_lies_where_it_aims_and_where_only_its_lies_lead() {
+        let mut honest = Liar::new(Script::Lies(Vec::new()), 9);
+        round(&mut honest);
+        let survey = Survey::new(honest.tally().map(|(place, tally)| (place, tally.said)));
+        assert_eq!((survey.kinds(), honest.told()), (3, 0));
+        let mut told = BTreeMap::new();
+        for number in 0..180 {
+            let mut liar = Liar::new(Script::Sweep(number), 9).with_aim(&survey, number);
+            round(&mut liar);
+            let aim = survey.aim(number).unwrap();
+            let first = liar.lies().first().expect("each round of a sweep lies");
+            assert_eq!((first.place, first.count), (aim.place, aim.count));
+            assert!((1..=3).contains(&liar.told()), "{number}: {}", liar.told());
+            for lie in liar.lies() {
+                *told.entry(lie.place.point).or_insert(0) += 1;
+            }
+            let again = Script::Lies(liar.lies().to_vec());
+            let mut again = Liar::new(again, 9);
+            round(&mut again);
+            assert_eq!(again.lies(), liar.lies());
+        }
+        assert!(told.values().all(|count| *count >= 20), "{told:?}");
+        assert_eq!(told.len(), 4, "{told:?}");
     }
 
     #[test]

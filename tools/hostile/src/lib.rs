@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`place`] | where one can lie, and what these places are called |
 //! | [`lie`], [`script`] | one lie, and lists of them, as text |
-//! | [`seed`], [`liar`] | says the truth, or not |
+//! | [`seed`], [`sweep`], [`liar`] | says the truth, or not |
 //! | [`memory`], [`queue`] | the device's side of shared memory and of a virtqueue |
 //! | [`config`], [`function`], [`bus`] | configuration space, registers, and who is asked |
 //! | [`vectors`] | messages instead of wires |
@@ -38,6 +38,7 @@ pub mod queue;
 pub mod random;
 pub mod script;
 pub mod seed;
+pub mod sweep;
 pub mod vectors;
 
 pub use liar::Liar;

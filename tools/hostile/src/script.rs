@@ -1,4 +1,4 @@
-//! What a liar is told: nothing, a list of lies, or a seed.
+//! What a liar is told: nothing, a list of lies, a seed, or the number of a round.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,18 +17,23 @@ pub enum Script {
     Lies(Vec<Lie>),
     /// Whatever follows from this seed.
     Random(Seed),
+    /// What the round of this number of a sweep aims at; an honest round comes before.
+    Sweep(u64),
 }
 
 impl FromStr for Script {
     type Err = NoLie;
 
-    /// `honest`, `random:SEED`, or lies with commas between them.
+    /// `honest`, `random:SEED`, `sweep:NUMBER`, or lies with commas between them.
     fn from_str(text: &str) -> Result<Self, NoLie> {
         if text == "honest" {
             return Ok(Self::Honest);
         }
         if let Some(seed) = text.strip_prefix("random:") {
             return seed.parse().map(Self::Random).map_err(|_| NoLie::Form);
+        }
+        if let Some(number) = text.strip_prefix("sweep:") {
+            return number.parse().map(Self::Sweep).map_err(|_| NoLie::Form);
         }
         let lies = text.split(',').map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self::Lies(lies))
@@ -40,6 +45,7 @@ impl fmt::Display for Script {
         match self {
             Self::Honest => f.write_str("honest"),
             Self::Random(seed) => write!(f, "random:{seed}"),
+            Self::Sweep(number) => write!(f, "sweep:{number}"),
             Self::Lies(lies) => list(f, lies),
         }
     }
@@ -73,6 +79,7 @@ mod tests {
             "honest",
             "random:7",
             "random:7~12",
+            "sweep:12",
             "card.isr@0=0x7,disk1.status@2=0x40",
         ] {
             let script: Script = text.parse().unwrap();
@@ -80,5 +87,6 @@ mod tests {
         }
         assert!("".parse::<Script>().is_err());
         assert!("random:x".parse::<Script>().is_err());
+        assert!("sweep:-1".parse::<Script>().is_err());
     }
 }

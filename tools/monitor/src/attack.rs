@@ -63,6 +63,15 @@ impl Attack {
         }
     }
 
+    /// The same devices, without what they need not offer, if `lean`.
+    #[must_use]
+    pub fn with_lean_devices(mut self, lean: bool) -> Self {
+        if lean {
+            self.bus = core::mem::take(&mut self.bus).lean();
+        }
+        self
+    }
+
     /// Whether the window itself was changed behind the guest's back, so that what a device is told
     /// need not be what the guest wrote.
     #[must_use]

@@ -139,6 +139,8 @@ pub struct Attack {
     pub honest_data: bool,
     /// Whether the last processor is the attacker's, and writes to shared pages while the guest runs.
     pub race: bool,
+    /// Whether our devices offer neither EVENT_IDX nor messages.
+    pub lean: bool,
 }
 
 /// Everything that can be chosen.
@@ -227,6 +229,7 @@ impl Default for Options {
                 traps: 1500,
                 honest_data: false,
                 race: false,
+                lean: false,
             },
         }
     }
@@ -326,6 +329,7 @@ fn set(options: &mut Options, word: &str) -> Option<()> {
             options.attack.honest_data = pick(value, &[("honest", true), ("any", false)])?;
         }
         "race" => options.attack.race = pick(value, &[("yes", true), ("no", false)])?,
+        "offers" => options.attack.lean = pick(value, &[("least", true), ("all", false)])?,
         "lies" => options.attack.lies = value.parse().ok()?,
         "tick" => options.attack.tick = value.parse().ok()?,
         "storm" => options.attack.storm = value.parse().ok()?,

@@ -187,6 +187,30 @@ fn ten_rounds_of_random_lies_to_a_plain_machine_come_to_nothing_that_must_not_be
 
 /// Time is the clock's here, so this is about one disk only.
 #[test]
+fn a_sweep_looks_once_and_lies_once_or_twice_a_round_by_devices_that_offer_little_as_well() {
+    let more = ["rounds=13", "models=1,1,1,1", "tick=500", "offers=least"];
+    let more: Vec<&str> = more
+        .iter()
+        .flat_map(|option| ["--monitor", option])
+        .collect();
+    let all = rounds(&attacked("sweep:40", &more).console);
+    let (first, rest) = all.split_first().expect("each round is told");
+    assert_eq!(
+        (first.round.as_str(), first.outcome.as_str()),
+        ("honest", "ok"),
+        "{first}"
+    );
+    assert_eq!((rest.len(), first.events), (12, 0));
+    for (number, round) in (40..).zip(rest) {
+        assert_eq!(round.round, format!("sweep:{number}"));
+        assert!(!round.is_bad() && round.events <= 3, "{round}");
+    }
+    // A tick more or less, and one at the very end is not.
+    let told = rest.iter().filter(|round| round.events != 0).count();
+    assert!(told >= 10, "{told} of 12 rounds");
+}
+
+#[test]
 fn a_processor_that_writes_to_the_rings_meanwhile_ends_devices_and_nothing_else() {
     let script: Vec<String> = (0..40)
         .map(|n| {

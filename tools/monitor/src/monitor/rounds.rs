@@ -1,13 +1,15 @@
 //! Rounds: the guest is started, attacked, judged, and started anew.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
 use hostile::judge::{Excuses, Outcome};
 use hostile::liar::Tally;
 use hostile::script::{self, Script};
-use hostile::{Liar, Lie, Place};
+use hostile::sweep::Survey;
+use hostile::{Liar, Lie, Place, Point};
 
 use super::world::shared_view;
 use super::{Monitor, Next};
@@ -32,6 +34,8 @@ const LONGEST_SLEEP: u32 = 9;
 pub(super) struct Rounds {
     active: bool,
     script: Script,
+    /// What the honest round of a sweep said.
+    survey: Option<Survey>,
     number: u32,
     most: u32,
     /// Memory that is as it was when a round starts.
@@ -45,7 +49,7 @@ pub(super) struct Rounds {
     sites: Sites,
     table: BTreeMap<Place, Row>,
     /// Shared pages, and how many had moved when this was written down.
-    pub(super) pages: alloc::vec::Vec<u64>,
+    pub(super) pages: Vec<u64>,
     moved: (u64, u64),
     /// What is looked for in them.
     secrets: Secrets,
@@ -91,7 +95,32 @@ impl Rounds {
     fn current(&self) -> Script {
         match &self.script {
             Script::Random(seed) => Script::Random(seed.plus(self.number)),
+            // The first round is honest, and says where one can lie.
+            Script::Sweep(first) => match self.number.checked_sub(1) {
+                None => Script::Lies(Vec::new()),
+                Some(behind) => Script::Sweep(first.wrapping_add(behind.into())),
+            },
             other => other.clone(),
+        }
+    }
+
+    /// Who speaks in this round, and tells `most` lies at most.
+    fn liar(&self, most: u32) -> Liar {
+        let script = self.current();
+        match (&script, &self.survey) {
+            (&Script::Sweep(number), Some(survey)) => {
+                Liar::new(script, most).with_aim(survey, number)
+            }
+            _ => Liar::new(script, most),
+        }
+    }
+
+    /// Keeps where an honest round speaks, before the first lie of a sweep. Of the attacker's processor, only what it
+    /// does is swept: time is the clock's there, and rounds are long.
+    fn note_survey(&mut self, said: impl Iterator<Item = (Place, Tally)>, race: bool) {
+        if self.survey.is_none() {
+            let said = said.filter(|(place, _)| !race || place.point == Point::Race);
+            self.survey = Some(Survey::new(said.map(|(place, tally)| (place, tally.said))));
         }
     }
 
@@ -129,9 +158,10 @@ impl<M: Machine> Monitor<M> {
     }
 
     fn begin_round(&mut self) {
-        let liar = Liar::new(self.rounds.current(), self.options.attack.lies)
-            .with_honest_data(self.options.attack.honest_data);
-        self.attack = Attack::new(self.options.models, liar);
+        let liar = self.rounds.liar(self.options.attack.lies);
+        let liar = liar.with_honest_data(self.options.attack.honest_data);
+        self.attack =
+            Attack::new(self.options.models, liar).with_lean_devices(self.options.attack.lean);
         self.violations = Violations::new();
         self.rounds.began = self.machine.time().0;
         self.rounds.done = None;
@@ -212,6 +242,8 @@ impl<M: Machine> Monitor<M> {
         self.end_line();
         self.print_round(outcome);
         self.rounds.count(self.attack.liar.tally(), outcome);
+        let race = self.options.attack.race;
+        self.rounds.note_survey(self.attack.liar.tally(), race);
         self.rounds.number += 1;
         if self.rounds.number < self.rounds.most {
             self.restart();
