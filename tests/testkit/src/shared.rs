@@ -159,6 +159,25 @@ impl HostMemory {
         }
     }
 
+    /// Whether `needle`, of a page at most, is anywhere in the pages. Fuzzers ask that of every input, and most pages have
+    /// not even its first byte: those are not looked through byte by byte.
+    pub fn contains(&self, needle: &[u8]) -> bool {
+        let Some(first) = needle.first() else {
+            return true;
+        };
+        // The end of the page before, where a needle may begin.
+        let mut bytes = Vec::with_capacity(2 * size_of::<Page>());
+        for page in self.pages {
+            let words = page.0.iter().map(|word| word.load(Ordering::Relaxed));
+            bytes.extend(words.flat_map(u64::to_ne_bytes));
+            if bytes.contains(first) && bytes.windows(needle.len()).any(|run| run == needle) {
+                return true;
+            }
+            bytes.drain(..bytes.len().saturating_sub(needle.len() - 1));
+        }
+        false
+    }
+
     /// Where `len` bytes at `address` are, for a driver that goes by pointers. They are shared for ever.
     pub fn pointer(&self, address: u64, len: usize) -> NonNull<u8> {
         assert!(self.holds(address, len), "{address:#x} is not shared");
@@ -176,5 +195,33 @@ impl HostMemory {
         let base = NonNull::from(self.pages).cast::<u8>();
         // SAFETY: the offset lies inside the pages, as was just checked.
         unsafe { base.add(offset) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_needle_is_found_wherever_it_lies_and_nowhere_else() {
+        const NEEDLE: &[u8] = b"private canary!!";
+        let (_, host) = shared_memory(3, 0x1000);
+        assert!(!host.contains(NEEDLE) && host.contains(&[]) && host.contains(&[0xa5; 9]));
+        for at in [
+            0,
+            100,
+            4096 - 16,
+            4096 - 15,
+            4096 - 1,
+            4096,
+            2 * 4096 - 7,
+            3 * 4096 - 16,
+        ] {
+            host.write(0x1000 + at, NEEDLE);
+            assert!(host.contains(NEEDLE), "{at}");
+            host.write(0x1000 + at + 3, b"-");
+            assert!(!host.contains(NEEDLE), "{at}");
+        }
+        host.give_back();
     }
 }
