@@ -3,9 +3,10 @@
 use super::{Program, Target, Workspace, cargo};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// One line of `cargo build --message-format=json`.
@@ -113,9 +114,13 @@ impl Workspace {
             (sysroot.join("lib/rustlib/src/rust"), library.as_str()),
         ];
         let payload = payload.map(|folder| (folder, "/payload"));
+        // The last rule that fits counts, and this one says more than that of all of cargo's.
+        let registries = self.registries(target)?;
+        let registries = registries.into_iter().map(|folder| (folder, "/deps"));
         let flags: Vec<String> = rules
-            .iter()
-            .chain(&payload)
+            .into_iter()
+            .chain(payload)
+            .chain(registries)
             .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
             .collect();
         // A list of strings in JSON is one in TOML.
@@ -124,6 +129,43 @@ impl Workspace {
             serde_json::to_string(&flags)?
         ))
     }
+
+    /// The folders that hold the source of crates of others. An image names each file that can panic: without
+    /// the name that cargo gives to the folder of a registry, which is longer than the rest.
+    fn registries(&self, target: &str) -> Result<BTreeSet<PathBuf>> {
+        let output = Command::new(cargo())
+            .current_dir(&self.workspace_root)
+            .args(["metadata", "--format-version", "1"])
+            .args(["--filter-platform", target])
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot run cargo")?;
+        ensure!(output.status.success(), "cargo does not find all crates");
+        let all = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+        Ok(folders_of_registries(&all))
+    }
+}
+
+/// What `cargo metadata` says of all packages.
+#[derive(Deserialize)]
+struct All {
+    packages: Vec<Source>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    source: Option<String>,
+    manifest_path: PathBuf,
+}
+
+fn folders_of_registries(all: &All) -> BTreeSet<PathBuf> {
+    let of_registries = all.packages.iter().filter(|package| {
+        let source = package.source.as_deref().unwrap_or_default();
+        source.starts_with("registry+") || source.starts_with("sparse+")
+    });
+    // FOLDER/NAME-VERSION/Cargo.toml
+    let folders = of_registries.filter_map(|package| package.manifest_path.ancestors().nth(2));
+    folders.map(Path::to_path_buf).collect()
 }
 
 fn executable(messages: impl BufRead, binary: &str) -> Option<PathBuf> {
@@ -162,6 +204,20 @@ fn cargo_home() -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_of_registries_are_those_above_packages_of_others() {
+        let text = r#"{"packages":[
+            {"source":null,"manifest_path":"/w/kernel/net/Cargo.toml"},
+            {"source":"git+https://example.org/x","manifest_path":"/c/git/checkouts/x/1/Cargo.toml"},
+            {"source":"registry+https://example.org/index","manifest_path":"/c/src/index-1/a-1.0.0/Cargo.toml"},
+            {"source":"registry+https://example.org/index","manifest_path":"/c/src/index-1/b-1.0.0/Cargo.toml"},
+            {"source":"sparse+https://example.org/","manifest_path":"/c/src/other-2/c-1.0.0/Cargo.toml"}
+        ]}"#;
+        let found = folders_of_registries(&serde_json::from_str(text).unwrap());
+        let wanted = ["/c/src/index-1", "/c/src/other-2"].map(PathBuf::from);
+        assert_eq!(found, wanted.into());
+    }
 
     #[test]
     fn the_executable_is_read_from_cargos_messages() {

@@ -48,8 +48,7 @@ pub fn of_frames(frames: &[Frame], root: &str) -> Owner {
         if file.contains("/rustc/") || file.contains("/rustlib/src/") {
             continue;
         }
-        if let Some((_, inside)) = file.split_once("/registry/src/") {
-            let name = inside.split('/').nth(1).unwrap_or("?");
+        if let Some(name) = crate_of_others(file) {
             return Owner::Theirs(name.to_owned());
         }
         let inside = file
@@ -62,6 +61,16 @@ pub fn of_frames(frames: &[Frame], root: &str) -> Owner {
         return Owner::Ours(folder.to_owned(), inside.to_owned(), *line);
     }
     Owner::Standard
+}
+
+/// The crate of others, with its version, that the source file `path` is of: as images that are released name it, or
+/// as cargo itself does.
+fn crate_of_others(path: &str) -> Option<&str> {
+    let inside = path.strip_prefix("/deps/").or_else(|| {
+        let (_, inside) = path.split_once("/registry/src/")?;
+        inside.split_once('/').map(|(_, inside)| inside)
+    })?;
+    inside.split('/').next()
 }
 
 /// Who calls whom in an image.
@@ -143,6 +152,8 @@ mod tests {
         );
         let smoltcp = Owner::Theirs("smoltcp-0.14.0".to_owned());
         assert_eq!(whose(&[core.clone(), theirs, ours]), smoltcp);
+        let released = frame("/deps/smoltcp-0.14.0/src/a.rs");
+        assert_eq!(whose(&[core.clone(), released]), smoltcp);
         assert_eq!(whose(&[core]), Owner::Standard);
     }
 }
