@@ -36,7 +36,11 @@ impl Reach {
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Echo(time) => write!(f, "answers in {} us", time.as_micros()),
+            Self::Echo(time) => {
+                // Numbers of 128 bits bring a formatter of their own.
+                let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+                write!(f, "answers in {micros} us")
+            }
             Self::BrokenEcho => f.write_str("is there; its answer to a ping has a wrong checksum"),
             Self::Neighbour => f.write_str("is there (ARP); it does not answer a ping"),
             Self::Nobody => f.write_str("answers neither ARP nor a ping"),
