@@ -22,6 +22,8 @@ impl fmt::Display for Table {
 
 /// Why an ITS is not used. All numbers are the host's, but for what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// A tag of 64 bits: the bytes behind a narrow one would be copied one by one, wherever an error is handed on.
+#[repr(u64)]
 pub enum Error {
     /// What was asked for is more than this crate serves, or nothing.
     Capacity,

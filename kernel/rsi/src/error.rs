@@ -170,6 +170,8 @@ impl fmt::Display for Status {
 
 /// Why an RSI call did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// A tag of 64 bits: the bytes behind a narrow one would be copied one by one, wherever an error is handed on.
+#[repr(u64)]
 pub enum Error {
     /// Nobody answers to RSI: this is an ordinary machine.
     NotARealm,

@@ -28,6 +28,8 @@ impl fmt::Display for Part {
 
 /// Why a device was not started, or was stopped. All numbers are the device's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// A tag of 64 bits: the bytes behind a narrow one would be copied one by one, wherever an error is handed on.
+#[repr(u64)]
 pub enum Error {
     /// The function is not a virtio device of the kind wanted.
     WrongKind,

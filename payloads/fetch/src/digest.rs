@@ -4,8 +4,9 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256.
+/// A SHA-256. It is aligned so that it is copied by words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(8))]
 pub struct Digest([u8; 32]);
 
 impl Digest {

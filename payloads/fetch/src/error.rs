@@ -1,5 +1,6 @@
 //! Why the file is not on the disk.
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::net::SocketAddr;
 
@@ -57,19 +58,18 @@ pub enum Error {
         room: u64,
     },
     /// What came is not what was announced.
-    WrongDigest {
-        /// By the server.
-        announced: Digest,
-        /// Of what came.
-        received: Digest,
-    },
+    WrongDigest(Box<Mismatch>),
     /// What the disk gives back is not what was written.
-    WrongOnDisk {
-        /// By the server.
-        announced: Digest,
-        /// Of what the disk gives back.
-        stored: Digest,
-    },
+    WrongOnDisk(Box<Mismatch>),
+}
+
+/// Two digests that are to be the same. In a box, because each step hands errors on, by the size of the largest.
+#[derive(Debug)]
+pub struct Mismatch {
+    /// By the server.
+    pub announced: Digest,
+    /// Of what there is.
+    pub found: Digest,
 }
 
 impl fmt::Display for Error {
@@ -100,21 +100,16 @@ impl fmt::Display for Error {
             Self::NoDigest => f.write_str("the server announces no sha256 of the file"),
             Self::Empty => f.write_str("the file is empty"),
             Self::TooLong { room } => write!(f, "the file is longer than the disk ({room} bytes)"),
-            Self::WrongDigest {
-                announced,
-                received,
-            } => {
-                write!(
-                    f,
-                    "wrong digest: the server announced {announced}, but sent {received}"
-                )
-            }
-            Self::WrongOnDisk { announced, stored } => {
-                write!(
-                    f,
-                    "wrong digest: {announced} was written, the disk gives back {stored}"
-                )
-            }
+            Self::WrongDigest(two) => write!(
+                f,
+                "wrong digest: the server announced {}, but sent {}",
+                two.announced, two.found
+            ),
+            Self::WrongOnDisk(two) => write!(
+                f,
+                "wrong digest: {} was written, the disk gives back {}",
+                two.announced, two.found
+            ),
         }
     }
 }

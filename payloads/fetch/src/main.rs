@@ -22,6 +22,7 @@ mod time;
 mod trust;
 mod url;
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -30,7 +31,7 @@ use http::{Request, Response};
 
 use crate::crowd::Crowd;
 use crate::digest::Digest;
-use crate::error::Error;
+use crate::error::{Error, Mismatch};
 use crate::time::millis;
 use crate::url::Url;
 
@@ -88,16 +89,14 @@ async fn job(realm: &Realm, network: &Network) -> Result<(), Error> {
 
 /// Checks that what came, and what the disk gives back, is what the server announced.
 async fn compare(disk: &Disk, len: u64, announced: Digest, received: Digest) -> Result<(), Error> {
+    let mismatch = |found| Box::new(Mismatch { announced, found });
     if received != announced {
-        return Err(Error::WrongDigest {
-            announced,
-            received,
-        });
+        return Err(Error::WrongDigest(mismatch(received)));
     }
     println!("fetch: sha256 {received} is what the server announced");
     let stored = store::read_back(disk, len).await?;
     if stored != announced {
-        return Err(Error::WrongOnDisk { announced, stored });
+        return Err(Error::WrongOnDisk(mismatch(stored)));
     }
     println!("fetch: the disk gives back the same {len} bytes");
     Ok(())
