@@ -21,22 +21,31 @@ use crate::{
 
 /// Takes over from the first instructions.
 pub fn start(device_tree: u64, ticks: u64) -> ! {
-    let started = Counter::new()
-        .ok_or(Error::NoCounter)
-        .and_then(|clock| boot(device_tree, clock, clock.instant(ticks)));
-    match started {
-        Ok((realm, platform)) => executor::run(realm, &platform),
-        Err(error) => {
-            let diagnosis = diagnosis::of_boot(&error);
-            println!("{diagnosis}\ndoctor: {}", diagnosis.json());
-            power::end(Err(&format_args!("boot: {error}")))
-        }
+    let clock = or_end(Counter::new().ok_or(Error::NoCounter));
+    let (realm, platform) = boot(device_tree, clock, clock.instant(ticks));
+    executor::run(realm, &platform)
+}
+
+/// What a step gives, or the end. Nothing is dropped then: no device was started yet, and the memory of all that
+/// there is gets cleared. So boot needs no code that takes half a machine down.
+fn or_end<T>(step: Result<T, impl Into<Error>>) -> T {
+    match step {
+        Ok(made) => made,
+        Err(error) => fail(&error.into()),
     }
 }
 
-fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Error> {
-    let ground = Ground::find(at, clock, entry)?;
-    let ram = ground.open_ram(features::BALLOON)?;
+/// Says why there is no realm, and ends.
+#[cold]
+fn fail(error: &Error) -> ! {
+    let diagnosis = diagnosis::of_boot(error);
+    println!("{diagnosis}\ndoctor: {}", diagnosis.json());
+    power::end(Err(&format_args!("boot: {error}")))
+}
+
+fn boot(at: u64, clock: Counter, entry: Instant) -> (Realm, Platform) {
+    let ground = or_end(Ground::find(at, clock, entry));
+    let ram = or_end(ground.open_ram(features::BALLOON));
     let random = random::generator();
     let facts = ground.facts(&random);
     log::info!("airlock {} in {facts}", env!("CARGO_PKG_VERSION"));
@@ -46,7 +55,7 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         &ground.machine,
         &mapper,
         clock,
-        argument(&ground, "irq", (Irq::EXPECTED, Irq::parse))?,
+        argument(&ground, "irq", (Irq::EXPECTED, Irq::parse)),
     )
     .map(Rc::new);
     let interrupts = interrupts.as_ref();
@@ -55,22 +64,28 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         .zip(ids)
         .and_then(|(interrupts, ids)| interrupts.find_its(&ground.machine, &mapper, ids));
     let its = interrupts.map(|interrupts| &**interrupts).zip(its);
-    let to_trust = ToTrust::take(&ground, &mut bus)?;
+    let to_trust = or_end(ToTrust::take(&ground, &mut bus));
     let found = core::mem::take(&mut bus.found);
-    let tracing = argument(&ground, "trace", (Tracing::EXPECTED, Tracing::parse))?;
+    let tracing = argument(&ground, "trace", (Tracing::EXPECTED, Tracing::parse));
     let evidence = to_trust.shared_bytes(&ground);
-    let sharing = sharing::share(&ground, ram, found, its, evidence)?;
+    let sharing = or_end(sharing::share(&ground, ram, found, its, evidence));
     let mut tracer = Tracer::start(tracing, sharing.trace, entry);
     let hardware = bus.hardware.take();
-    let trusted = Trusted::open(&ground, hardware, &sharing.regions, (&mapper, evidence))?;
+    let regions = &sharing.regions;
+    let trusted = or_end(Trusted::open(
+        &ground,
+        hardware,
+        regions,
+        (&mapper, evidence),
+    ));
     to_trust.accept(&ground, &mut bus, trusted.as_deref());
     let mut refused = bus.refused;
     refused.extend(sharing.refused);
     let environment = ground.environment();
     let start = Start {
         environment,
-        offload: argument(&ground, "net.offload", (Offload::EXPECTED, Offload::parse))?,
-        depth: argument(&ground, "disk.depth", (Depth::EXPECTED, Depth::parse))?,
+        offload: argument(&ground, "net.offload", (Offload::EXPECTED, Offload::parse)),
+        depth: argument(&ground, "disk.depth", (Depth::EXPECTED, Depth::parse)),
         random: &random,
         spare: ground.spare(),
         clock,
@@ -83,10 +98,19 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
         refused,
     );
     let wire = match features::NET {
-        true => network::start(&mut running, &ground.arguments, &random, clock)?,
-        false => None,
+        true => network::start(&mut running, &ground.arguments, &random, clock),
+        false => Ok(None),
     };
-    log::debug!("heap: {:?}", heap::usage());
+    let wire = match wire {
+        Ok(wire) => wire,
+        Err(error) => {
+            // Devices run by now, and are reset where they are dropped.
+            drop(running);
+            fail(&error)
+        }
+    };
+    let heap::Usage { used, size } = heap::usage();
+    log::debug!("heap: {used} of {size} bytes");
     let given = core::mem::take(&mut running.given);
     let machine = Rc::new(Booted {
         regions: sharing.regions,
@@ -112,16 +136,16 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> Result<(Realm, Platform), Er
     };
     let platform = Platform::new(machine, tracer, wire);
     platform.open_console();
-    Ok((Realm::new(parts), platform))
+    (Realm::new(parts), platform)
 }
 
-/// The value of a boot argument; the default without it.
+/// The value of a boot argument; the default without it. One that is wrong ends the realm.
 fn argument<T: Default>(
     ground: &Ground,
     key: &'static str,
     (expected, parse): (&'static str, fn(&str) -> Option<T>),
-) -> Result<T, Error> {
+) -> T {
     let wrong = Error::Argument { key, expected };
     let text = ground.arguments.get(key);
-    text.map_or_else(|| Ok(T::default()), |text| parse(text).ok_or(wrong))
+    text.map_or_else(T::default, |text| or_end(parse(text).ok_or(wrong)))
 }
