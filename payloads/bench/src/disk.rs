@@ -4,11 +4,11 @@ use alloc::vec;
 use core::cell::Cell;
 
 use airlock::{BlockDevice, Disk, Realm, SECTOR_SIZE};
-use embassy_futures::join::join_array;
 use workload::amounts::Amounts;
 use workload::mark::mark;
 use workload::phase::Phase;
 use workload::sectors::Places;
+use workload::together::together;
 
 use crate::error::Error;
 
@@ -43,22 +43,14 @@ async fn read_in_order(disk: &Disk, bytes: u64) -> Result<(), Error> {
 /// Small reads anywhere, as many at a time as `phase` says.
 pub async fn anywhere(realm: &Realm, amounts: &Amounts, phase: Phase) -> Result<(), Error> {
     let disk = realm.disk()?;
-    at_depth(&disk, amounts.count / WARM_UP, phase).await?;
+    at_depth(&disk, amounts.count / WARM_UP, phase.depth()).await?;
     mark(phase);
-    let done = at_depth(&disk, amounts.count, phase).await;
+    let done = at_depth(&disk, amounts.count, phase.depth()).await;
     mark(Phase::Other);
     done
 }
 
-async fn at_depth(disk: &Disk, count: u64, phase: Phase) -> Result<(), Error> {
-    match phase.depth() {
-        1 => read_anywhere::<1>(disk, count).await,
-        4 => read_anywhere::<4>(disk, count).await,
-        _ => read_anywhere::<32>(disk, count).await,
-    }
-}
-
-async fn read_anywhere<const DEPTH: usize>(disk: &Disk, count: u64) -> Result<(), Error> {
+async fn at_depth(disk: &Disk, count: u64, depth: usize) -> Result<(), Error> {
     let sectors = (SMALL / SECTOR_SIZE) as u64;
     let left = Cell::new(count);
     let places = Cell::new(Some(Places::new(disk.capacity(), sectors)));
@@ -76,6 +68,6 @@ async fn read_anywhere<const DEPTH: usize>(disk: &Disk, count: u64) -> Result<()
         }
         Ok::<(), Error>(())
     };
-    let all: [_; DEPTH] = core::array::from_fn(|_| reader());
-    join_array(all).await.into_iter().collect()
+    let all = together((0..depth).map(|_| reader())).await;
+    all.into_iter().collect()
 }

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use airlock::{Network, TcpSocket};
-use embassy_futures::join::join_array;
 use embedded_io_async::{Read, ReadExactError, Write};
 use workload::amounts::Amounts;
 use workload::mark::mark;
 use workload::phase::Phase;
 use workload::talk::{self, ANSWER, MESSAGE, PERIODIC, Request};
+use workload::together::together;
 
 use crate::error::Error;
 
@@ -20,9 +20,11 @@ const WARM_UP: u64 = 4;
 /// Bytes to the peer, by one connection.
 pub async fn send(network: &Network, peer: SocketAddr, amounts: &Amounts) -> Result<(), Error> {
     let mut socket = network.connect(peer).await?;
-    give(&mut socket, amounts.bytes / WARM_UP, amounts.chunk).await?;
+    let content = content(amounts.chunk);
+    let piece = (&*content, amounts.chunk);
+    give(&mut socket, amounts.bytes / WARM_UP, piece).await?;
     mark(Phase::Send);
-    let given = give(&mut socket, amounts.bytes, amounts.chunk).await;
+    let given = give(&mut socket, amounts.bytes, piece).await;
     mark(Phase::Other);
     given?;
     close(socket).await
@@ -31,9 +33,10 @@ pub async fn send(network: &Network, peer: SocketAddr, amounts: &Amounts) -> Res
 /// Bytes from the peer, by one connection.
 pub async fn receive(network: &Network, peer: SocketAddr, amounts: &Amounts) -> Result<(), Error> {
     let mut socket = network.connect(peer).await?;
-    take(&mut socket, amounts.bytes / WARM_UP, amounts.chunk, true).await?;
+    let mut buffer = vec![0; amounts.chunk];
+    take(&mut socket, amounts.bytes / WARM_UP, &mut buffer, true).await?;
     mark(Phase::Receive);
-    let taken = take(&mut socket, amounts.bytes, amounts.chunk, false).await;
+    let taken = take(&mut socket, amounts.bytes, &mut buffer, false).await;
     mark(Phase::Other);
     taken?;
     close(socket).await
@@ -64,25 +67,20 @@ pub async fn many(
     let mut sockets = Vec::new();
     for _ in 0..Amounts::CONNECTIONS {
         let mut socket = network.connect(peer).await?;
-        take(&mut socket, 1, amounts.chunk, true).await?;
-        sockets.push(socket);
+        let mut buffer = vec![0; amounts.chunk];
+        take(&mut socket, 1, &mut buffer, true).await?;
+        sockets.push((socket, buffer));
     }
-    let bytes = amounts.bytes_of_each();
+    let content = content(amounts.chunk);
+    let (bytes, piece) = (amounts.bytes_of_each(), (&*content, amounts.chunk));
     mark(phase);
-    let mut sockets = sockets.iter_mut();
-    let all: [_; Amounts::CONNECTIONS] = core::array::from_fn(|_| {
-        let socket = sockets.next();
-        async move {
-            match socket {
-                Some(socket) if phase == Phase::SendMany => {
-                    give(socket, bytes, amounts.chunk).await
-                }
-                Some(socket) => take(socket, bytes, amounts.chunk, false).await,
-                None => Ok(()),
-            }
+    let all = sockets.iter_mut().map(|(socket, buffer)| async move {
+        match phase {
+            Phase::SendMany => give(socket, bytes, piece).await,
+            _ => take(socket, bytes, buffer, false).await,
         }
     });
-    let done = join_array(all).await;
+    let done = together(all).await;
     mark(Phase::Other);
     done.into_iter().collect()
 }
@@ -96,7 +94,7 @@ pub async fn connections(
     mark(Phase::Connect);
     for _ in 0..amounts.count {
         let mut socket = network.connect(peer).await?;
-        take(&mut socket, 1, 1, true).await?;
+        take(&mut socket, 1, &mut [0], true).await?;
         close(socket).await?;
     }
     mark(Phase::Other);
@@ -107,10 +105,19 @@ async fn close(mut socket: TcpSocket) -> Result<(), Error> {
     Ok(socket.close().await?)
 }
 
-/// Sends the content of a transfer; the peer says whether it is what came.
-async fn give(socket: &mut TcpSocket, bytes: u64, chunk: usize) -> Result<(), Error> {
+/// What is sent, before anything is counted: two periods, so that a piece can begin anywhere in the first.
+fn content(chunk: usize) -> Vec<u8> {
     let mut content = vec![0; PERIODIC.max(chunk) * 2];
     talk::fill(&mut content, 0);
+    content
+}
+
+/// Sends `bytes` of `content` in pieces of `chunk` bytes; the peer says whether it is what came.
+async fn give(
+    socket: &mut TcpSocket,
+    bytes: u64,
+    (content, chunk): (&[u8], usize),
+) -> Result<(), Error> {
     socket.write_all(&Request::Sink(bytes).to_bytes()).await?;
     let mut sent = 0;
     while sent < bytes {
@@ -128,9 +135,14 @@ async fn give(socket: &mut TcpSocket, bytes: u64, chunk: usize) -> Result<(), Er
     }
 }
 
-/// Takes a transfer, and looks at what came if it is not measured.
-async fn take(socket: &mut TcpSocket, bytes: u64, chunk: usize, look: bool) -> Result<(), Error> {
-    let mut buffer = vec![0; chunk];
+/// Takes a transfer by reads of a whole `buffer`, and looks at what came if it is not measured.
+async fn take(
+    socket: &mut TcpSocket,
+    bytes: u64,
+    buffer: &mut [u8],
+    look: bool,
+) -> Result<(), Error> {
+    let chunk = buffer.len();
     socket.write_all(&Request::Source(bytes).to_bytes()).await?;
     let mut taken = 0;
     while taken < bytes {

@@ -24,10 +24,11 @@ pub fn transfer(peer: SocketAddr, amounts: &Amounts, phase: Phase) -> Result<()>
         Phase::Connect => return connections(peer, amounts.count),
         _ => {}
     }
+    let (content, mut buffer) = (content(chunk), buffer(chunk));
     let mut stream = connect(peer)?;
     let mut work = |part: u64, look: bool| match phase {
-        Phase::Send => give(&mut stream, bytes / part, chunk),
-        Phase::Receive => take(&mut stream, bytes / part, chunk, look),
+        Phase::Send => give(&mut stream, bytes / part, (&content, chunk)),
+        Phase::Receive => take(&mut stream, bytes / part, &mut buffer, look),
         _ => echo(&mut stream, amounts.count / part),
     };
     work(WARM_UP, true)?;
@@ -45,25 +46,26 @@ fn connect(peer: SocketAddr) -> Result<TcpStream> {
 
 /// The same bytes by many connections at once, a thread for each.
 fn many(peer: SocketAddr, amounts: &Amounts, phase: Phase) -> Result<()> {
-    let streams: Result<Vec<TcpStream>> = (0..Amounts::CONNECTIONS)
+    let (bytes, chunk) = (amounts.bytes_of_each(), amounts.chunk);
+    let streams: Result<Vec<(TcpStream, Vec<u8>)>> = (0..Amounts::CONNECTIONS)
         .map(|_| {
-            let mut stream = connect(peer)?;
-            take(&mut stream, 1, amounts.chunk, true)?;
-            Ok(stream)
+            let (mut stream, mut buffer) = (connect(peer)?, buffer(chunk));
+            take(&mut stream, 1, &mut buffer, true)?;
+            Ok((stream, buffer))
         })
         .collect();
-    let (bytes, chunk) = (amounts.bytes_of_each(), amounts.chunk);
+    let content = content(chunk);
     let start = Barrier::new(Amounts::CONNECTIONS + 1);
     std::thread::scope(|scope| {
         let threads: Vec<_> = streams?
             .into_iter()
-            .map(|mut stream| {
-                let start = &start;
+            .map(|(mut stream, mut buffer)| {
+                let (start, content) = (&start, &content);
                 scope.spawn(move || {
                     start.wait();
                     match phase {
-                        Phase::SendMany => give(&mut stream, bytes, chunk),
-                        _ => take(&mut stream, bytes, chunk, false),
+                        Phase::SendMany => give(&mut stream, bytes, (content, chunk)),
+                        _ => take(&mut stream, bytes, &mut buffer, false),
                     }
                 })
             })
@@ -86,16 +88,14 @@ fn many(peer: SocketAddr, amounts: &Amounts, phase: Phase) -> Result<()> {
 fn connections(peer: SocketAddr, count: u64) -> Result<()> {
     mark(Phase::Connect);
     for _ in 0..count {
-        take(&mut connect(peer)?, 1, 1, true)?;
+        take(&mut connect(peer)?, 1, &mut [0], true)?;
     }
     mark(Phase::Other);
     Ok(())
 }
 
 /// Sends the content of a transfer; the peer says whether it is what came.
-fn give(stream: &mut TcpStream, bytes: u64, chunk: usize) -> Result<()> {
-    let mut content = vec![0; PERIODIC.max(chunk) * 2];
-    talk::fill(&mut content, 0);
+fn give(stream: &mut TcpStream, bytes: u64, (content, chunk): (&[u8], usize)) -> Result<()> {
     stream.write_all(&Request::Sink(bytes).to_bytes())?;
     let mut sent = 0;
     while sent < bytes {
@@ -114,9 +114,21 @@ fn give(stream: &mut TcpStream, bytes: u64, chunk: usize) -> Result<()> {
     Ok(())
 }
 
+/// What is sent, before anything is counted: two periods, so that a piece can begin anywhere in the first.
+fn content(chunk: usize) -> Vec<u8> {
+    let mut content = vec![0; PERIODIC.max(chunk) * 2];
+    talk::fill(&mut content, 0);
+    content
+}
+
+/// A buffer whose pages are there before anything is counted.
+fn buffer(chunk: usize) -> Vec<u8> {
+    vec![1; chunk]
+}
+
 /// Takes a transfer, and looks at what came if it is not measured.
-fn take(stream: &mut TcpStream, bytes: u64, chunk: usize, look: bool) -> Result<()> {
-    let mut buffer = vec![0; chunk];
+fn take(stream: &mut TcpStream, bytes: u64, buffer: &mut [u8], look: bool) -> Result<()> {
+    let chunk = buffer.len();
     stream.write_all(&Request::Source(bytes).to_bytes())?;
     let mut taken = 0;
     while taken < bytes {

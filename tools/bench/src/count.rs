@@ -11,7 +11,7 @@ use workload::phase::{Phase, Unit};
 use crate::figures::Figures;
 use crate::guest::{Guest, Parts, Setting};
 use crate::run::{Depth, run};
-use crate::{figures, inside, peer, prepare, window};
+use crate::{figures, inside, measure, peer, prepare, window};
 use tcg::plugin::Plugin;
 
 /// Options of `bench count`.
@@ -121,6 +121,14 @@ pub fn count(options: &Options) -> Result<()> {
         }
     );
     let amounts = figures::amounts(&line)?;
+    if let Some(boot) = measure::boot(&outcome.record) {
+        let (instructions, exits) = (boot.instructions, boot.exits);
+        println!("first packet after {instructions} instructions and {exits} exits");
+    }
+    if options.registers {
+        println!("before main:");
+        print_registers(&outcome.record.phase(Phase::Boot).registers);
+    }
     println!("{HEAD}");
     for phase in Phase::jobs() {
         let found = figures::figures(&outcome.record, phase, &amounts, setting.window.as_ref());
@@ -144,7 +152,7 @@ fn functions(
 ) -> Result<()> {
     let program = workspace.build(&workspace.program("bench")?, false)?;
     let named = |phase: &Phase| options.jobs.split(',').any(|job| job == phase.name());
-    for phase in Phase::jobs().filter(named) {
+    for phase in Phase::ALL.into_iter().filter(named) {
         let depth = Depth::Functions(phase);
         let outcome = run(options.guest, parts, setting, plugin, depth, limit)?;
         let (mode, top) = (options.guest.mode(), options.functions);

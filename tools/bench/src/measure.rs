@@ -332,7 +332,7 @@ fn by_phase(record: &Record, setting: &Setting) -> Result<BTreeMap<Phase, Figure
 }
 
 /// What was counted before the first doorbell of the card's transmit queue.
-fn boot(record: &Record) -> Option<Boot> {
+pub(crate) fn boot(record: &Record) -> Option<Boot> {
     let doorbell = transmit_doorbell(record)?;
     let first = record.phases.values().filter_map(|counts| {
         let register = counts.registers.get(&doorbell)?;

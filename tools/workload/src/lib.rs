@@ -8,10 +8,14 @@
 //! | [`amounts`] | how much of each, from boot arguments |
 //! | [`talk`] | requests to the peer, and the bytes that must arrive |
 //! | [`sectors`] | where random reads go |
+//! | [`together`] | many futures in one task, each polled when it was woken |
 #![no_std]
+
+extern crate alloc;
 
 pub mod amounts;
 pub mod mark;
 pub mod phase;
 pub mod sectors;
 pub mod talk;
+pub mod together;
