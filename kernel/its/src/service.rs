@@ -51,9 +51,7 @@ impl<R: Registers, M: Memory> Its<R, M> {
         if memory.len() < probe.bytes() || !memory.address().is_multiple_of(crate::ALIGN) {
             return Err(Error::Memory);
         }
-        for at in (0..probe.bytes()).step_by(8) {
-            memory.store(at, 0);
-        }
+        memory.clear();
         memory.publish();
         redistributor.enable(&memory, &probe.layout, clock)?;
         let registers = &probe.registers;

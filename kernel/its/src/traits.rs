@@ -29,6 +29,8 @@ pub trait Memory {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Makes all of it zeros.
+    fn clear(&self);
     /// Stores a little-endian word at offset `at`, a multiple of 8 that lies inside.
     fn store(&self, at: u64, word: u64);
     /// Lets the ITS see what was stored, before any register that is written next.
@@ -42,6 +44,10 @@ impl<M: Memory + ?Sized> Memory for Box<M> {
 
     fn len(&self) -> u64 {
         (**self).len()
+    }
+
+    fn clear(&self) {
+        (**self).clear();
     }
 
     fn store(&self, at: u64, word: u64) {

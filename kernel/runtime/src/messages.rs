@@ -55,6 +55,10 @@ impl Memory for Tables {
         self.slot.len() as u64
     }
 
+    fn clear(&self) {
+        self.slot.clear();
+    }
+
     fn store(&self, at: u64, word: u64) {
         // Offsets lie inside: what does not is dropped, and the ITS then does nothing.
         let at = usize::try_from(at).unwrap_or(usize::MAX);

@@ -258,6 +258,10 @@ impl Memory for Shared {
         self.0.0.memory.borrow().len() as u64
     }
 
+    fn clear(&self) {
+        self.0.0.memory.borrow_mut().fill(0);
+    }
+
     fn store(&self, at: u64, word: u64) {
         assert!(at.is_multiple_of(8), "unaligned store at {at:#x}");
         let at = at as usize;
