@@ -1,5 +1,6 @@
 //! Base address registers: what they decode, how large they are, where they go.
 
+use crate::placement::Placed;
 use crate::{Error, Function, Placement, Registers};
 
 /// BARs of an endpoint.
@@ -174,27 +175,47 @@ impl<R: Registers> Function<'_, R> {
                 _ => Err(Error::BarKind { bar: index }),
             };
         }
-        let size = self.size(bar)?;
+        let size = self.size(bar);
+        if size == Ok(0) && need == 0 {
+            // Nothing keeps what was written to find that out.
+            return Ok(None);
+        }
+        let chosen = size.and_then(|size| {
+            let placed = self.choose(bar, size, need, placement)?;
+            Ok((placed, size))
+        });
+        // Each store is an exit: it gets its address at once, or the one back that it had.
+        let keeps = chosen
+            .as_ref()
+            .map_or(bar.address, |(placed, _)| placed.bus);
+        self.write_bar(bar, keeps);
+        let (placed, size) = chosen?;
+        if bar.address == 0 && self.bar(index)?.address != placed.bus {
+            return Err(Error::BarStuck { bar: index });
+        }
+        Ok(Some((placed.cpu, size)))
+    }
+
+    /// Where a BAR of `size` bytes is, or goes.
+    fn choose(
+        &self,
+        bar: Bar,
+        size: u64,
+        need: u64,
+        placement: &mut Placement,
+    ) -> Result<Placed, Error> {
+        let (index, owner) = (bar.index, (self.bdf(), bar.index));
         if size < need {
             return Err(Error::BarSize { bar: index, size });
         }
-        if size == 0 {
-            return Ok(None);
-        }
-        let owner = (self.bdf(), index);
         if bar.address != 0 {
-            let address = placement.claim(owner, bar.address, size)?;
-            return Ok(Some((address, size)));
+            let (bus, cpu) = (bar.address, placement.claim(owner, bar.address, size)?);
+            return Ok(Placed { bus, cpu });
         }
         if self.bdf().bus() != self.ecam.root_bus() {
             return Err(Error::Unassigned { bar: index });
         }
-        let placed = placement.place(owner, size, bar.is_64())?;
-        self.write_bar(bar, placed.bus);
-        if self.bar(index)?.address != placed.bus {
-            return Err(Error::BarStuck { bar: index });
-        }
-        Ok(Some((placed.cpu, size)))
+        placement.place(owner, size, bar.is_64())
     }
 
     /// Reads what BAR `index` is.
@@ -229,7 +250,8 @@ impl<R: Registers> Function<'_, R> {
         }
     }
 
-    /// Finds the size of a BAR that does not decode, in bytes; 0 if there is none.
+    /// Finds the size of a BAR that does not decode, in bytes; 0 if there is none. All its bits that can be set
+    /// are set then.
     fn size(&self, bar: Bar) -> Result<u64, Error> {
         self.write_bar(bar, u64::MAX);
         let low = self.read32(register(bar.index)).masked(!BAR_FLAGS);
@@ -240,7 +262,6 @@ impl<R: Registers> Function<'_, R> {
         } else {
             join(low, u32::MAX)
         };
-        self.write_bar(bar, bar.address);
         if mask == 0 {
             return Ok(0);
         }

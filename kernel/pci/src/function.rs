@@ -22,6 +22,8 @@ pub struct Capability {
     pub id: u8,
     /// Offset of its first byte, at least 0x40, a multiple of 4.
     pub at: u8,
+    /// What its first four bytes are, read once: id, next, and two bytes of its own.
+    pub head: [u8; 4],
 }
 
 /// A wired interrupt: the number that the bridge's interrupt map knows it by.
@@ -123,9 +125,11 @@ impl<'e, R: Registers> Function<'e, R> {
             if misplaced || repeated || list.len() >= MAX_CAPABILITIES {
                 return Err(Error::Capabilities { at });
             }
-            let entry = self.read16(u16::from(at)).any_value(CHECKED_BELOW);
-            let [id, next] = entry.to_le_bytes();
-            list.push(Capability { id, at });
+            // The whole word: whoever knows the capability needs the rest, and each read is an exit.
+            let entry = self.read32(u16::from(at)).any_value(CHECKED_BELOW);
+            let head = entry.to_le_bytes();
+            let [id, next, ..] = head;
+            list.push(Capability { id, at, head });
             at = next;
         }
         Ok(list)

@@ -11,7 +11,6 @@ const MSI_X: u8 = 0x11;
 const CONTROL_ENABLE: u16 = 1 << 15;
 const CONTROL_MASK_ALL: u16 = 1 << 14;
 const CONTROL_SIZE: u16 = 0x7ff;
-const WRITTEN_BACK: &str = "written back, but for our bit";
 /// Bytes of an entry: address, data, control.
 const ENTRY: u64 = 16;
 const DATA: u64 = 8;
@@ -29,7 +28,10 @@ pub struct Message {
 /// Where a function says that its table is; the BAR is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MsiXTable {
+    /// The control register as it was found, without the bits that are ours.
     control: u16,
+    /// Where that register is.
+    register: u16,
     /// Index of the BAR, below 6.
     pub bar: u8,
     offset: u32,
@@ -47,7 +49,7 @@ impl MsiXTable {
 pub struct MsiX {
     /// Configuration space of the bus, and where the control register is in it.
     config: Box<dyn Registers>,
-    control: u64,
+    register: u64,
     table: Rc<dyn Registers>,
     at: MsiXTable,
 }
@@ -59,8 +61,7 @@ impl<R: Registers> Function<'_, R> {
     /// Ref: PCI Express Base 6.0, 7.7.2.2 "Message Control Register for MSI-X".
     pub fn disable_msi_x(&self, capabilities: &[Capability]) {
         for found in capabilities.iter().filter(|c| c.id == MSI_X) {
-            let register = u16::from(found.at) + 2;
-            let control = self.read16(register).any_value(WRITTEN_BACK);
+            let (register, control) = control(*found);
             if control & CONTROL_ENABLE != 0 {
                 self.write16(register, control & !CONTROL_ENABLE);
             }
@@ -74,16 +75,16 @@ impl<R: Registers> Function<'_, R> {
         let found = capabilities.iter().find(|c| c.id == MSI_X)?;
         // The capability has 12 bytes.
         found.at.checked_add(11)?;
-        let at = u16::from(found.at);
-        let control = at + 2;
+        let (register, control) = control(*found);
         let place = self
-            .read32(at + 4)
+            .read32(u16::from(found.at) + 4)
             .any_value("the end of the table is checked against its BAR");
         let table = MsiXTable {
-            control,
+            control: control & !(CONTROL_ENABLE | CONTROL_MASK_ALL),
+            register,
             bar: (place & 7) as u8,
             offset: place & !7,
-            vectors: self.read16(control).masked(CONTROL_SIZE) + 1,
+            vectors: (control & CONTROL_SIZE) + 1,
         };
         (usize::from(table.bar) < BAR_COUNT).then_some(table)
     }
@@ -96,11 +97,17 @@ impl<R: Registers> Function<'_, R> {
     {
         (at.end() <= bar.len()).then(|| MsiX {
             config: Box::new(self.ecam.registers().clone()),
-            control: self.ecam.at(self.bdf(), at.control),
+            register: self.ecam.at(self.bdf(), at.register),
             table: bar,
             at,
         })
     }
+}
+
+/// Where the control register of the capability is, and what it was when the list was read.
+fn control(Capability { at, head, .. }: Capability) -> (u16, u16) {
+    let [_, _, low, high] = head;
+    (u16::from(at) + 2, u16::from_le_bytes([low, high]))
 }
 
 impl MsiX {
@@ -113,21 +120,22 @@ impl MsiX {
     /// left out. Vectors without a message stay masked, as they are after a reset. Wired interrupts
     /// are off meanwhile.
     pub fn enable(&self, messages: &[Message]) {
-        let found = self.config.read16(self.control);
-        let control = found.masked(!(CONTROL_ENABLE | CONTROL_MASK_ALL));
         // Entries are written while nothing can be sent.
-        let quiet = control | CONTROL_ENABLE | CONTROL_MASK_ALL;
-        self.config.write16(self.control, quiet);
+        self.control(CONTROL_ENABLE | CONTROL_MASK_ALL);
         for (vector, message) in (0..self.vectors()).zip(messages) {
             self.write(vector, *message);
         }
-        self.config.write16(self.control, control | CONTROL_ENABLE);
+        self.control(CONTROL_ENABLE);
     }
 
     /// Turns MSI-X off: the function uses its wired interrupt.
     pub fn disable(&self) {
-        let control = self.config.read16(self.control).masked(!CONTROL_ENABLE);
-        self.config.write16(self.control, control);
+        self.control(0);
+    }
+
+    /// Sets our bits of the control register; the others are what they were.
+    fn control(&self, ours: u16) {
+        self.config.write16(self.register, self.at.control | ours);
     }
 
     fn write(&self, vector: u16, message: Message) {

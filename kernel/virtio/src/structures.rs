@@ -198,14 +198,14 @@ fn locate<R: Registers>(
     if vendor.peek().is_none() {
         return Err(Error::LegacyOnly);
     }
-    Ok(vendor
-        .filter_map(|c| read_location(function, c.at))
-        .collect())
+    Ok(vendor.filter_map(|c| read_location(function, *c)).collect())
 }
 
-fn read_location<R: Registers>(function: &Function<'_, R>, at: u8) -> Option<Location> {
-    let head = function.read32(at.into()).any_value(SOUND);
-    let [_, _, cap_len, cfg_type] = head.to_le_bytes();
+fn read_location<R: Registers>(
+    function: &Function<'_, R>,
+    Capability { at, head, .. }: Capability,
+) -> Option<Location> {
+    let [_, _, cap_len, cfg_type] = head;
     let (part, wanted) = match cfg_type {
         1 => (Part::Common, CAPABILITY_SIZE),
         2 => (Part::Notify, CAPABILITY_SIZE + 4),

@@ -119,7 +119,7 @@ fn starting_a_device_takes_few_exits() {
         let rig = rig(style);
         rig.plug(CARD, Rc::new(RefCell::new(FakeNet::default())));
         let _card = rig.net(CARD, card_pool()).unwrap();
-        assert!(rig.pci.accesses() < 200, "{} accesses", rig.pci.accesses());
+        assert!(rig.pci.accesses() <= 131, "{} accesses", rig.pci.accesses());
     }
 }
 
