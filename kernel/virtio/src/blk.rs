@@ -166,6 +166,9 @@ impl<P: Path> Block<P> {
     /// Takes completions, ends what is past its deadline, wakes tasks, tells the device of what it
     /// has not seen, and says when to call again at the latest; `None` while nothing is in flight.
     pub fn poll(&self) -> Option<Instant> {
+        if self.is_idle() {
+            return None;
+        }
         self.with(|state| {
             self.drive(state);
             if self.device.failure().is_some() {
@@ -300,6 +303,14 @@ impl<P: Path> Block<P> {
         result
     }
 
+    /// Whether nothing is in flight, and the device said nothing else. What it says meanwhile of requests
+    /// that nobody made is seen before the next one is made.
+    fn is_idle(&self) -> bool {
+        let has_changed = self.device.check();
+        let state = self.state.borrow();
+        !has_changed && self.device.failure().is_none() && state.queue.in_flight() == 0
+    }
+
     /// Brings the state up to date with what the device did and with the time.
     fn drive(&self, state: &mut State<P::World>) {
         self.bring_up(state, |state| {
@@ -308,9 +319,12 @@ impl<P: Path> Block<P> {
     }
 
     /// Brings the state up to date with what the device did, if it is enough to be worth it. The time
-    /// is looked at when the loop comes round.
+    /// is looked at when the loop comes round, which it need not while nothing is in flight.
     fn glance(&self, state: &mut State<P::World>) {
-        self.bring_up(state, State::glance);
+        match state.queue.in_flight() {
+            0 => self.drive(state),
+            _ => self.bring_up(state, State::glance),
+        }
     }
 
     fn bring_up(

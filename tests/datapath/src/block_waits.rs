@@ -57,6 +57,59 @@ fn more_tasks_than_slots_are_all_served() {
     assert!(rig.region.counters()[0].1.exhausted > 0);
 }
 
+/// The device does all that it has whenever it is told, before the next task has its turn.
+#[test]
+fn a_device_that_is_faster_than_its_tasks_gets_few_doorbells() {
+    const TURNS: u64 = 8;
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(64));
+    let disk = &disk;
+    let reads = |task: u64| async move {
+        for _ in 0..TURNS {
+            assert_eq!(disk.read(task, &mut [0; 512]).await, Ok(()));
+        }
+    };
+    let mut tasks: Vec<_> = (0..32).map(|task| Some(Box::pin(reads(task)))).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    while tasks.iter().any(Option::is_some) {
+        for place in &mut tasks {
+            let task = place.as_mut();
+            if task.is_some_and(|task| task.as_mut().poll(&mut context).is_ready()) {
+                *place = None;
+            }
+        }
+        disk.poll();
+    }
+    let doorbells = device.doorbells();
+    assert!(
+        doorbells <= 4 * TURNS,
+        "{doorbells} for {} requests",
+        32 * TURNS
+    );
+}
+
+#[test]
+fn time_without_a_request_is_not_held_against_the_next_one() {
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Qemu, FakeBlock::new(8));
+    assert_eq!(block_on(disk.read(0, &mut [0; 512]), || ()), Ok(()));
+    rig.clock.advance(Duration::from_millis(1900));
+    assert_eq!(disk.poll(), None, "nothing is in flight");
+    device.pause(true);
+    let mut sector = [0; 512];
+    let mut read = pin!(disk.read(1, &mut sector));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(read.as_mut().poll(&mut context).is_pending());
+    for _ in 0..9 {
+        rig.clock.advance(Duration::from_secs(1));
+        disk.poll();
+        assert_eq!(disk.failure(), None);
+    }
+    rig.clock.advance(Duration::from_secs(1));
+    disk.poll();
+    assert_eq!(disk.failure(), Some(virtio::Error::TimedOut));
+}
+
 #[test]
 fn a_waiting_task_is_woken_by_the_completion() {
     let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(8));

@@ -92,6 +92,24 @@ fn a_completion_too_many_ends_the_device() {
     assert_eq!(end_of_disk(twice), Some(moved));
 }
 
+/// Case 3: of an idle disk, whose rings nobody looks at before it gets a request.
+#[test]
+fn a_completion_of_nothing_ends_an_idle_disk_when_it_is_to_do_something() {
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(256));
+    let used = device.queue(0).used;
+    device.memory().store16(used + 2, 1).unwrap();
+    assert_eq!(disk.poll(), None);
+    let doorbells = device.doorbells();
+    let read = block_on(disk.read(0, &mut [0; 512]), || ());
+    assert_eq!(read, Err(block::Error::Broken));
+    let moved = Error::UsedIndex {
+        moved: 1,
+        outstanding: 0,
+    };
+    assert_eq!(disk.take_failure(), Some(moved));
+    assert_eq!(device.doorbells(), doorbells, "it was asked nothing");
+}
+
 /// Case 3: twice the one, never the other.
 #[test]
 fn a_completion_of_the_same_request_twice_ends_the_device() {

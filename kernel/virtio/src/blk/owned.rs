@@ -59,8 +59,12 @@ impl<'a, P: Path> Owned<'a, P> {
     fn finish(&mut self, index: u16, context: &Context<'_>) -> Poll<Returned> {
         let block = self.block;
         block.with(|state| {
-            block.glance(state);
-            let Some(result) = state.requests.finish(index, context.waker()) else {
+            let mut result = state.requests.finish(index, context.waker());
+            if result.is_none() {
+                block.glance(state);
+                result = state.requests.finish(index, context.waker());
+            }
+            let Some(result) = result else {
                 return Poll::Pending;
             };
             self.request = None;
@@ -77,7 +81,9 @@ impl<'a, P: Path> Owned<'a, P> {
     fn submit(&mut self, context: &Context<'_>) -> Poll<Returned> {
         let block = self.block;
         block.with(|state| {
-            block.glance(state);
+            if state.queue.in_flight() == 0 {
+                block.glance(state);
+            }
             if let Some(error) = block.device.failure() {
                 return self.give_up(error);
             }

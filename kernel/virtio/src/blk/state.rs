@@ -4,6 +4,10 @@
 //! interrupt when half of them are done, and before that, or a moment later, none is taken. So what
 //! tasks ask next is one doorbell as well. A device that lets that moment pass without anything is
 //! asked for an interrupt for the next.
+//!
+//! Only a task whose own request is in flight looks for completions between two turns of the loop. A device that is
+//! faster than we are has done one request before the next task has its turn; were that taken then, the device would
+//! seem idle each time, and get a doorbell for a single request.
 
 use alloc::vec::Vec;
 use core::task::Waker;

@@ -68,8 +68,11 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), block::Error>> {
         let block = self.block;
         block.with(|state| {
-            block.glance(state);
             self.collect(state, context);
+            if self.first.is_some() || state.queue.in_flight() == 0 {
+                block.glance(state);
+                self.collect(state, context);
+            }
             self.submit_all(state, context);
             if self.first.is_none() && (self.complete || self.result.is_err()) {
                 Poll::Ready(self.result)
