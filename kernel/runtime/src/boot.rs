@@ -135,7 +135,6 @@ fn boot(at: u64, clock: Counter, entry: Instant) -> (Realm, Platform) {
         machine: Rc::<Booted>::clone(&machine),
     };
     let platform = Platform::new(machine, tracer, wire);
-    platform.open_console();
     (Realm::new(parts), platform)
 }
 

@@ -39,21 +39,55 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Bytes that the host did not take.
 static DROPPED: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
 
-/// Lines that wait for another console than the serial port; without it, lines go to that.
-static HELD: Mutex<RefCell<Option<Lines>>> = Mutex::new(RefCell::new(None));
+/// Lines that wait; without it, lines go to the serial port.
+static HELD: Mutex<RefCell<Option<Held>>> = Mutex::new(RefCell::new(None));
+
+/// Lines that wait, and what for.
+struct Held {
+    lines: Lines,
+    until: Until,
+}
+
+/// What lines wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The first turn of the devices: each byte on a serial port is an exit, and the first packet does not wait for
+    /// them.
+    FirstTurn,
+    /// A device that takes lines.
+    Device,
+}
+
 /// Most bytes that wait. The heap that boot begins with has 128 KiB.
 const MOST_HELD: usize = 32 << 10;
 
-/// Keeps lines from now on, for [`front`] and [`forget`].
-pub fn hold() {
+/// Keeps lines from now on, up to [`release`]; those for a device, for [`front`] and [`forget`].
+pub fn hold(until: Until) {
     let lines = Lines::new(MOST_HELD);
-    critical_section::with(|cs| *HELD.borrow(cs).borrow_mut() = Some(lines));
+    critical_section::with(|cs| *HELD.borrow(cs).borrow_mut() = Some(Held { lines, until }));
+}
+
+/// Whether lines wait for a device.
+pub fn awaits_device() -> bool {
+    with_device(|_| ()).is_some()
+}
+
+/// Does `with` to the lines that wait for a device.
+fn with_device<T>(with: impl FnOnce(&mut Lines) -> T) -> Option<T> {
+    critical_section::with(|cs| {
+        let mut held = HELD.borrow(cs).borrow_mut();
+        let held = held.as_mut().filter(|held| held.until == Until::Device)?;
+        Some(with(&mut held.lines))
+    })
 }
 
 /// Prints what waits on the serial port, and everything from now on.
 pub fn release() {
     let held = critical_section::with(|cs| HELD.borrow(cs).take());
-    let Some(mut held) = held else {
+    let Some(Held {
+        lines: mut held, ..
+    }) = held
+    else {
         return;
     };
     lose(held.lost());
@@ -73,24 +107,17 @@ pub fn release() {
 
 /// Copies the oldest text that waits into `into`; says how much that is.
 pub fn front(into: &mut [u8]) -> usize {
-    critical_section::with(|cs| {
-        let held = HELD.borrow(cs).borrow();
-        held.as_ref().map_or(0, |lines| lines.front(into))
-    })
+    with_device(|lines| lines.front(into)).unwrap_or(0)
 }
 
 /// Forgets the oldest `count` bytes that wait: they were printed.
 pub fn forget(count: usize) {
-    critical_section::with(|cs| {
-        if let Some(lines) = HELD.borrow(cs).borrow_mut().as_mut() {
-            lines.forget(count);
-        }
-    });
+    with_device(|lines| lines.forget(count));
 }
 
-/// Bytes that wait.
+/// Bytes that wait for a device.
 pub fn waiting() -> usize {
-    critical_section::with(|cs| HELD.borrow(cs).borrow().as_ref().map_or(0, Lines::len))
+    with_device(|lines| lines.len()).unwrap_or(0)
 }
 
 /// Prints on `registers` from now on.
@@ -110,7 +137,7 @@ pub fn open(uart: Uart, registers: Mmio, clock: Counter) {
 pub fn dropped() -> u64 {
     critical_section::with(|cs| {
         let held = HELD.borrow(cs).borrow();
-        DROPPED.borrow(cs).get() + held.as_ref().map_or(0, Lines::lost)
+        DROPPED.borrow(cs).get() + held.as_ref().map_or(0, |held| held.lines.lost())
     })
 }
 
@@ -169,8 +196,8 @@ struct Kept;
 impl fmt::Write for Kept {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         critical_section::with(|cs| {
-            if let Some(lines) = HELD.borrow(cs).borrow_mut().as_mut() {
-                lines.push(text);
+            if let Some(held) = HELD.borrow(cs).borrow_mut().as_mut() {
+                held.lines.push(text);
             }
         });
         Ok(())

@@ -48,6 +48,7 @@ pub fn run(realm: Realm, platform: &Platform) -> ! {
         Err(_) => power::end(Err(&"the payload could not be started")),
     }
     let looper = Waker::from(Arc::new(Looper));
+    platform.open();
     loop {
         wake::forget();
         let deadline = platform.poll();

@@ -17,6 +17,7 @@ use virtio::Environment;
 
 use crate::attestation;
 use crate::call::{self, Call};
+use crate::console::Until;
 use crate::memory::Memory;
 use crate::ram::{Owner, Ram};
 use crate::rmm::{self, Rmm};
@@ -69,7 +70,10 @@ impl Ground {
             attestation::measured(&machine.boot_arguments, rmm.as_ref(), space)?;
         // Without a serial port, the first other console is it.
         if arguments.get("console") == Some("hvc0") || machine.console.is_none() {
-            console::hold();
+            console::hold(Until::Device);
+        } else if arguments.get("log").is_none() {
+            // Whoever asks for lines looks for something, and sees each when it is made.
+            console::hold(Until::FirstTurn);
         }
         if let Some(level) = arguments.get("log") {
             logger::set_filter(level);

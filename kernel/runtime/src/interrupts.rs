@@ -211,7 +211,13 @@ impl Interrupts {
                 self.connect_wire(attached);
             }
         }
-        log::info!("interrupts: {}", self.means());
+        let means = self.means();
+        // Where everything is as it should be, that is no news, and each byte of a line is an exit.
+        let level = match means.wires + means.polled {
+            0 => log::Level::Debug,
+            _ => log::Level::Info,
+        };
+        log::log!(level, "interrupts: {means}");
     }
 
     fn connect_wire(&self, attached: &Attached) {

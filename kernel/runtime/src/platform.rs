@@ -36,9 +36,16 @@ impl Platform {
         }
     }
 
-    /// Lets lines that wait for the console device go there, if there is one, or to the serial port.
-    pub fn open_console(&self) {
-        if self.printer().is_none_or(|printer| !printer.begin()) {
+    /// Lets lines that wait for the console device go there, if there is one. Says whether they do.
+    fn begin_console(&self) -> bool {
+        console::awaits_device() && self.printer().is_some_and(|printer| printer.begin())
+    }
+
+    /// Lets devices have their first turn, and what boot said go to the console.
+    pub fn open(&self) {
+        let is_device = self.begin_console();
+        self.poll();
+        if !is_device {
             console::release();
         }
     }
