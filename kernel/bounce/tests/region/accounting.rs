@@ -1,7 +1,7 @@
 //! Counters and the trace.
 
 use audit::Keep;
-use bounce::{Counters, Direction, Parts, Purpose};
+use bounce::{Counters, Direction, Error, Parts, Purpose};
 use clock::{Clock, Instant};
 
 use crate::{LOOK, NET, TOLD, pool, region};
@@ -144,5 +144,26 @@ fn what_is_copied_by_parts_is_one_event_and_as_many_copies() {
                 assert_eq!(told, [(12, whole), (40, whole), (9, part)]);
             }
         }
+    }
+}
+
+#[test]
+fn each_error_of_a_pool_says_what_was_wanted_and_what_to_do() {
+    let texts = [
+        (
+            Error::Exhausted { wanted: 9 },
+            "bounce pool has no 9 free bytes; give more with bounce=SIZE",
+        ),
+        (
+            Error::OutOfBounds { at: 8, len: 4 },
+            "access of 4 bytes at offset 8 leaves the slot",
+        ),
+        (
+            Error::Unaligned { at: 3 },
+            "word at offset 3 is not aligned",
+        ),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
     }
 }

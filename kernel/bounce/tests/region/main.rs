@@ -5,6 +5,8 @@
 )]
 
 mod accounting;
+mod buffer;
+mod ended;
 mod lease;
 mod model;
 mod neighbours;
