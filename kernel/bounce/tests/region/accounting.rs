@@ -132,16 +132,18 @@ fn what_is_copied_by_parts_is_one_event_and_as_many_copies() {
         let part = second.copy_in_part(0, &mut into[..9], &mut parts);
         part.unwrap().opaque(LOOK);
         assert!(second.copy_in_part(60, &mut into, &mut parts).is_err());
-        first.note(0, parts);
+        first.note(2, parts);
         let counters = pool.counters();
         assert_eq!((counters.bytes_in, counters.copies), (61, 3));
         let events = std::iter::from_fn(|| region.trace().pop());
-        let told: Vec<_> = events.map(|e| (e.len, e.label.purpose)).collect();
+        let told: Vec<_> = events
+            .map(|e| (e.address - TOLD, e.len, e.label.purpose))
+            .collect();
         match keep {
-            Keep::Runs => assert_eq!(told, [(61, Purpose::Frame)]),
+            Keep::Runs => assert_eq!(told, [(2, 61, Purpose::Frame)]),
             _ => {
                 let (whole, part) = (Purpose::Frame, Purpose::FramePart);
-                assert_eq!(told, [(12, whole), (40, whole), (9, part)]);
+                assert_eq!(told, [(0, 12, whole), (12, 40, whole), (64, 9, part)]);
             }
         }
     }

@@ -46,6 +46,14 @@ fn a_region_without_room_for_a_pool_says_so_and_stays_as_it_is() {
 }
 
 #[test]
+fn regions_and_slots_have_bytes() {
+    let (region, _, _) = region(1);
+    let slot = region.pool(NET, 4096).unwrap().lease(1, 1).unwrap();
+    assert!(!region.is_empty());
+    assert!(!slot.is_empty());
+}
+
+#[test]
 fn a_lease_is_aligned_as_devices_see_it() {
     let (_region, pool, _) = pool();
     let _odd = pool.lease(3, 1).unwrap();

@@ -21,6 +21,7 @@ fn strict_slots_share_no_granule_and_packed_ones_do() {
         let at = |slot: &bounce::Slot| slot.address(0).unwrap().get();
         assert_eq!(at(&two) - at(&one), apart, "{spacing:?}");
         assert_eq!((one.len(), pool.spacing()), (17, spacing));
+        assert_eq!(region.spacing(), spacing);
     }
 }
 
@@ -55,5 +56,21 @@ fn a_shorter_content_leaves_nothing_of_a_longer_one_in_a_strict_slot() {
         slot.seal(20).unwrap();
         assert_eq!(host.read(TOLD, 20), [0x11; 20]);
         assert_eq!(host.read(TOLD + 20, 40), [behind; 40], "{spacing:?}");
+    }
+}
+
+#[test]
+fn what_lies_between_the_content_of_a_loan_is_cleared_in_a_strict_slot() {
+    for (spacing, between) in [(Spacing::Strict, 0), (Spacing::Packed, 0x5e)] {
+        let (region, host) = region(spacing);
+        let slot = region.pool(NET, 4096).unwrap().lease(100, 1).unwrap();
+        slot.copy_out(0, &[0x5e; 60]).unwrap();
+        slot.clear_gap(20, 30).unwrap();
+        assert_eq!(host.read(TOLD, 20), [0x5e; 20]);
+        assert_eq!(host.read(TOLD + 20, 30), [between; 30], "{spacing:?}");
+        assert_eq!(host.read(TOLD + 50, 10), [0x5e; 10]);
+        let (at, len) = (90, 11);
+        let beyond = slot.clear_gap(at, len);
+        assert_eq!(beyond, Err(Error::OutOfBounds { at, len }));
     }
 }

@@ -29,6 +29,12 @@ fn words_are_little_endian_on_both_sides() {
 }
 
 #[test]
+fn a_window_is_empty_only_without_bytes() {
+    assert!(!one_page().0.is_empty());
+    assert!(shared_memory(0, TOLD).0.is_empty());
+}
+
+#[test]
 fn a_word_lies_on_a_multiple_of_its_size() {
     let (window, _) = one_page();
     assert_eq!(window.load_u16(1), Err(Error::Unaligned { at: 1 }));
