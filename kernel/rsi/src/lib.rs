@@ -35,6 +35,7 @@ mod host_call;
 mod measurement;
 pub mod psci;
 mod ripas;
+mod stepwise;
 mod token;
 mod vdev;
 mod vdev_info;

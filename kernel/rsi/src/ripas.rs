@@ -5,15 +5,8 @@ use core::fmt;
 use ipa::GranuleRange;
 
 use crate::conduit;
+use crate::stepwise::{ACCEPT, INSIDE, REJECT, stepwise};
 use crate::{Call, Conduit, Error, Rsi};
-
-/// Calls in a row that may change nothing before we give up. One is normal: the host was
-/// interrupted. The number is ours; the specification has none.
-pub(crate) const MAX_STALLS: u32 = 16;
-
-pub(crate) const ACCEPT: u64 = 0;
-pub(crate) const REJECT: u64 = 1;
-pub(crate) const INSIDE: &str = "what lies outside of the range is refused";
 
 /// Realm IPA state (RIPAS): what the realm says about a page of the protected half.
 ///
@@ -96,25 +89,9 @@ impl<C: Conduit> Rsi<C> {
 
     /// Changes the state of every granule in `range`.
     ///
-    /// The host may split the change, so this repeats the call until all of it is done. Each step
-    /// has to move, but for a few: so there are at most 16 calls for each granule.
-    ///
     /// Ref: DEN0137 1.0-rel0, B5.3.6 `RSI_IPA_STATE_SET` and A5.4 "RIPAS change".
     fn ipa_state_set(&self, range: GranuleRange, to: Target, flags: SetFlags) -> Result<(), Error> {
-        let mut rest = range;
-        let mut stalls = 0;
-        loop {
-            let at = rest.base().get();
-            match self.ipa_state_set_once(rest, to, flags)? {
-                None => return Ok(()),
-                Some(next) if next != rest => (rest, stalls) = (next, 0),
-                Some(_) if stalls + 1 < MAX_STALLS => stalls += 1,
-                Some(_) => {
-                    let calls = MAX_STALLS;
-                    return Err(Error::NoProgress { at, calls });
-                }
-            }
-        }
+        stepwise(range, |rest| self.ipa_state_set_once(rest, to, flags))
     }
 
     /// Makes one call; says what is left to do.

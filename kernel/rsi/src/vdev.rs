@@ -7,7 +7,7 @@ use core::fmt;
 use ipa::{GranuleRange, ProtectedIpa};
 
 use crate::conduit;
-use crate::ripas::{ACCEPT, INSIDE, MAX_STALLS, REJECT};
+use crate::stepwise::{ACCEPT, INSIDE, MAX_STALLS, REJECT, stepwise};
 use crate::{Call, Conduit, Error, Results, Rsi, Status};
 
 /// The bit of feature register 0 that says that the realm may have devices.
@@ -82,8 +82,6 @@ impl<C: Conduit> Rsi<C> {
     /// whose state becomes [`Ripas::Device`](crate::Ripas::Device). Flags are 0: neither coherent nor
     /// of limited order.
     ///
-    /// The host may split the work; each call has to move, but for a few.
-    ///
     /// # Errors
     ///
     /// [`Error::Rejected`] by the host, [`Error::NoProgress`], [`Error::Misplaced`], and
@@ -96,23 +94,12 @@ impl<C: Conduit> Rsi<C> {
         registers: u64,
         nonces: Nonces,
     ) -> Result<(), Error> {
-        let mut rest = range;
-        let mut stalls = 0;
-        loop {
-            let at = rest.base().get();
-            let behind = at - range.base().get();
+        stepwise(range, |rest| {
+            let behind = rest.base().get() - range.base().get();
             // What the report says is anything: a sum that wraps is a place nobody has.
             let place = registers.wrapping_add(behind);
-            match self.validate_once(device, rest, place, nonces)? {
-                None => return Ok(()),
-                Some(next) if next != rest => (rest, stalls) = (next, 0),
-                Some(_) if stalls + 1 < MAX_STALLS => stalls += 1,
-                Some(_) => {
-                    let calls = MAX_STALLS;
-                    return Err(Error::NoProgress { at, calls });
-                }
-            }
-        }
+            self.validate_once(device, rest, place, nonces)
+        })
     }
 
     /// Makes one call; says what is left to do. A rejection counts only where something is left.

@@ -6,8 +6,8 @@
 
 use ipa::{GranuleRange, IpaSpace};
 use rsi::{
-    Call, Conduit, Error, HashAlgorithm, HostCall, MeasurementIndex, RealmConfig, RemIndex, Ripas,
-    Rsi, SetFlags, Status, TokenProgress, Version, psci,
+    Call, Conduit, Error, HashAlgorithm, HostCall, LayoutError, MeasurementIndex, RealmConfig,
+    RemIndex, Ripas, Rsi, SetFlags, Status, TokenProgress, VdevState, Version, psci,
 };
 use testkit::rmm::{Behaviour, FakeRmm};
 use untrusted::Untrusted;
@@ -51,6 +51,14 @@ fn we_speak_with_an_rmm_that_has_1_0_whatever_else_it_has() {
     assert_eq!(versions(&[(1, 0)]), Ok(Version::new(1, 0)));
     assert_eq!(versions(&[(1, 0), (1, 1)]), Ok(Version::new(1, 1)));
     assert_eq!(versions(&[(1, 0), (2, 0)]), Ok(Version::new(2, 0)));
+}
+
+#[test]
+fn a_version_has_two_parts_and_is_told_by_them() {
+    let version = Version::new(1, 7);
+    assert_eq!((version.major(), version.minor()), (1, 7));
+    assert_eq!(version.to_string(), "1.7");
+    assert_eq!(format!("{version:?}"), "1.7");
 }
 
 #[test]
@@ -142,6 +150,26 @@ fn states_and_hashes_are_told_by_name_or_by_their_number() {
         states.map(|state| state.to_string()),
         ["empty", "ram", "destroyed", "device", "unknown state 4"]
     );
+    let devices = [
+        VdevState::Unlocked,
+        VdevState::Locked,
+        VdevState::Started,
+        VdevState::Error,
+        VdevState::Unknown(9),
+    ];
+    assert_eq!(
+        devices.map(|state| state.to_string()),
+        [
+            "unlocked",
+            "locked",
+            "started",
+            "in error",
+            "in unknown state 9"
+        ]
+    );
+    let layout = LayoutError { word: 0x107 };
+    let text = "RsiVdevInfo of an unknown layout: 0x107 at 0x30";
+    assert_eq!(layout.to_string(), text);
     let hashes = [0, 1, 2, 3].map(|code| HashAlgorithm::from_code(code).to_string());
     assert_eq!(hashes, ["sha-256", "sha-512", "sha-384", "unknown hash 3"]);
 }
