@@ -53,6 +53,8 @@ mod offload;
 mod pci_function;
 #[cfg(not(miri))]
 mod pci_lies;
+#[cfg(not(miri))]
+mod pci_placing;
 mod pci_walk;
 #[cfg(not(miri))]
 mod pool_sizes;
