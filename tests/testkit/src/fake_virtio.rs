@@ -399,6 +399,9 @@ impl BarModel for FakeVirtio {
             let mut personality = self.personality.borrow_mut();
             personality.write_config(at - map.device, value);
         } else if doorbells.contains(&at) {
+            if size != 2 && self.lies.borrow().misplaced {
+                return;
+            }
             assert_eq!(size, 2, "a doorbell takes a halfword");
             self.ring_doorbell(value);
         }

@@ -29,6 +29,9 @@ pub struct Lies {
     pub deaf: u32,
     /// Whether writing 0 to the status does nothing.
     pub never_resets: bool,
+    /// Whether its configuration space may say that something else is where its doorbells are, so that these
+    /// meet stores of any width.
+    pub misplaced: bool,
 }
 
 impl Lies {

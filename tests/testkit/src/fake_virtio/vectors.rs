@@ -7,6 +7,10 @@ pub(super) const NONE: u16 = 0xffff;
 
 /// Words of an entry: address, address, data, control.
 const ENTRY: usize = 4;
+/// Entries that a table may have.
+///
+/// Ref: PCI Express Base 6.0, 7.7.2.2.
+const MOST: usize = 2048;
 
 /// The messages of one device.
 #[derive(Default)]
@@ -39,9 +43,14 @@ impl Vectors {
         table.get(at as usize / 4).copied().unwrap_or(0)
     }
 
+    /// Writes a word of the table; what lies behind the longest there can be is lost, as somebody may take any
+    /// address for one of it.
     pub(super) fn write(&self, at: u64, value: u32) {
         let mut table = self.table.borrow_mut();
         let place = at as usize / 4;
+        if place >= MOST * ENTRY {
+            return;
+        }
         if table.len() <= place {
             table.resize(place + 1, 0);
         }
@@ -67,5 +76,22 @@ impl Vectors {
     /// Messages so far: where, and what.
     pub(super) fn sent(&self) -> Vec<(u64, u32)> {
         self.sent.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_no_longer_than_one_can_be() {
+        let vectors = Vectors::default();
+        vectors.write(16 * 2047 + 12, 7);
+        vectors.write(1 << 40, 9);
+        assert_eq!(vectors.table.borrow().len(), MOST * ENTRY);
+        assert_eq!(
+            (vectors.read(16 * 2047 + 12), vectors.read(1 << 40)),
+            (7, 0)
+        );
     }
 }

@@ -86,6 +86,7 @@ fn lie(device: &FakeVirtio, input: &mut Input<'_>) {
     let (register, value, after) = (u64::from(input.byte()), input.word(), input.byte() % 8);
     let mut reads = 0;
     device.lie(|lies| {
+        lies.misplaced = true;
         lies.registers = Some(Box::new(move |at, honest| {
             reads += u8::from(at == register && reads < u8::MAX);
             if at == register && reads > after {
