@@ -42,6 +42,14 @@ impl Survey {
         }
     }
 
+    /// The same, but only `point` is aimed at. What else an honest round says stays known.
+    #[must_use]
+    pub fn only(mut self, point: Point) -> Self {
+        self.kinds
+            .retain(|kind| kind.iter().all(|(place, _)| place.point == point));
+        self
+    }
+
     /// How many kinds of lies there are.
     #[must_use]
     pub fn kinds(&self) -> u64 {
@@ -208,6 +216,15 @@ mod tests {
         let told: Vec<u32> = told.into_values().collect();
         // UsedId comes between the two of Isr, as places of one unit are neighbours.
         assert_eq!(told, [100, 300, 100, 100, 300, 300]);
+    }
+
+    #[test]
+    fn what_is_not_aimed_at_is_known_all_the_same() {
+        let survey = survey().only(Point::UsedId);
+        assert_eq!(survey.kinds(), 1);
+        let id = Place::of(Part::Disk, Point::UsedId);
+        assert!((0..9).all(|number| survey.aim(number).is_some_and(|aim| aim.place == id)));
+        assert!(survey.knows(Place::of(Part::Disk, Point::Isr)));
     }
 
     #[test]

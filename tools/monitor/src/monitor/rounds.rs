@@ -119,8 +119,12 @@ impl Rounds {
     /// does is swept: time is the clock's there, and rounds are long.
     fn note_survey(&mut self, said: impl Iterator<Item = (Place, Tally)>, race: bool) {
         if self.survey.is_none() {
-            let said = said.filter(|(place, _)| !race || place.point == Point::Race);
-            self.survey = Some(Survey::new(said.map(|(place, tally)| (place, tally.said))));
+            let survey = Survey::new(said.map(|(place, tally)| (place, tally.said)));
+            self.survey = Some(if race {
+                survey.only(Point::Race)
+            } else {
+                survey
+            });
         }
     }
 
