@@ -1,4 +1,4 @@
-//! The first instructions: image header, stacks, zeroed memory, relocation.
+//! The first instructions: image header, stacks, the first map, zeroed memory, relocation.
 // UNSAFETY: the CPU enters here with nothing that Rust relies on.
 #![expect(
     unsafe_code,
@@ -7,14 +7,14 @@
 
 use core::arch::naked_asm;
 
-use crate::exception;
+use crate::{exception, first_map};
 
 /// Names the functions that the CPU is sent to: `$start` once, when the image is entered, `$fault`
 /// whenever an exception is taken that nobody asked for, and `$secondary` once on each other CPU, with
 /// the number that its [`crate::secondary::Start`] has.
 ///
 /// `$start` gets the address of the device tree (unchecked), and the counter at entry in ticks. It
-/// runs on the stack of the image, with the MMU off and floating point on.
+/// runs on the stack of the image, with nothing mapped but the image, and floating point on.
 #[macro_export]
 macro_rules! start {
     ($start:path, $fault:path, $secondary:path) => {
@@ -107,9 +107,7 @@ extern "C" fn _start() -> ! {
         "isb",
         "msr    daifclr, {daif_serror}",
 
-        // We write below with the MMU off, past the caches: no line of this memory may stay in
-        // them. The loader has written back what it wrote (boot protocol), so nothing is lost.
-        "bl     {clean}",
+        "bl     {map_image}",
 
         // Memory without content in the file holds whatever was there before us.
         "adrp   x1, __bss_start",
@@ -166,30 +164,7 @@ extern "C" fn _start() -> ! {
         sctlr = const SCTLR_OFF,
         fpen = const FPEN,
         vectors = sym exception::VECTORS,
-        clean = sym clean_written,
+        map_image = sym first_map::map_image,
         start = sym airlock_start,
-    )
-}
-
-/// Writes back and drops every cache line of the memory that we write before the MMU is on: the
-/// writable part of the image, and the constants, which are relocated. Uses `x1` to `x4` only.
-#[unsafe(naked)]
-pub(crate) extern "C" fn clean_written() {
-    naked_asm!(
-        // CTR_EL0.DminLine: log2 of the words in the shortest data cache line.
-        "mrs    x3, ctr_el0",
-        "ubfx   x3, x3, #16, #4",
-        "mov    x4, #4",
-        "lsl    x3, x4, x3",
-        "adrp   x1, __rodata_start",
-        "adrp   x2, __bss_end",
-        "add    x2, x2, :lo12:__bss_end",
-        "2:",
-        "dc     civac, x1",
-        "add    x1, x1, x3",
-        "cmp    x1, x2",
-        "b.lo   2b",
-        "dsb    sy",
-        "ret",
     )
 }

@@ -16,6 +16,7 @@ mod devices;
 mod entry;
 pub mod exception;
 mod farewell;
+mod first_map;
 pub mod gic;
 pub mod image;
 mod lock;

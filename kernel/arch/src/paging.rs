@@ -14,26 +14,30 @@ mod pool;
 use core::ops::Range;
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{ID_AA64MMFR0_EL1, MAIR_EL1, SCTLR_EL1, TCR_EL1, TTBR0_EL1};
+use aarch64_cpu::registers::{ID_AA64MMFR0_EL1, TTBR0_EL1};
 use aarch64_paging::Mapping;
 use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
 use aarch64_paging::mair::{Mair, MairAttribute, NormalMemory};
 use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, VaRange};
 use ipa::PagingError as Error;
-use tock_registers::interfaces::{ReadWriteable, Readable, Writeable};
+use tock_registers::interfaces::{Readable, Writeable};
 
 use self::pool::Pool;
 pub use self::pool::most_tables;
-use crate::{entry, image};
+use crate::image;
 
 /// 48-bit addresses: four levels.
 const ROOT_LEVEL: usize = 0;
 const BLOCK: u64 = 2 << 20;
 /// Address bits that the CPU may have, by `ID_AA64MMFR0_EL1.PARange`.
 const PA_BITS: [u32; 6] = [32, 36, 40, 42, 44, 48];
+/// The largest of them, as `TCR_EL1.IPS` takes it.
+pub(crate) const MOST_ADDRESS_BITS: u64 = PA_BITS.len() as u64 - 1;
+/// `TCR_EL1` but for `IPS`: 48 bits by pages of 4 KiB, tables in cached and shared memory, nothing in the upper half.
+pub(crate) const TCR: u64 = 16 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23;
 
 /// Index 0 of `MAIR_EL1`: device registers. Index 1: memory.
-const MAIR: Mair = Mair::EMPTY
+pub(crate) const MAIR: Mair = Mair::EMPTY
     .with_attribute(0, MairAttribute::DEVICE_NGNRE)
     .with_attribute(
         1,
@@ -57,16 +61,20 @@ pub enum Content {
 }
 
 impl Content {
-    fn attributes(self) -> El1Attributes {
-        let memory = El1Attributes::ATTRIBUTE_INDEX_1 | El1Attributes::INNER_SHAREABLE;
-        let never_executed = El1Attributes::UXN | El1Attributes::PXN;
+    pub(crate) const fn attributes(self) -> El1Attributes {
+        let memory = El1Attributes::ATTRIBUTE_INDEX_1.union(El1Attributes::INNER_SHAREABLE);
+        let never_executed = El1Attributes::UXN.union(El1Attributes::PXN);
         let specific = match self {
-            Self::Code => memory | El1Attributes::READ_ONLY | El1Attributes::UXN,
-            Self::Constants => memory | El1Attributes::READ_ONLY | never_executed,
-            Self::Data => memory | never_executed,
-            Self::Device => El1Attributes::ATTRIBUTE_INDEX_0 | never_executed,
+            Self::Code => memory
+                .union(El1Attributes::READ_ONLY)
+                .union(El1Attributes::UXN),
+            Self::Constants => memory.union(El1Attributes::READ_ONLY).union(never_executed),
+            Self::Data => memory.union(never_executed),
+            Self::Device => El1Attributes::ATTRIBUTE_INDEX_0.union(never_executed),
         };
-        specific | El1Attributes::VALID | El1Attributes::ACCESSED
+        specific
+            .union(El1Attributes::VALID)
+            .union(El1Attributes::ACCESSED)
     }
 }
 
@@ -111,38 +119,17 @@ impl AddressSpace {
         self.limit
     }
 
-    /// Turns the MMU and the caches on.
+    /// Has the CPU walk this map instead of the first one, in which the image has the same pages.
     ///
     /// # Safety
     ///
-    /// The MMU is off, and `self` lives for ever and is where it will stay.
+    /// `self` lives for ever and is where it will stay, and the CPU still walks the first map.
     pub unsafe fn activate(&self) {
-        MAIR_EL1.set(MAIR.0);
-        let size = ID_AA64MMFR0_EL1
-            .read(ID_AA64MMFR0_EL1::PARange)
-            .min(PA_BITS.len() as u64 - 1);
-        TCR_EL1.write(
-            TCR_EL1::T0SZ.val(16)
-                + TCR_EL1::IRGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable
-                + TCR_EL1::ORGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable
-                + TCR_EL1::SH0::Inner
-                + TCR_EL1::TG0::KiB_4
-                + TCR_EL1::EPD1::DisableTTBR1Walks
-                + TCR_EL1::IPS.val(size),
-        );
+        barrier::dsb(barrier::ISHST);
         TTBR0_EL1.set(self.mapping.root_address().0 as u64);
-        // What was written with the caches off must not be hidden by a line that was fetched
-        // meanwhile.
-        entry::clean_written();
-        invalidate_all();
-        SCTLR_EL1.modify(
-            SCTLR_EL1::M::Enable
-                + SCTLR_EL1::C::Cacheable
-                + SCTLR_EL1::I::Cacheable
-                + SCTLR_EL1::WXN::Enable,
-        );
         barrier::isb(barrier::SY);
-        // Only now: it is an exclusive access, which uncached memory need not support.
+        // What the first map allowed, and this one does not, must not be remembered.
+        invalidate_all();
         self.mapping.mark_active();
     }
 

@@ -24,7 +24,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Turns the MMU on, with nothing mapped but the image, and opens the heap with the arena of the
+    /// Makes the map, with nothing in it but the image, and opens the heap with the arena of the
     /// image. RAM is not touched: it may not be ours yet. `tree` is where the VMM says that the
     /// device tree is.
     ///
@@ -39,7 +39,7 @@ impl Memory {
         BEGUN.store(true, Ordering::Relaxed);
         // SAFETY: the flag sees to it that this happens once.
         let space = unsafe { AddressSpace::new() }?;
-        // SAFETY: the MMU is off, because nothing but this turns it on. The map is kept for good
+        // SAFETY: the CPU walks the first map, because nothing but this replaces it. This one is kept for good
         // below; its tables are in the image, and do not move when it does.
         unsafe { space.activate() };
         // SAFETY: the arena is mapped and cleared, and named by nothing else.
