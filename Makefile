@@ -90,7 +90,7 @@ check: setup ## format, clippy and docs for host and target, and what no compile
 	    packages=$$($(XTASK) packages $${group%%:*}); \
 	    [[ -n $$packages ]] || continue; \
 	    echo "make: clippy and documentation for $${group#*:}"; \
-	    $(CARGO) clippy --profile image --target $${group#*:} $$packages -- -D warnings; \
+	    RUSTFLAGS= $(CARGO) clippy --profile image --target $${group#*:} $$packages -- -D warnings; \
 	    RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --target $${group#*:} $$packages; \
 	done
 	@echo 'make: documentation for the host'

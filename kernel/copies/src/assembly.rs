@@ -18,9 +18,7 @@ use core::arch::naked_asm;
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
     naked_asm!(
-        "mrs   x4, sctlr_el1",
         "mov   x3, x0",
-        "tbz   x4, #0, 20f",
         "cmp   x2, #16",
         "b.lo  6f",
         "subs  x2, x2, #128",
@@ -69,24 +67,6 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8
         "strb  w4, [x3]",
         "10:",
         "ret",
-        // Device memory: words while both addresses are whole ones, then bytes.
-        "20:",
-        "orr   x4, x1, x3",
-        "tst   x4, #7",
-        "b.ne  22f",
-        "21:",
-        "cmp   x2, #8",
-        "b.lo  22f",
-        "ldr   x4, [x1], #8",
-        "str   x4, [x3], #8",
-        "sub   x2, x2, #8",
-        "b     21b",
-        "22:",
-        "cbz   x2, 10b",
-        "ldrb  w4, [x1], #1",
-        "strb  w4, [x3], #1",
-        "sub   x2, x2, #1",
-        "b     22b",
     )
 }
 
@@ -103,10 +83,8 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
         "sub   x4, x0, x1",
         "cmp   x4, x2",
         "b.hs  {memcpy}",
-        "mrs   x4, sctlr_el1",
         "add   x1, x1, x2",
         "add   x3, x0, x2",
-        "tbz   x4, #0, 20f",
         "cmp   x2, #16",
         "b.lo  6f",
         "subs  x2, x2, #128",
@@ -154,12 +132,6 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
         "strb  w4, [x3, #-1]",
         "10:",
         "ret",
-        "20:",
-        "cbz   x2, 10b",
-        "ldrb  w4, [x1, #-1]!",
-        "strb  w4, [x3, #-1]!",
-        "sub   x2, x2, #1",
-        "b     20b",
         memcpy = sym memcpy,
     )
 }
@@ -173,11 +145,9 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 {
     naked_asm!(
-        "mrs   x4, sctlr_el1",
         "mov   x3, x0",
         "dup   v0.16b, w1",
         "umov  x1, v0.d[0]",
-        "tbz   x4, #0, 20f",
         "cmp   x2, #16",
         "b.lo  6f",
         "subs  x2, x2, #128",
@@ -213,20 +183,6 @@ unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 {
         "strb  w1, [x3]",
         "10:",
         "ret",
-        "20:",
-        "tst   x3, #7",
-        "b.ne  22f",
-        "21:",
-        "cmp   x2, #8",
-        "b.lo  22f",
-        "str   x1, [x3], #8",
-        "sub   x2, x2, #8",
-        "b     21b",
-        "22:",
-        "cbz   x2, 10b",
-        "strb  w1, [x3], #1",
-        "sub   x2, x2, #1",
-        "b     22b",
     )
 }
 
@@ -239,8 +195,6 @@ unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, len: usize) -> i32 {
     naked_asm!(
-        "mrs   x4, sctlr_el1",
-        "tbz   x4, #0, 4f",
         "2:",
         "subs  x2, x2, #8",
         "b.lo  3f",

@@ -57,7 +57,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Checks all of `copies` but the sum, which needs the MMU; says how many cases there were.
+/// Checks all of `copies` but the sum; says how many cases there were.
 ///
 /// # Errors
 ///

@@ -4,7 +4,7 @@
 use crate::vectors::sum as sum_vectors;
 
 /// The one's complement sum of `bytes` as big-endian words of 16 bits, the last one filled up with 0.
-/// It is 0 only if all bytes are. At most 4 GiB, and not before the MMU is on.
+/// It is 0 only if all bytes are. At most 4 GiB.
 ///
 /// Ref: RFC 1071, section 2: words of any length and byte order give the same sum.
 pub fn ones_complement_sum(bytes: &[u8]) -> u16 {
