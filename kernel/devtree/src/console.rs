@@ -2,6 +2,7 @@
 
 use ipa::IpaSpace;
 
+use crate::error::Failed;
 use crate::node::Node;
 use crate::{AddressRange, Error, Interrupt, Tree};
 
@@ -36,7 +37,7 @@ pub struct Console {
 impl Console {
     /// Looks up `stdout-path`: a path or an alias, and options behind a colon, which are for those
     /// who set the speed. A console that is missing or of another kind is `None`.
-    pub(crate) fn parse(tree: &Tree<'_>, space: IpaSpace) -> Result<Option<Self>, Error> {
+    pub(crate) fn parse(tree: &Tree<'_>, space: IpaSpace) -> Result<Option<Self>, Failed> {
         let Some(node) = stdout(tree)? else {
             return Ok(None);
         };
@@ -55,7 +56,7 @@ impl Console {
     }
 }
 
-fn stdout<'a>(tree: &'a Tree<'a>) -> Result<Option<Node<'a>>, Error> {
+fn stdout<'a>(tree: &'a Tree<'a>) -> Result<Option<Node<'a>>, Failed> {
     let chosen = tree.chosen()?;
     let path = chosen.map(|node| node.text("stdout-path")).transpose()?;
     let Some(path) = path.flatten() else {
@@ -74,11 +75,12 @@ fn stdout<'a>(tree: &'a Tree<'a>) -> Result<Option<Node<'a>>, Error> {
     };
     let path = bytes.strip_suffix(b"\0");
     let path = path.and_then(|path| core::str::from_utf8(path).ok());
-    tree.path(path.ok_or(Error::Text { at, property })?, "console")
+    let wrong = || tree.fail(Error::Text { at, property });
+    tree.path(path.ok_or_else(wrong)?, "console")
 }
 
 /// The layout of a 16550, and the bytes that it takes.
-fn ns16550(node: Node<'_>) -> Result<(Uart, u64), Error> {
+fn ns16550(node: Node<'_>) -> Result<(Uart, u64), Failed> {
     let shift = match node.cell("reg-shift")? {
         None | Some(0) => 0,
         Some(1) => 1,

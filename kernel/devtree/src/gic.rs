@@ -3,8 +3,9 @@
 use heapless::Vec;
 use ipa::IpaSpace;
 
+use crate::error::Failed;
 use crate::node::Node;
-use crate::{AddressRange, Error, interrupt};
+use crate::{AddressRange, interrupt};
 
 /// Most regions of redistributors that we keep.
 pub const MAX_REDISTRIBUTOR_REGIONS: usize = 4;
@@ -37,7 +38,7 @@ pub(crate) struct Reference {
 }
 
 impl Gic {
-    pub(crate) fn parse(node: Node<'_>, space: IpaSpace) -> Result<Self, Error> {
+    pub(crate) fn parse(node: Node<'_>, space: IpaSpace) -> Result<Self, Failed> {
         let cells = node.cell("#interrupt-cells")?.unwrap_or(0);
         if cells != interrupt::CELLS {
             return Err(node.value("#interrupt-cells", cells.into()));
@@ -63,7 +64,7 @@ impl Gic {
 }
 
 impl Reference {
-    pub(crate) fn parse(node: Node<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn parse(node: Node<'_>) -> Result<Option<Self>, Failed> {
         let Some(phandle) = node.cell("phandle")? else {
             return Ok(None);
         };
@@ -81,7 +82,7 @@ impl Reference {
 fn redistributors(
     node: Node<'_>,
     space: IpaSpace,
-) -> Result<Vec<AddressRange, MAX_REDISTRIBUTOR_REGIONS>, Error> {
+) -> Result<Vec<AddressRange, MAX_REDISTRIBUTOR_REGIONS>, Failed> {
     let property = "#redistributor-regions";
     let count = node.cell(property)?.unwrap_or(1);
     if count == 0 || count as usize > MAX_REDISTRIBUTOR_REGIONS {
@@ -98,7 +99,7 @@ fn redistributors(
     Ok(regions)
 }
 
-fn its(node: Node<'_>, space: IpaSpace) -> Result<Option<AddressRange>, Error> {
+fn its(node: Node<'_>, space: IpaSpace) -> Result<Option<AddressRange>, Failed> {
     let mut children = node.children("interrupt translation service")?;
     let Some(its) = children.find(|child| child.is_compatible(&["arm,gic-v3-its"])) else {
         return Ok(None);

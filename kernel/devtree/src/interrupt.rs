@@ -1,7 +1,7 @@
 //! Interrupts of a GICv3, as a tree tells them.
 
-use crate::Error;
 use crate::cells::Cells;
+use crate::error::Failed;
 use crate::node::Node;
 
 /// Cells of an interrupt: its kind, its number, its flags.
@@ -47,7 +47,7 @@ impl Interrupt {
         node: Node<'_>,
         property: &'static str,
         cells: &mut Cells<'_>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Failed> {
         let mut next = || cells.cell().ok_or_else(|| node.length(property));
         let (kind, number, flags) = (next()?, next()?, next()?);
         let (first, count) = match kind {
@@ -69,7 +69,7 @@ impl Interrupt {
     }
 
     /// The first interrupt of a node, if it has any.
-    pub(crate) fn first_of(node: Node<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn first_of(node: Node<'_>) -> Result<Option<Self>, Failed> {
         let property = "interrupts";
         node.bytes(property)
             .map(|bytes| Self::parse(node, property, &mut Cells::new(bytes)))

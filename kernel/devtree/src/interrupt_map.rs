@@ -3,6 +3,7 @@
 use heapless::Vec;
 
 use crate::cells::Cells;
+use crate::error::Failed;
 use crate::gic::Reference;
 use crate::node::Node;
 use crate::{Error, Interrupt};
@@ -65,7 +66,7 @@ impl InterruptMap {
         found.map(|(_, interrupt)| *interrupt)
     }
 
-    pub(crate) fn parse(node: Node<'_>, gic: Option<Reference>) -> Result<Self, Error> {
+    pub(crate) fn parse(node: Node<'_>, gic: Option<Reference>) -> Result<Self, Failed> {
         let (Some(bytes), Some(gic)) = (node.bytes(MAP), gic) else {
             return Ok(Self::default());
         };
@@ -77,14 +78,14 @@ impl InterruptMap {
             let (at, limit) = (MAP, MAX_MAPPINGS);
             entries
                 .push((unit.masked(mask), interrupt))
-                .map_err(|_| Error::TooMany { at, limit })?;
+                .map_err(|_| node.fail(Error::TooMany { at, limit }))?;
         }
         Ok(Self { mask, entries })
     }
 }
 
 /// The mask; without one, all bits count.
-fn mask(node: Node<'_>) -> Result<Unit, Error> {
+fn mask(node: Node<'_>) -> Result<Unit, Failed> {
     let Some(bytes) = node.bytes(MASK) else {
         let all = u32::MAX;
         return Ok(Unit {
@@ -106,7 +107,7 @@ fn entry(
     node: Node<'_>,
     gic: Reference,
     cells: &mut Cells<'_>,
-) -> Result<(Unit, Interrupt), Error> {
+) -> Result<(Unit, Interrupt), Failed> {
     let short = || node.length(MAP);
     let unit = Unit::parse(cells).ok_or_else(short)?;
     let parent = cells.cell().ok_or_else(short)?;

@@ -3,6 +3,7 @@
 use heapless::{String, Vec};
 use ipa::{GranuleRange, IpaSpace};
 
+use crate::error::Failed;
 use crate::node::Node;
 use crate::{
     AddressRange, Console, Error, Gic, MAX_BOOT_ARGUMENTS, MAX_MEMORY_RANGES, MAX_RESERVED,
@@ -61,7 +62,7 @@ impl Tree<'_> {
     /// An [`Error`] about the console. That there is none, or one of a kind that we do not know,
     /// is no error.
     pub fn console(&self, space: IpaSpace) -> Result<Option<Console>, Error> {
-        Console::parse(self, space)
+        Console::parse(self, space).map_err(|failed| self.tokens.error(failed))
     }
 
     /// Reads and checks all of it. `space` is what the RMM says; [`IpaSpace::plain`] outside a
@@ -71,10 +72,17 @@ impl Tree<'_> {
     ///
     /// An [`Error`] that says what is wrong, and where.
     pub fn machine(&self, space: IpaSpace) -> Result<Machine, Error> {
+        let parts = self.parts(space);
+        let machine = parts.map_err(|failed| self.tokens.error(failed))?;
+        machine.check()?;
+        Ok(machine)
+    }
+
+    fn parts(&self, space: IpaSpace) -> Result<Machine, Failed> {
         let gic_node = self.gic()?;
         let reference = gic_node.map(gic::Reference::parse).transpose()?.flatten();
         let pci_node = self.pci()?;
-        let machine = Machine {
+        Ok(Machine {
             compatible: compatible(self),
             memory: memory::memory(self, space)?,
             reserved: reserved::reserved(self, space)?,
@@ -90,9 +98,7 @@ impl Tree<'_> {
             restricted: RestrictedPools::parse(self, pci_node, space)?,
             boot_arguments: chosen::boot_arguments(self)?,
             initrd: chosen::initrd(self, space)?,
-        };
-        machine.check()?;
-        Ok(machine)
+        })
     }
 }
 
@@ -161,7 +167,7 @@ fn compatible(tree: &Tree<'_>) -> String<MAX_COMPATIBLE> {
 }
 
 /// The processors' nodes.
-fn cpus<'a>(tree: &'a Tree<'a>) -> Result<impl Iterator<Item = Node<'a>>, Error> {
+fn cpus<'a>(tree: &'a Tree<'a>) -> Result<impl Iterator<Item = Node<'a>>, Failed> {
     let parent = tree.cpus()?;
     let children = parent.map(|parent| parent.children("cpu")).transpose()?;
     let is_cpu = |node: &Node<'_>| node.bytes("device_type") == Some(b"cpu\0");
@@ -169,7 +175,7 @@ fn cpus<'a>(tree: &'a Tree<'a>) -> Result<impl Iterator<Item = Node<'a>>, Error>
 }
 
 /// Their affinities. No two processors have the same one.
-fn processors(tree: &Tree<'_>) -> Result<Vec<u64, MAX_PROCESSORS>, Error> {
+fn processors(tree: &Tree<'_>) -> Result<Vec<u64, MAX_PROCESSORS>, Failed> {
     let mut found = Vec::new();
     for node in cpus(tree)?.take(MAX_PROCESSORS) {
         let (affinity, _) = node.raw_reg()?.next().ok_or_else(|| node.length("reg"))?;

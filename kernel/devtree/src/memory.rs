@@ -3,6 +3,7 @@
 use heapless::Vec;
 use ipa::{GRANULE_SIZE, GranuleRange, IpaSpace};
 
+use crate::error::Failed;
 use crate::{AddressRange, Error, Tree};
 
 /// Most separate ranges of RAM that we keep.
@@ -14,17 +15,18 @@ const AT: &str = "memory";
 pub(crate) fn memory(
     tree: &Tree<'_>,
     space: IpaSpace,
-) -> Result<Vec<GranuleRange, MAX_MEMORY_RANGES>, Error> {
+) -> Result<Vec<GranuleRange, MAX_MEMORY_RANGES>, Failed> {
     let mut ranges = Vec::new();
     let is_memory = |node: &crate::node::Node<'_>| node.bytes("device_type") == Some(b"memory\0");
     for node in tree.children(AT)?.filter(is_memory) {
         // A range of no bytes is what an empty socket looks like.
         for (base, len) in node.raw_reg()?.filter(|(_, len)| *len != 0) {
-            insert(&mut ranges, space, node.range(space, base, len)?)?;
+            let range = node.range(space, base, len)?;
+            insert(&mut ranges, space, range).map_err(|error| tree.fail(error))?;
         }
     }
     if ranges.is_empty() {
-        return Err(Error::NoNode { at: AT });
+        return Err(tree.fail(Error::NoNode { at: AT }));
     }
     Ok(ranges)
 }

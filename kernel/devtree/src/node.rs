@@ -3,6 +3,7 @@
 use ipa::IpaSpace;
 
 use crate::cells::Cells;
+use crate::error::Failed;
 use crate::tokens::{Token, Tokens};
 use crate::{AddressRange, Error};
 
@@ -45,7 +46,7 @@ impl<'a> Node<'a> {
     pub(crate) fn children(
         self,
         at: &'static str,
-    ) -> Result<impl Iterator<Item = Node<'a>> + use<'a>, Error> {
+    ) -> Result<impl Iterator<Item = Node<'a>> + use<'a>, Failed> {
         let sizes = self.child_cells()?;
         let tokens = self.tokens;
         let (mut next, mut depth) = (self.head().1, 0_usize);
@@ -120,10 +121,10 @@ impl<'a> Node<'a> {
     }
 
     /// The bytes of a property that has to be there.
-    pub(crate) fn required(self, property: &'static str) -> Result<&'a [u8], Error> {
+    pub(crate) fn required(self, property: &'static str) -> Result<&'a [u8], Failed> {
         let at = self.at;
-        self.bytes(property)
-            .ok_or(Error::NoProperty { at, property })
+        let missing = || self.fail(Error::NoProperty { at, property });
+        self.bytes(property).ok_or_else(missing)
     }
 
     pub(crate) fn has(self, property: &str) -> bool {
@@ -131,7 +132,7 @@ impl<'a> Node<'a> {
     }
 
     /// A property of one cell.
-    pub(crate) fn cell(self, property: &'static str) -> Result<Option<u32>, Error> {
+    pub(crate) fn cell(self, property: &'static str) -> Result<Option<u32>, Failed> {
         self.bytes(property)
             .map(|bytes| {
                 let bytes = <[u8; 4]>::try_from(bytes).map_err(|_| self.length(property))?;
@@ -141,7 +142,7 @@ impl<'a> Node<'a> {
     }
 
     /// A property of one or two cells.
-    pub(crate) fn number(self, property: &'static str) -> Result<Option<u64>, Error> {
+    pub(crate) fn number(self, property: &'static str) -> Result<Option<u64>, Failed> {
         let Some(bytes) = self.bytes(property) else {
             return Ok(None);
         };
@@ -154,22 +155,22 @@ impl<'a> Node<'a> {
     }
 
     /// A property that is one text, without control characters.
-    pub(crate) fn text(self, property: &'static str) -> Result<Option<&'a str>, Error> {
+    pub(crate) fn text(self, property: &'static str) -> Result<Option<&'a str>, Failed> {
         let at = self.at;
-        let bad = Error::Text { at, property };
+        let bad = || self.fail(Error::Text { at, property });
         let Some(bytes) = self.bytes(property) else {
             return Ok(None);
         };
-        let text = bytes.strip_suffix(b"\0").ok_or(bad)?;
-        let text = core::str::from_utf8(text).map_err(|_| bad)?;
+        let text = bytes.strip_suffix(b"\0").ok_or_else(bad)?;
+        let text = core::str::from_utf8(text).map_err(|_| bad())?;
         if text.chars().any(char::is_control) {
-            return Err(bad);
+            return Err(bad());
         }
         Ok(Some(text))
     }
 
     /// `#address-cells` and `#size-cells`, for the children.
-    pub(crate) fn child_cells(self) -> Result<CellSizes, Error> {
+    pub(crate) fn child_cells(self) -> Result<CellSizes, Failed> {
         let sizes = CellSizes {
             address: self.cell("#address-cells")?.unwrap_or(2),
             length: self.cell("#size-cells")?.unwrap_or(1),
@@ -183,14 +184,14 @@ impl<'a> Node<'a> {
     pub(crate) fn reg(
         self,
         space: IpaSpace,
-    ) -> Result<impl Iterator<Item = Result<AddressRange, Error>> + use<'a>, Error> {
+    ) -> Result<impl Iterator<Item = Result<AddressRange, Failed>> + use<'a>, Failed> {
         Ok(self
             .raw_reg()?
             .map(move |(base, len)| self.range(space, base, len)))
     }
 
     /// The pairs of numbers in `reg`.
-    pub(crate) fn raw_reg(self) -> Result<impl Iterator<Item = (u64, u64)> + use<'a>, Error> {
+    pub(crate) fn raw_reg(self) -> Result<impl Iterator<Item = (u64, u64)> + use<'a>, Failed> {
         let bytes = self.required("reg")?;
         let CellSizes { address, length } = self.parent;
         let mut cells = Cells::new(bytes);
@@ -204,22 +205,28 @@ impl<'a> Node<'a> {
     }
 
     /// The first range in `reg`, of at least `needed` bytes.
-    pub(crate) fn first_reg(self, space: IpaSpace, needed: u64) -> Result<AddressRange, Error> {
+    pub(crate) fn first_reg(self, space: IpaSpace, needed: u64) -> Result<AddressRange, Failed> {
         let first = self.reg(space)?.next();
         self.at_least(first.ok_or_else(|| self.length("reg"))??, needed)
     }
 
     /// A range of addresses of the CPU.
-    pub(crate) fn range(self, space: IpaSpace, base: u64, len: u64) -> Result<AddressRange, Error> {
+    pub(crate) fn range(
+        self,
+        space: IpaSpace,
+        base: u64,
+        len: u64,
+    ) -> Result<AddressRange, Failed> {
         let at = self.at;
-        AddressRange::new(space, base, len).ok_or(Error::Range { at, base, len })
+        let range = AddressRange::new(space, base, len);
+        range.ok_or_else(|| self.fail(Error::Range { at, base, len }))
     }
 
     /// Checks that `range` has `needed` bytes.
-    pub(crate) fn at_least(self, range: AddressRange, needed: u64) -> Result<AddressRange, Error> {
+    pub(crate) fn at_least(self, range: AddressRange, needed: u64) -> Result<AddressRange, Failed> {
         let at = self.at;
         if range.len() < needed {
-            return Err(Error::TooSmall { at, range, needed });
+            return Err(self.fail(Error::TooSmall { at, range, needed }));
         }
         Ok(range)
     }
@@ -230,7 +237,7 @@ impl<'a> Node<'a> {
         property: &'static str,
         value: u64,
         limit: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failed> {
         if value > limit {
             return Err(self.value(property, value));
         }
@@ -238,18 +245,23 @@ impl<'a> Node<'a> {
     }
 
     /// The error for a property of a length that it cannot have.
-    pub(crate) fn length(self, property: &'static str) -> Error {
+    pub(crate) fn length(self, property: &'static str) -> Failed {
         let (at, len) = (self.at, self.bytes(property).map_or(0, <[u8]>::len));
-        Error::Length { at, property, len }
+        self.fail(Error::Length { at, property, len })
     }
 
     /// The error for a property of a value that it cannot have.
-    pub(crate) const fn value(self, property: &'static str, value: u64) -> Error {
+    pub(crate) fn value(self, property: &'static str, value: u64) -> Failed {
         let at = self.at;
-        Error::Value {
+        self.fail(Error::Value {
             at,
             property,
             value,
-        }
+        })
+    }
+
+    /// Keeps what is wrong: as [`Tokens::fail`].
+    pub(crate) fn fail(self, error: Error) -> Failed {
+        self.tokens.fail(error)
     }
 }

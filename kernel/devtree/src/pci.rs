@@ -4,6 +4,7 @@ use heapless::Vec;
 use ipa::IpaSpace;
 
 use crate::cells::Cells;
+use crate::error::Failed;
 use crate::gic::Reference;
 use crate::node::{CellSizes, Node};
 use crate::{AddressRange, Error, InterruptMap, Tree};
@@ -69,7 +70,7 @@ impl PciHost {
         node: Node<'_>,
         gic: Option<Reference>,
         space: IpaSpace,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Failed> {
         let cells = node.child_cells()?;
         if cells != PCI_CELLS {
             return Err(node.value("#address-cells", cells.address.into()));
@@ -88,7 +89,7 @@ impl PciHost {
 }
 
 /// The first and the last bus: as many as the tree says, or as there is space for.
-fn buses(node: Node<'_>, ecam: AddressRange) -> Result<(u8, u8), Error> {
+fn buses(node: Node<'_>, ecam: AddressRange) -> Result<(u8, u8), Failed> {
     let property = "bus-range";
     let room = ecam.len() / BUS_SIZE;
     let Some(bytes) = node.bytes(property) else {
@@ -110,7 +111,7 @@ fn windows(
     node: Node<'_>,
     parent: CellSizes,
     space: IpaSpace,
-) -> Result<Vec<PciWindow, MAX_WINDOWS>, Error> {
+) -> Result<Vec<PciWindow, MAX_WINDOWS>, Failed> {
     let property = "ranges";
     let mut cells = Cells::new(node.required(property)?);
     let mut windows = Vec::new();
@@ -139,7 +140,7 @@ fn windows(
         let (at, limit) = ("PCI windows", MAX_WINDOWS);
         windows
             .push(window)
-            .map_err(|_| Error::TooMany { at, limit })?;
+            .map_err(|_| node.fail(Error::TooMany { at, limit }))?;
     }
     Ok(windows)
 }
@@ -151,7 +152,7 @@ fn reachable(
     space: IpaSpace,
     base: u64,
     len: u64,
-) -> Result<Option<AddressRange>, Error> {
+) -> Result<Option<AddressRange>, Failed> {
     if base >= space.protected_limit() && base.checked_add(len).is_some() {
         return Ok(None);
     }
@@ -161,7 +162,7 @@ fn reachable(
 /// The kind of a window, which must be able to hold its addresses.
 ///
 /// Ref: IEEE 1275 PCI bus binding 2.1, section 2.2.1.1.
-fn kind(node: Node<'_>, high: u32, base: u64, len: u64) -> Result<WindowKind, Error> {
+fn kind(node: Node<'_>, high: u32, base: u64, len: u64) -> Result<WindowKind, Failed> {
     let (kind, limit) = match high >> 24 & 3 {
         1 => (WindowKind::Io, 1 << 32),
         2 => (WindowKind::Memory32, 1 << 32),
@@ -170,10 +171,10 @@ fn kind(node: Node<'_>, high: u32, base: u64, len: u64) -> Result<WindowKind, Er
     };
     match base.checked_add(len) {
         Some(top) if top <= limit => Ok(kind),
-        _ => Err(Error::Range {
+        _ => Err(node.fail(Error::Range {
             at: "PCI window",
             base,
             len,
-        }),
+        })),
     }
 }

@@ -1,5 +1,6 @@
 //! How PSCI is called.
 
+use crate::error::Failed;
 use crate::{Error, Tree};
 
 /// The instruction that PSCI is called by.
@@ -13,7 +14,7 @@ pub enum PsciMethod {
 
 impl PsciMethod {
     /// Ref: Linux, Documentation/devicetree/bindings/arm/psci.yaml.
-    pub(crate) fn parse(tree: &Tree<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn parse(tree: &Tree<'_>) -> Result<Option<Self>, Failed> {
         let Some(node) = tree.psci_node()? else {
             return Ok(None);
         };
@@ -21,8 +22,8 @@ impl PsciMethod {
         match node.text(property)? {
             Some("smc") => Ok(Some(Self::Smc)),
             Some("hvc") => Ok(Some(Self::Hvc)),
-            Some(_) => Err(Error::Text { at, property }),
-            None => Err(Error::NoProperty { at, property }),
+            Some(_) => Err(tree.fail(Error::Text { at, property })),
+            None => Err(tree.fail(Error::NoProperty { at, property })),
         }
     }
 }

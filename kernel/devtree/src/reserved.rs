@@ -3,6 +3,7 @@
 use heapless::Vec;
 use ipa::IpaSpace;
 
+use crate::error::Failed;
 use crate::node::Node;
 use crate::{AddressRange, Error, Tree};
 
@@ -15,14 +16,12 @@ const AT: &str = "reserved memory";
 pub(crate) fn reserved(
     tree: &Tree<'_>,
     space: IpaSpace,
-) -> Result<Vec<AddressRange, MAX_RESERVED>, Error> {
+) -> Result<Vec<AddressRange, MAX_RESERVED>, Failed> {
     let mut ranges = Vec::new();
     for (base, len) in tree.memory_reservations() {
         let range = AddressRange::new(space, base, len);
-        push(
-            &mut ranges,
-            range.ok_or(Error::Range { at: AT, base, len })?,
-        )?;
+        let range = range.ok_or_else(|| tree.fail(Error::Range { at: AT, base, len }))?;
+        push(tree, &mut ranges, range)?;
     }
     if let Some(parent) = tree.reserved_memory()? {
         // A node with a size and no place is a wish; nobody has placed it before us. Restricted pools
@@ -31,14 +30,15 @@ pub(crate) fn reserved(
             |node: &Node<'_>| node.has("reg") && !node.is_compatible(&["restricted-dma-pool"]);
         for node in parent.children(AT)?.filter(is_ours) {
             for range in node.reg(space)? {
-                push(&mut ranges, range?)?;
+                push(tree, &mut ranges, range?)?;
             }
         }
     }
     Ok(ranges)
 }
 
-fn push<T, const N: usize>(list: &mut Vec<T, N>, item: T) -> Result<(), Error> {
+fn push<T, const N: usize>(tree: &Tree<'_>, list: &mut Vec<T, N>, item: T) -> Result<(), Failed> {
     let (at, limit) = (AT, N);
-    list.push(item).map_err(|_| Error::TooMany { at, limit })
+    list.push(item)
+        .map_err(|_| tree.fail(Error::TooMany { at, limit }))
 }

@@ -11,6 +11,7 @@ use heapless::Vec;
 use ipa::{GRANULE_SIZE, IpaSpace};
 
 use crate::cells::Cells;
+use crate::error::Failed;
 use crate::node::{CellSizes, Node};
 use crate::{AddressRange, Error, Tree};
 
@@ -190,7 +191,7 @@ impl RestrictedPools {
         tree: &Tree<'_>,
         host: Option<Node<'_>>,
         space: IpaSpace,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Failed> {
         let mut all = Self::default();
         let mut handles = Handles::default();
         if let Some(parent) = tree.reserved_memory()? {
@@ -211,7 +212,7 @@ impl RestrictedPools {
             let binding = (function(device)?, handles.named(device));
             all.functions
                 .push(binding)
-                .map_err(|_| Error::TooMany { at, limit })?;
+                .map_err(|_| host.fail(Error::TooMany { at, limit }))?;
         }
         Ok(all)
     }
@@ -223,10 +224,10 @@ impl RestrictedPools {
         cells: CellSizes,
         space: IpaSpace,
         handles: &mut Handles,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failed> {
         let is_pool = node.is_compatible(&["restricted-dma-pool"]);
         if let Some(phandle) = node.cell("phandle")? {
-            handles.note(phandle, is_pool.then_some(self.pools.len()))?;
+            handles.note(node, phandle, is_pool.then_some(self.pools.len()))?;
         }
         if !is_pool {
             return Ok(());
@@ -238,7 +239,7 @@ impl RestrictedPools {
         let (at, limit) = ("restricted pools", MAX_POOLS);
         self.pools
             .push(pool)
-            .map_err(|_| Error::TooMany { at, limit })
+            .map_err(|_| node.fail(Error::TooMany { at, limit }))
     }
 }
 
@@ -247,11 +248,11 @@ impl RestrictedPools {
 struct Handles(Vec<(u32, Option<usize>), { 2 * MAX_POOLS }>);
 
 impl Handles {
-    fn note(&mut self, phandle: u32, pool: Option<usize>) -> Result<(), Error> {
+    fn note(&mut self, node: Node<'_>, phandle: u32, pool: Option<usize>) -> Result<(), Failed> {
         let (at, limit) = ("reserved memory with a phandle", 2 * MAX_POOLS);
         self.0
             .push((phandle, pool))
-            .map_err(|_| Error::TooMany { at, limit })
+            .map_err(|_| node.fail(Error::TooMany { at, limit }))
     }
 
     /// The pool that `node` names, if it names one. Reserved memory of other kinds is not for us.
@@ -351,7 +352,7 @@ fn number(node: Node<'_>, property: &'static str, cells: u32) -> Result<Option<u
 }
 
 /// The function that a node below a PCI host is for.
-fn function(node: Node<'_>) -> Result<u16, Error> {
+fn function(node: Node<'_>) -> Result<u16, Failed> {
     let property = "reg";
     let bytes = node.required(property)?;
     let [_, bus, function, _] = bytes.first_chunk().ok_or_else(|| node.length(property))?;

@@ -1,7 +1,8 @@
 //! The generic timer.
 
 use crate::cells::Cells;
-use crate::{Error, Interrupt, Tree};
+use crate::error::Failed;
+use crate::{Interrupt, Tree};
 
 /// The interrupts of the generic timer that EL1 can use. Their triggers differ: high in QEMU, low
 /// in lkvm.
@@ -15,7 +16,7 @@ pub struct Timer {
 
 impl Timer {
     /// Ref: Linux, Documentation/devicetree/bindings/timer/arm,arch_timer.yaml.
-    pub(crate) fn parse(tree: &Tree<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn parse(tree: &Tree<'_>) -> Result<Option<Self>, Failed> {
         let Some(node) = tree.timer()? else {
             return Ok(None);
         };

@@ -3,6 +3,7 @@
 use core::cell::Cell;
 
 use crate::Error;
+use crate::error::Failed;
 
 /// Most tokens that a tree may have: nodes count twice, properties and fillers once. A machine of 512
 /// CPUs has some 8,000. What reads a tree goes over it a fixed number of times, so this bounds its work.
@@ -36,6 +37,8 @@ pub(crate) struct Tokens<'a> {
     strings: &'a [u8],
     /// Tokens read so far, over and over.
     read: Cell<usize>,
+    /// What was wrong last.
+    wrong: Cell<Option<Error>>,
 }
 
 impl<'a> Tokens<'a> {
@@ -47,6 +50,7 @@ impl<'a> Tokens<'a> {
             structure,
             strings,
             read,
+            wrong: Cell::new(None),
         };
         tokens.check()?;
         Ok(tokens)
@@ -116,6 +120,18 @@ impl<'a> Tokens<'a> {
         let rest = self.strings.get(name as usize..).unwrap_or_default();
         let rest = rest.strip_prefix(wanted.as_bytes());
         rest.is_some_and(|rest| rest.first() == Some(&0))
+    }
+
+    /// Keeps what is wrong, until [`Self::error`] asks. To be called only where it is handed on at once.
+    #[cold]
+    pub(crate) fn fail(&self, error: Error) -> Failed {
+        self.wrong.set(Some(error));
+        Failed::new()
+    }
+
+    /// What is wrong: the last that failed.
+    pub(crate) fn error(&self, _failed: Failed) -> Error {
+        self.wrong.get().unwrap_or(Error::NotATree)
     }
 
     /// How many tokens were read so far.

@@ -1,6 +1,7 @@
 //! The bytes as a tree.
 
 use crate::cells::Cells;
+use crate::error::Failed;
 use crate::node::{CellSizes, Node};
 use crate::tokens::Tokens;
 use crate::{Error, PsciMethod};
@@ -106,6 +107,11 @@ impl<'a> Tree<'a> {
         self.tokens.count()
     }
 
+    /// Keeps what is wrong: as [`Tokens::fail`].
+    pub(crate) fn fail(&self, error: Error) -> Failed {
+        self.tokens.fail(error)
+    }
+
     /// The root.
     pub(crate) fn root(&self) -> Node<'_> {
         let parent = CellSizes {
@@ -119,49 +125,49 @@ impl<'a> Tree<'a> {
     pub(crate) fn children(
         &self,
         at: &'static str,
-    ) -> Result<impl Iterator<Item = Node<'_>>, Error> {
+    ) -> Result<impl Iterator<Item = Node<'_>>, Failed> {
         self.root().children(at)
     }
 
-    pub(crate) fn aliases(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn aliases(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.aliases, "aliases")
     }
 
-    pub(crate) fn chosen(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn chosen(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.chosen, "chosen")
     }
 
-    pub(crate) fn cpus(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn cpus(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.cpus, "cpus")
     }
 
-    pub(crate) fn gic(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn gic(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.gic, "interrupt controller")
     }
 
-    pub(crate) fn pci(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn pci(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.pci, "PCI host")
     }
 
-    pub(crate) fn psci_node(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn psci_node(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.psci, "psci")
     }
 
-    pub(crate) fn reserved_memory(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn reserved_memory(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.reserved, "reserved memory")
     }
 
-    pub(crate) fn timer(&self) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn timer(&self) -> Result<Option<Node<'_>>, Failed> {
         self.known(self.places.timer, "timer")
     }
 
-    fn known(&self, place: Option<usize>, at: &'static str) -> Result<Option<Node<'_>>, Error> {
+    fn known(&self, place: Option<usize>, at: &'static str) -> Result<Option<Node<'_>>, Failed> {
         let sizes = self.root().child_cells()?;
         Ok(place.map(|place| Node::new(&self.tokens, place, at, sizes)))
     }
 
     /// The node right below the root with this full name, address included.
-    pub(crate) fn path(&self, path: &str, at: &'static str) -> Result<Option<Node<'_>>, Error> {
+    pub(crate) fn path(&self, path: &str, at: &'static str) -> Result<Option<Node<'_>>, Failed> {
         let Some(name) = path.strip_prefix('/').filter(|name| !name.contains('/')) else {
             return Ok(None);
         };
