@@ -22,7 +22,7 @@ impl fmt::Display for Table {
 
 /// Why an ITS is not used. All numbers are the host's, but for what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// A tag of 64 bits: the bytes behind a narrow one would be copied one by one, wherever an error is handed on.
+// A tag of 64 bits: an error is handed on by whole words, and nothing is left behind a narrow one.
 #[repr(u64)]
 pub enum Error {
     /// What was asked for is more than this crate serves, or nothing.

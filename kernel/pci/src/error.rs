@@ -6,7 +6,7 @@ use crate::MapError;
 
 /// Why a function cannot be used. All numbers are the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// A tag of 64 bits: the bytes behind a narrow one would be copied one by one, wherever an error is handed on.
+// A tag of 64 bits: an error is handed on by whole words, and nothing is left behind a narrow one.
 #[repr(u64)]
 pub enum Error {
     /// The configuration window is smaller than one bus, or its buses are in the wrong order.

@@ -170,7 +170,7 @@ impl fmt::Display for Status {
 
 /// Why an RSI call did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// A tag of 64 bits: the bytes behind a narrow one would be copied one by one, wherever an error is handed on.
+// A tag of 64 bits: an error is handed on by whole words, and nothing is left behind a narrow one.
 #[repr(u64)]
 pub enum Error {
     /// Nobody answers to RSI: this is an ordinary machine.

@@ -28,7 +28,7 @@ impl fmt::Display for Part {
 
 /// Why a device was not started, or was stopped. All numbers are the device's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// A tag of 64 bits: the bytes behind a narrow one would be copied one by one, wherever an error is handed on.
+// A tag of 64 bits: an error is handed on by whole words, and nothing is left behind a narrow one.
 #[repr(u64)]
 pub enum Error {
     /// The function is not a virtio device of the kind wanted.
