@@ -5,8 +5,8 @@ use crate::machine::Machine;
 use crate::regions::Region;
 use crate::virtio::{Bar, Common, Function};
 
-/// How many functions are told apart. Accesses to more of them show in their window only.
-pub const MOST: usize = 16;
+/// How many functions are told apart: as many as a bus has places. Accesses to more of them show in their window only.
+pub const MOST: usize = 32;
 /// BARs of one function.
 const BARS: usize = 6;
 /// No BAR of the devices here is larger, in bytes.
