@@ -33,6 +33,13 @@ fn other_processors_of_a_realm_hash_while_the_first_fetches() {
 }
 
 #[test]
+fn a_realm_has_up_to_eight_processors() {
+    let told = hashes(Boot::realm("fetch"), "8");
+    let numbers: Vec<_> = told.iter().map(|(number, _)| number.as_str()).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7"]);
+}
+
+#[test]
 fn a_plain_machine_and_one_processor_do_the_same() {
     let pair = hashes(Boot::machine("fetch"), "2");
     assert_eq!(pair.len(), 1);

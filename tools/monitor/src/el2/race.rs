@@ -9,7 +9,7 @@ use super::asm;
 /// The processor that is the attacker's, by its affinity.
 pub(super) const PROCESSOR: u64 = 1;
 /// What it finds when it starts: the number of a stack that no processor of a guest has.
-pub(super) const INDEX: u64 = 7;
+pub(super) const INDEX: u64 = 8;
 
 /// There is no such processor, or it has not come yet.
 const ABSENT: u32 = 0;
