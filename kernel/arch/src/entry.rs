@@ -7,7 +7,8 @@
 
 use core::arch::naked_asm;
 
-use crate::{exception, first_map};
+use crate::exception;
+use crate::first_map::{SCTLR_OFF, map_image};
 
 /// Names the functions that the CPU is sent to: `$start` once, when the image is entered, `$fault`
 /// whenever an exception is taken that nobody asked for, and `$secondary` once on each other CPU, with
@@ -58,8 +59,6 @@ unsafe extern "C" {
 
 /// `CPACR_EL1.FPEN` = 3: floating point and SIMD do not trap.
 pub(crate) const FPEN: u64 = 3 << 20;
-/// `SCTLR_EL1` with the MMU and caches off, and the bits set that are reserved as one.
-const SCTLR_OFF: u64 = 0x30d0_0800;
 /// `DAIF` bits for `daifset`: debug, SError, IRQ, FIQ.
 const DAIF_ALL: u64 = 0xf;
 /// `DAIF` bit of SErrors for `daifclr`.
@@ -164,7 +163,7 @@ extern "C" fn _start() -> ! {
         sctlr = const SCTLR_OFF,
         fpen = const FPEN,
         vectors = sym exception::VECTORS,
-        map_image = sym first_map::map_image,
+        map_image = sym map_image,
         start = sym airlock_start,
     )
 }

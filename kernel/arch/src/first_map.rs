@@ -6,15 +6,23 @@
 
 use core::arch::naked_asm;
 
-use crate::paging::{Content, MAIR};
+use aarch64_cpu::registers::SCTLR_EL1;
+
+use crate::paging::{Content, MAIR, MOST_ADDRESS_BITS, TCR};
 
 /// Two low bits of an entry that points to a table, and of one that is a page.
 const TABLE: u64 = 3;
 /// What each page has but those of code: constants are written once more, when addresses are added to them.
 const WRITABLE: u64 = Content::Data.attributes().bits() as u64 | TABLE;
 const CODE: u64 = Content::Code.attributes().bits() as u64 | TABLE;
-/// `SCTLR_EL1` with MMU and caches on and nothing both writable and executable, and the bits set that are reserved as one.
-const SCTLR_ON: u64 = 0x30d0_0800 | 1 | 1 << 2 | 1 << 12 | 1 << 19;
+/// `SCTLR_EL1` with the MMU and caches off, and the bits set that are reserved as one.
+pub(crate) const SCTLR_OFF: u64 = 0x30d0_0800;
+/// The same with MMU and caches on, and nothing both writable and executable.
+const SCTLR_ON: u64 = SCTLR_OFF
+    | SCTLR_EL1::M::Enable.value
+    | SCTLR_EL1::C::Cacheable.value
+    | SCTLR_EL1::I::Cacheable.value
+    | SCTLR_EL1::WXN::Enable.value;
 
 /// Maps the image to itself and turns the MMU and the caches on. Returns to `x30`; uses `x1` to `x17`.
 ///
@@ -132,8 +140,8 @@ pub(crate) extern "C" fn map_image() {
         writable = const WRITABLE,
         table = const TABLE,
         mair = const MAIR.0,
-        most_address_bits = const crate::paging::MOST_ADDRESS_BITS,
-        tcr = const crate::paging::TCR,
+        most_address_bits = const MOST_ADDRESS_BITS,
+        tcr = const TCR,
         sctlr = const SCTLR_ON,
     )
 }

@@ -14,7 +14,7 @@ mod pool;
 use core::ops::Range;
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{ID_AA64MMFR0_EL1, TTBR0_EL1};
+use aarch64_cpu::registers::{ID_AA64MMFR0_EL1, TCR_EL1, TTBR0_EL1};
 use aarch64_paging::Mapping;
 use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
 use aarch64_paging::mair::{Mair, MairAttribute, NormalMemory};
@@ -34,7 +34,12 @@ const PA_BITS: [u32; 6] = [32, 36, 40, 42, 44, 48];
 /// The largest of them, as `TCR_EL1.IPS` takes it.
 pub(crate) const MOST_ADDRESS_BITS: u64 = PA_BITS.len() as u64 - 1;
 /// `TCR_EL1` but for `IPS`: 48 bits by pages of 4 KiB, tables in cached and shared memory, nothing in the upper half.
-pub(crate) const TCR: u64 = 16 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23;
+pub(crate) const TCR: u64 = TCR_EL1::T0SZ.val(16).value
+    | TCR_EL1::IRGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
+    | TCR_EL1::ORGN0::WriteBack_ReadAlloc_WriteAlloc_Cacheable.value
+    | TCR_EL1::SH0::Inner.value
+    | TCR_EL1::TG0::KiB_4.value
+    | TCR_EL1::EPD1::DisableTTBR1Walks.value;
 
 /// Index 0 of `MAIR_EL1`: device registers. Index 1: memory.
 pub(crate) const MAIR: Mair = Mair::EMPTY
