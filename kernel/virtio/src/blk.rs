@@ -318,12 +318,14 @@ impl<P: Path> Block<P> {
         });
     }
 
-    /// Brings the state up to date with what the device did, if it is enough to be worth it. The time
-    /// is looked at when the loop comes round, which it need not while nothing is in flight.
-    fn glance(&self, state: &mut State<P::World>) {
+    /// Brings the state up to date with what the device did, if it is enough to be worth it, for a task with a request in
+    /// flight (`waits`). For any task if nothing is: the loop looks at no idle device. The time is looked at when the loop
+    /// comes round.
+    fn glance(&self, state: &mut State<P::World>, waits: bool) {
         match state.queue.in_flight() {
             0 => self.drive(state),
-            _ => self.bring_up(state, State::glance),
+            _ if waits => self.bring_up(state, State::glance),
+            _ => {}
         }
     }
 

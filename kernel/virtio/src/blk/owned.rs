@@ -61,7 +61,7 @@ impl<'a, P: Path> Owned<'a, P> {
         block.with(|state| {
             let mut result = state.requests.finish(index, context.waker());
             if result.is_none() {
-                block.glance(state);
+                block.glance(state, true);
                 result = state.requests.finish(index, context.waker());
             }
             let Some(result) = result else {
@@ -81,9 +81,7 @@ impl<'a, P: Path> Owned<'a, P> {
     fn submit(&mut self, context: &Context<'_>) -> Poll<Returned> {
         let block = self.block;
         block.with(|state| {
-            if state.queue.in_flight() == 0 {
-                block.glance(state);
-            }
+            block.glance(state, false);
             if let Some(error) = block.device.failure() {
                 return self.give_up(error);
             }

@@ -69,10 +69,8 @@ impl<'a, 'b, P: Path> Transfer<'a, 'b, P> {
         let block = self.block;
         block.with(|state| {
             self.collect(state, context);
-            if self.first.is_some() || state.queue.in_flight() == 0 {
-                block.glance(state);
-                self.collect(state, context);
-            }
+            block.glance(state, self.first.is_some());
+            self.collect(state, context);
             self.submit_all(state, context);
             if self.first.is_none() && (self.complete || self.result.is_err()) {
                 Poll::Ready(self.result)
