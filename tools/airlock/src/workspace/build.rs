@@ -3,11 +3,12 @@
 use super::{Program, Target, Workspace, cargo};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// One line of `cargo build --message-format=json`.
 #[derive(Deserialize)]
@@ -133,6 +134,12 @@ impl Workspace {
     /// The folders that hold the source of crates of others. An image names each file that can panic: without
     /// the name that cargo gives to the folder of a registry, which is longer than the rest.
     fn registries(&self, target: &str) -> Result<BTreeSet<PathBuf>> {
+        // A realm is a payload and the monitor, of one workspace mostly: cargo takes a third of a second to say it.
+        static KNOWN: Mutex<BTreeMap<PathBuf, BTreeSet<PathBuf>>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folders) = known.get(&self.workspace_root) {
+            return Ok(folders.clone());
+        }
         let output = Command::new(cargo())
             .current_dir(&self.workspace_root)
             .args(["metadata", "--format-version", "1"])
@@ -142,7 +149,9 @@ impl Workspace {
             .context("cannot run cargo")?;
         ensure!(output.status.success(), "cargo does not find all crates");
         let all = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-        Ok(folders_of_registries(&all))
+        let folders = folders_of_registries(&all);
+        known.insert(self.workspace_root.clone(), folders.clone());
+        Ok(folders)
     }
 }
 
