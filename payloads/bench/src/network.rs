@@ -20,7 +20,7 @@ const WARM_UP: u64 = 4;
 /// Bytes to the peer, by one connection.
 pub async fn send(network: &Network, peer: SocketAddr, amounts: &Amounts) -> Result<(), Error> {
     let mut socket = network.connect(peer).await?;
-    let content = content(amounts.chunk);
+    let content = talk::content(amounts.chunk);
     let piece = (&*content, amounts.chunk);
     give(&mut socket, amounts.bytes / WARM_UP, piece).await?;
     mark(Phase::Send);
@@ -71,7 +71,7 @@ pub async fn many(
         take(&mut socket, 1, &mut buffer, true).await?;
         sockets.push((socket, buffer));
     }
-    let content = content(amounts.chunk);
+    let content = talk::content(amounts.chunk);
     let (bytes, piece) = (amounts.bytes_of_each(), (&*content, amounts.chunk));
     mark(phase);
     let all = sockets.iter_mut().map(|(socket, buffer)| async move {
@@ -103,13 +103,6 @@ pub async fn connections(
 
 async fn close(mut socket: TcpSocket) -> Result<(), Error> {
     Ok(socket.close().await?)
-}
-
-/// What is sent, before anything is counted: two periods, so that a piece can begin anywhere in the first.
-fn content(chunk: usize) -> Vec<u8> {
-    let mut content = vec![0; PERIODIC.max(chunk) * 2];
-    talk::fill(&mut content, 0);
-    content
 }
 
 /// Sends `bytes` of `content` in pieces of `chunk` bytes; the peer says whether it is what came.

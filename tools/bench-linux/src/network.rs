@@ -24,7 +24,7 @@ pub fn transfer(peer: SocketAddr, amounts: &Amounts, phase: Phase) -> Result<()>
         Phase::Connect => return connections(peer, amounts.count),
         _ => {}
     }
-    let (content, mut buffer) = (content(chunk), buffer(chunk));
+    let (content, mut buffer) = (talk::content(chunk), buffer(chunk));
     let mut stream = connect(peer)?;
     let mut work = |part: u64, look: bool| match phase {
         Phase::Send => give(&mut stream, bytes / part, (&content, chunk)),
@@ -54,7 +54,7 @@ fn many(peer: SocketAddr, amounts: &Amounts, phase: Phase) -> Result<()> {
             Ok((stream, buffer))
         })
         .collect();
-    let content = content(chunk);
+    let content = talk::content(chunk);
     let start = Barrier::new(Amounts::CONNECTIONS + 1);
     std::thread::scope(|scope| {
         let threads: Vec<_> = streams?
@@ -112,13 +112,6 @@ fn give(stream: &mut TcpStream, bytes: u64, (content, chunk): (&[u8], usize)) ->
         "other bytes came than were sent"
     );
     Ok(())
-}
-
-/// What is sent, before anything is counted: two periods, so that a piece can begin anywhere in the first.
-fn content(chunk: usize) -> Vec<u8> {
-    let mut content = vec![0; PERIODIC.max(chunk) * 2];
-    talk::fill(&mut content, 0);
-    content
 }
 
 /// A buffer whose pages are there before anything is counted.

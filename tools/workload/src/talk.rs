@@ -3,6 +3,9 @@
 //! A connection carries one request after the other, each of 16 bytes. Content is the same everywhere:
 //! byte *i* of a transfer is *i* modulo 251, so a byte at a wrong place is seen.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 /// Bytes of a request.
 pub const REQUEST: usize = 16;
 /// Bytes of the answer to [`Request::Sink`].
@@ -71,6 +74,14 @@ pub fn fill(bytes: &mut [u8], position: u64) {
         bytes.copy_within(..len, done);
         done += len;
     }
+}
+
+/// What is sent in pieces of `chunk` bytes: two periods, so that a piece can begin anywhere in the first.
+#[must_use]
+pub fn content(chunk: usize) -> Vec<u8> {
+    let mut content = vec![0; PERIODIC.max(chunk) * 2];
+    fill(&mut content, 0);
+    content
 }
 
 /// Whether `bytes` are the content of a transfer from `position` on.
