@@ -14,10 +14,11 @@ use core::ops::Range;
 
 use monitor::layout::{GUEST_RAM, MACHINE_RAM, MAX_GUEST};
 use monitor::machine::Abort;
-use monitor::monitor::{Frame, Start};
+use monitor::monitor::{Frame, MAX_CPUS, Start};
 use monitor::syndrome::Width;
 
-global_asm!(include_str!("entry.s"));
+// A stack for each processor of a guest, and for the attacker's.
+global_asm!(include_str!("entry.s"), stacks = const MAX_CPUS + 1);
 global_asm!(include_str!("vectors.s"));
 
 /// A value, and whether nobody answered.

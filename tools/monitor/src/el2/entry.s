@@ -199,4 +199,4 @@ monitor_enter:
 .section .bss.stacks, "aw", %nobits
 .balign 4096
 monitor_stacks:
-    .space  9 * 0x40000             // eight of a guest, and one of the attacker
+    .space  {stacks} * 0x40000

@@ -4,12 +4,14 @@
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use monitor::monitor::MAX_CPUS;
+
 use super::asm;
 
 /// The processor that is the attacker's, by its affinity.
 pub(super) const PROCESSOR: u64 = 1;
 /// What it finds when it starts: the number of a stack that no processor of a guest has.
-pub(super) const INDEX: u64 = 8;
+pub(super) const INDEX: u64 = MAX_CPUS as u64;
 
 /// There is no such processor, or it has not come yet.
 const ABSENT: u32 = 0;
