@@ -4,25 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use pci::{Bdf, Ecam, Function, Header, HostWindow, Pin, Placement, scan};
-use testkit::fake_pci::{BarModel, ConfigSpace, FakePci};
+use testkit::fake_pci::{ConfigSpace, FakePci};
 use testkit::fake_virtio::{FakeBlock, FakeNet, Style};
 use virtio::Kind;
 
-use crate::setup::{CARD, DISK, STYLES, card_pool, disk_pool, rig};
-
-/// Nothing behind the BARs.
-struct Empty;
-
-impl BarModel for Empty {
-    fn read(&self, _bar: u8, _at: u64, _size: u8) -> u32 {
-        0
-    }
-    fn write(&self, _bar: u8, _at: u64, _size: u8, _value: u32) {}
-}
-
-fn at(device: u8) -> Bdf {
-    Bdf::new(0, device, 0).unwrap()
-}
+use crate::setup::{CARD, DISK, Empty, STYLES, at, card_pool, disk_pool, rig};
 
 #[test]
 fn a_scan_finds_devices_by_their_ids() {

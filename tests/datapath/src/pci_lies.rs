@@ -3,20 +3,13 @@
 use std::rc::Rc;
 
 use pci::{Bdf, Ecam, Error, Function, MAX_BUSES, MAX_FUNCTIONS, Placement, scan};
-use testkit::fake_pci::{BarModel, ConfigSpace, FakePci};
+use testkit::fake_pci::{ConfigSpace, FakePci};
 
-struct Empty;
-
-impl BarModel for Empty {
-    fn read(&self, _bar: u8, _at: u64, _size: u8) -> u32 {
-        0
-    }
-    fn write(&self, _bar: u8, _at: u64, _size: u8, _value: u32) {}
-}
+use crate::setup::{Empty, at};
 
 fn one(config: ConfigSpace) -> FakePci {
     let pci = FakePci::default();
-    pci.plug(Bdf::new(0, 1, 0).unwrap(), config, Rc::new(Empty));
+    pci.plug(at(1), config, Rc::new(Empty));
     pci
 }
 
@@ -91,9 +84,7 @@ fn enable(config: ConfigSpace, needs: [u64; 6]) -> (Result<Option<u64>, Error>, 
     let mut placement = Placement::new(&pci.windows(), &[ram]);
     let bars = function.enable(&needs, &mut placement);
     let mut command = 0;
-    pci.change(Bdf::new(0, 1, 0).unwrap(), |config| {
-        command = config.command()
-    });
+    pci.change(at(1), |config| command = config.command());
     assert_eq!(pci.died(), None);
     (bars.map(|b| b.address(0)), command)
 }
@@ -202,7 +193,7 @@ fn a_bar_that_overlaps_memory_or_lies_outside_the_windows_is_refused() {
 fn a_bar_that_overlaps_another_is_refused() {
     let pci = FakePci::default();
     for device in [1, 2] {
-        let bdf = Bdf::new(0, device, 0).unwrap();
+        let bdf = at(device);
         let config = endpoint().bar(0, 0, 0x1000, 0x5000_0000).decoding();
         pci.plug(bdf, config, Rc::new(Empty));
     }

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
-use pci::{Bars, Bdf, Ecam, Error, Function, HostWindow, Placement, scan};
-use testkit::fake_pci::{BarModel, ConfigSpace, FakeEcam, FakePci};
+use pci::{Bars, Ecam, Error, Function, HostWindow, Placement, scan};
+use testkit::fake_pci::{ConfigSpace, FakeEcam, FakePci};
+
+use crate::setup::{Empty, at};
 
 /// Bits of the command register: ports, memory, bus master, no wire, and two that are nobody's business here.
 const IO: u16 = 1;
@@ -14,20 +16,6 @@ const OTHERS: u16 = 0x140;
 
 /// What our window begins with.
 const WINDOW: u64 = 0x5000_0000;
-
-/// Nothing behind the BARs.
-struct Empty;
-
-impl BarModel for Empty {
-    fn read(&self, _bar: u8, _at: u64, _size: u8) -> u32 {
-        0
-    }
-    fn write(&self, _bar: u8, _at: u64, _size: u8, _value: u32) {}
-}
-
-fn at(device: u8) -> Bdf {
-    Bdf::new(0, device, 0).unwrap()
-}
 
 fn endpoint() -> ConfigSpace {
     ConfigSpace::endpoint(1, 1, 0)

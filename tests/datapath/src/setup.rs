@@ -9,7 +9,11 @@ use bounce::Spacing;
 #[cfg(not(miri))]
 use embassy_futures::join::join;
 #[cfg(not(miri))]
+use pci::Bdf;
+#[cfg(not(miri))]
 use testkit::executor::block_on;
+#[cfg(not(miri))]
+use testkit::fake_pci::BarModel;
 use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::rig::Rig;
 use virtio::{Block, Net};
@@ -138,4 +142,22 @@ pub(crate) fn receive(card: &mut Net) -> Option<Vec<u8>> {
     let len = card.receive(&mut into)?.len;
     into.truncate(len);
     Some(into)
+}
+
+/// Where a device of the first bus is.
+#[cfg(not(miri))]
+pub(crate) fn at(device: u8) -> Bdf {
+    Bdf::new(0, device, 0).unwrap()
+}
+
+/// Nothing behind the BARs.
+#[cfg(not(miri))]
+pub(crate) struct Empty;
+
+#[cfg(not(miri))]
+impl BarModel for Empty {
+    fn read(&self, _bar: u8, _at: u64, _size: u8) -> u32 {
+        0
+    }
+    fn write(&self, _bar: u8, _at: u64, _size: u8, _value: u32) {}
 }

@@ -191,7 +191,6 @@ fn ten_rounds_of_random_lies_to_a_plain_machine_come_to_nothing_that_must_not_be
     assert!(lies > 500, "{lies}");
 }
 
-/// Time is the clock's here, so this is about one disk only.
 #[test]
 fn a_sweep_looks_once_and_lies_once_or_twice_a_round_by_devices_that_offer_little_as_well() {
     let more = ["rounds=13", "models=1,1,1,1", "tick=500", "offers=least"];
@@ -216,6 +215,7 @@ fn a_sweep_looks_once_and_lies_once_or_twice_a_round_by_devices_that_offer_littl
     assert!(told >= 10, "{told} of 12 rounds");
 }
 
+/// Time is the clock's here, so this is about one disk only.
 #[test]
 fn a_processor_that_writes_to_the_rings_meanwhile_ends_devices_and_nothing_else() {
     let script: Vec<String> = (0..40)
