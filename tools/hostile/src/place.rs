@@ -161,6 +161,9 @@ named! {
         Redistributor = "redistributor",
         /// Registers of the interrupt translation service.
         Translation = "translation",
+        /// How far the host lets a change of the state of memory come, from now on: nowhere, a page, a block, or it
+        /// refuses; the value says which.
+        Progress = "progress",
     }
 }
 

@@ -79,10 +79,15 @@ impl Attack {
         self.liar.told_by(Part::Window) != 0
     }
 
-    /// Whether the RMM or the firmware lied; they are trusted, so all that is asked for is an end.
+    /// Whether the RMM or the firmware lied; they are trusted, so all that is asked for is an end. That a change of
+    /// the state of memory comes nowhere is no lie of theirs: the host does that.
     #[must_use]
     pub fn rmm_lied(&self) -> bool {
-        self.liar.told_by(Part::Rmm) + self.liar.told_by(Part::Psci) != 0
+        let mut tally = self.liar.tally();
+        tally.any(|(place, tally)| {
+            let trusted = matches!(place.part, Part::Rmm | Part::Psci);
+            trusted && place.point != Point::Progress && tally.lies != 0
+        })
     }
 
     /// Whether the host lied about where devices are: how many redistributors there are, or which places of the

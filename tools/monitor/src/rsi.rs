@@ -17,7 +17,7 @@ pub use self::measurement::{LENGTH, Measurements};
 pub use self::vdev::Assigned;
 use crate::granules::{Granules, Ripas};
 use crate::layout::{GRANULE, GRANULE_BYTES, GuestMemory, Half, Space};
-use crate::options::{Hash, Options, Rsi};
+use crate::options::{Hash, Options, Progress, Rsi};
 
 /// The call worked.
 pub const SUCCESS: u64 = 0;
@@ -101,6 +101,17 @@ pub struct Realm<'a> {
     changes: u64,
     /// A device that the realm may trust.
     assigned: Option<Assigned>,
+    /// What the host does about each change of state, if not what the options say.
+    pub hindrance: Option<Hindrance>,
+}
+
+/// What a host does about a change of state that it has no wish for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// It lets it come only so far.
+    Slow(Progress),
+    /// It refuses.
+    Refusal,
 }
 
 impl<'a> Realm<'a> {
@@ -120,6 +131,7 @@ impl<'a> Realm<'a> {
             token: token::Token::default(),
             changes: 0,
             assigned: None,
+            hindrance: None,
         })
     }
 
@@ -128,6 +140,7 @@ impl<'a> Realm<'a> {
         self.measurements.restart();
         self.token = token::Token::default();
         self.changes = 0;
+        self.hindrance = None;
     }
 
     /// Answers `command` with its arguments, which are `x1` and up.

@@ -52,6 +52,9 @@ impl<M: Machine> Monitor<M> {
             frame.x[0] = status;
             return;
         }
+        if command == Command::IpaStateSet {
+            self.hinder();
+        }
         let mut arguments = [0; 10];
         for (argument, value) in arguments.iter_mut().zip(frame.x.iter().skip(1)) {
             *argument = *value;

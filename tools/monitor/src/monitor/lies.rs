@@ -6,8 +6,9 @@ use hostile::{Part, Place, Point};
 use super::{Frame, Monitor};
 use crate::attack;
 use crate::machine::Machine;
+use crate::options::Progress;
 use crate::regions::Region;
-use crate::rsi::NOT_SUPPORTED;
+use crate::rsi::{Hindrance, NOT_SUPPORTED};
 use crate::syndrome::Access;
 
 /// The devices whose messages are invented, and their events.
@@ -73,6 +74,22 @@ impl<M: Machine> Monitor<M> {
                 1 => random.next(),
                 _ => random.below(6),
             })
+    }
+
+    /// Makes up the host's mind about a change of the state of memory.
+    pub(super) fn hinder(&mut self) {
+        if !self.rounds.is_active() {
+            return;
+        }
+        let place = Place::of(Part::Rmm, Point::Progress);
+        if let Some(value) = self.attack.liar.misbehave(place) {
+            self.realm.hindrance = Some(match value % 4 {
+                0 => Hindrance::Slow(Progress::Zero),
+                1 => Hindrance::Slow(Progress::Page),
+                2 => Hindrance::Slow(Progress::Block),
+                _ => Hindrance::Refusal,
+            });
+        }
     }
 
     /// Changes what call number `number` of `part` left in the first `registers` registers.

@@ -1,6 +1,6 @@
 //! The state of granules, as the realm asks for it and changes it.
 
-use super::{ERROR_INPUT, Realm, Reply, SUCCESS, World};
+use super::{ERROR_INPUT, Hindrance, Realm, Reply, SUCCESS, World};
 use crate::granules::{Ripas, granules};
 use crate::layout::GRANULE;
 use crate::options::{Progress, Reject};
@@ -55,6 +55,9 @@ impl Realm<'_> {
     }
 
     fn is_rejected(&self) -> bool {
+        if self.hindrance == Some(Hindrance::Refusal) {
+            return true;
+        }
         match self.options.reject {
             Reject::Never => false,
             Reject::Call(call) => call == self.changes,
@@ -68,7 +71,11 @@ impl Realm<'_> {
     }
 
     fn limit(&self, base: u64, top: u64) -> u64 {
-        match self.options.progress {
+        let progress = match self.hindrance {
+            Some(Hindrance::Slow(progress)) => progress,
+            _ => self.options.progress,
+        };
+        match progress {
             Progress::Full => top,
             Progress::Block => ((base | (BLOCK - 1)) + 1).min(top),
             Progress::Page => (base + GRANULE).min(top),

@@ -350,6 +350,22 @@ fn a_script_changes_what_calls_and_devices_say() {
 }
 
 #[test]
+fn a_host_lets_changes_of_memory_come_as_far_as_it_likes() {
+    // Nowhere, then a page each, then it refuses.
+    let script = "rsi.progress@1=0x0,rsi.progress@3=0x1,rsi.progress@4=0x3";
+    let mut monitor = boot(&format!("monitor.models=0,1,0 monitor.attack={script} --"));
+    let (from, to) = (PAGE, PAGE + 4 * GRANULE);
+    let mut set = || call(&mut monitor, &[RSI_IPA_STATE_SET, from, to, 0, 0]).1;
+    assert_eq!(set()[..3], [0, to, 0]);
+    assert_eq!(set()[..3], [0, from, 0]);
+    assert_eq!(set()[..3], [0, from, 0]);
+    assert_eq!(set()[..3], [0, from + GRANULE, 0]);
+    assert_eq!(set()[..3], [0, from, 1]);
+    // The host is no RMM, which is trusted: what comes of it is judged as strictly as what a device does.
+    assert!(!monitor.attack.rmm_lied());
+}
+
+#[test]
 fn a_ring_is_changed_behind_the_guests_back_and_comes_back() {
     // In the first page, its third word: all ones, for one tick.
     let value: u64 = 1 << 62 | 1 << 56 | 8;
