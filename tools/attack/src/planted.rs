@@ -56,7 +56,7 @@ pub fn run(options: &Options) -> Result<bool> {
     let folder = campaign::folder(options, &workspace);
     let (tree, work) = (folder.join("planted/tree"), folder.join("planted"));
     std::fs::create_dir_all(&tree)?;
-    copy(&tree)?;
+    copy(Path::new("."), &tree)?;
     let list = std::fs::read_to_string(LIST)
         .with_context(|| format!("cannot read {LIST}; run this at the root"))?;
     let list: List = toml::from_str(&list).context(LIST)?;
@@ -123,12 +123,16 @@ fn judge(bug: &Bug, state: &State) -> Found {
     }
 }
 
-/// Puts what is committed into `tree`.
-fn copy(tree: &Path) -> Result<()> {
-    let mut archive = Command::new("git")
-        .args(["archive", "HEAD"])
-        .stdout(Stdio::piped())
-        .spawn()?;
+/// Puts what is committed in `root` into `tree`. Below the root cargo reads the root's `.cargo` as well as the copy's, and
+/// would give the linker its script twice.
+fn copy(root: &Path, tree: &Path) -> Result<()> {
+    let mut archive = Command::new("git");
+    archive.current_dir(root).args(["archive", "HEAD"]);
+    if tree.canonicalize()?.starts_with(root.canonicalize()?) {
+        std::fs::remove_dir_all(tree.join(".cargo")).or_else(gone)?;
+        archive.args(["--", ".", ":(exclude).cargo"]);
+    }
+    let mut archive = archive.stdout(Stdio::piped()).spawn()?;
     let stream = archive.stdout.take().context("git says nothing")?;
     let unpacked = Command::new("tar")
         .arg("-xC")
@@ -141,6 +145,14 @@ fn copy(tree: &Path) -> Result<()> {
         tree.display()
     );
     Ok(())
+}
+
+/// What is not there is gone.
+fn gone(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
 }
 
 /// Builds the victim with the bug in it, and takes the bug out of the source again.
@@ -206,6 +218,19 @@ mod tests {
             let text = std::fs::read_to_string(root.join(&bug.file)).unwrap();
             let with = planted(&text, bug).unwrap();
             assert_ne!(with, text, "{}", bug.name);
+        }
+    }
+
+    #[test]
+    fn flags_of_cargo_reach_a_copy_once_wherever_it_is() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let (inside, outside) = (root.join("target"), std::env::temp_dir());
+        std::fs::create_dir_all(&inside).unwrap();
+        for (parent, has_flags) in [(inside, false), (outside, true)] {
+            let tree = tempfile::tempdir_in(parent).unwrap();
+            copy(&root, tree.path()).unwrap();
+            assert_eq!(tree.path().join(".cargo").exists(), has_flags);
+            assert!(tree.path().join("linker/image.ld").exists());
         }
     }
 
