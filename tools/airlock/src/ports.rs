@@ -125,8 +125,16 @@ impl Ports {
         }
         // With one port there are no messages about ports, and so fewer queues to set up.
         let most = self.named.len() + 1;
-        let bus =
-            format!("virtio-serial-pci,id=ports,max_ports={most},disable-legacy=on{platform}");
+        // A doorbell is heard at once, by the processor that rings it: what the guest prints by its console and then by
+        // its serial port comes in that order. QEMU's main loop would write a line of one into a line of the other.
+        let order = if self.shares_terminal() {
+            ",ioeventfd=off"
+        } else {
+            ""
+        };
+        let bus = format!(
+            "virtio-serial-pci,id=ports,max_ports={most}{order},disable-legacy=on{platform}"
+        );
         let console = format!("virtconsole,bus=ports.0,nr=0,chardev={TERMINAL}");
         let console = self.console.then_some(console);
         let named = self.named.iter().enumerate().map(|(number, port)| {
@@ -187,9 +195,19 @@ mod tests {
     fn a_console_alone_has_one_port_and_the_terminal_of_the_serial_port() {
         let console = ports(true, &[]);
         let devices = console.devices(",iommu_platform=on");
-        assert!(devices[0].contains("max_ports=1,disable-legacy=on,iommu_platform=on"));
+        assert!(
+            devices[0].contains("max_ports=1,ioeventfd=off,disable-legacy=on,iommu_platform=on")
+        );
         assert_eq!(devices[1], "virtconsole,bus=ports.0,nr=0,chardev=terminal");
         assert_eq!(console.serial(), "chardev:terminal");
+    }
+
+    #[test]
+    fn what_shares_the_terminal_is_printed_in_order_and_the_rest_does_not_wait() {
+        for (port, shares) in [("a=stdio", true), ("a=tcp:7000", false)] {
+            let devices = ports(false, &[port]).devices("");
+            assert_eq!(devices[0].contains("ioeventfd=off"), shares, "{port}");
+        }
     }
 
     #[test]
