@@ -187,8 +187,9 @@ pub fn table(all: &[Found]) -> Table {
         "found as",
         "lies told until then",
         "what does it",
+        "planted into",
     ];
-    let mut table = Table::new(4, columns);
+    let mut table = Table::new(5, columns);
     for found in all {
         let outcome = match found.outcome.as_str() {
             "" => "**not found**",
@@ -199,6 +200,7 @@ pub fn table(all: &[Found]) -> Table {
             outcome.to_owned(),
             found.events.to_string(),
             table::some(&found.lies),
+            format!("{}, {}", found.commit, found.date),
         ];
         table.rows.push(cells.to_vec());
     }

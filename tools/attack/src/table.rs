@@ -146,6 +146,8 @@ pub fn bad(state: &State) -> Table {
 pub fn some(lies: &str) -> String {
     match lies.chars().count() {
         0 => String::from("nothing: an honest host"),
+        // Kept without its lies.
+        1..200 if !lies.contains('@') => lies.to_owned(),
         1..200 => format!("`{lies}`"),
         _ => format!("{} lies", lies.matches('@').count()),
     }
