@@ -55,6 +55,8 @@ mod pci_function;
 mod pci_lies;
 #[cfg(not(miri))]
 mod pci_placing;
+#[cfg(not(miri))]
+mod pci_vectors;
 mod pci_walk;
 #[cfg(not(miri))]
 mod pool_sizes;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pci::{Bdf, Ecam, Function, Header, HostWindow, Pin, Placement, scan};
+use pci::{Bdf, Ecam, Function, Header, HostWindow, Mapper, Pin, Placement, Registers, scan};
 use testkit::fake_pci::{ConfigSpace, FakePci};
 use testkit::fake_virtio::{FakeBlock, FakeNet, Style};
 use virtio::Kind;
@@ -59,6 +59,21 @@ fn the_functions_of_a_device_and_what_is_behind_a_bridge_are_found() {
     let ecam = Ecam::new(pci.ecam(3), 0, 3).unwrap();
     let places: Vec<_> = scan(&ecam).functions.iter().map(|f| f.bdf).collect();
     assert_eq!(places, [at(4), second, at(5), behind]);
+}
+
+#[test]
+fn a_window_that_begins_behind_bus_0_has_its_root_there() {
+    let pci = FakePci::default();
+    let config = ConfigSpace::endpoint(1, 1, 0).bar(0, 0, 0x1000, 0);
+    pci.plug(at(4), config, Rc::new(Empty));
+    let ecam = Ecam::new(pci.ecam(1), 3, 4).unwrap();
+    let found = scan(&ecam).functions;
+    let places: Vec<_> = found.iter().map(|f| f.bdf).collect();
+    assert_eq!(places, [Bdf::new(3, 4, 0).unwrap()]);
+    // What is on the root bus is ours to place.
+    let mut placement = Placement::new(&pci.windows(), &[]);
+    let bars = Function::new(&ecam, found[0]).enable(&[1, 0, 0, 0, 0, 0], &mut placement);
+    assert_eq!(bars.unwrap().address(0), Some(0x5000_0000));
 }
 
 #[test]
@@ -170,4 +185,12 @@ fn msi_x_that_is_on_is_turned_off() {
     pci.change(at(1), |config| {
         assert_eq!(config.bytes()[capability + 3], 0)
     });
+}
+
+#[test]
+fn a_run_of_registers_is_empty_when_it_has_no_bytes() {
+    let pci = FakePci::default();
+    for (len, is_empty) in [(0, true), (1, false), (0x1000, false)] {
+        assert_eq!(pci.map(0x5000_0000, len).unwrap().is_empty(), is_empty);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use pci::{Bdf, Ecam, Error, Function, MAX_BUSES, MAX_FUNCTIONS, Placement, scan};
+use pci::{Bdf, Ecam, Error, Function, MAX_BUSES, MAX_FUNCTIONS, Pin, Placement, scan};
 use testkit::fake_pci::{ConfigSpace, FakePci};
 
 use crate::setup::{Empty, at};
@@ -51,6 +51,19 @@ fn a_capability_list_that_is_damaged_is_an_error() {
         let (list, _) = walk(|b| b[0x34] = pointer);
         assert_eq!(list, damaged(pointer));
     }
+}
+
+/// Case 22: each read is an exit, so that nobody goes round twice.
+#[test]
+fn a_capability_list_that_loops_is_given_up_where_it_closes() {
+    let (list, accesses) = walk(|b| {
+        b[0x34] = 0x40;
+        b[0x41] = 0x44;
+        b[0x45] = 0x48;
+        b[0x49] = 0x44;
+    });
+    assert_eq!(list, Err(Error::Capabilities { at: 0x44 }));
+    assert_eq!(accesses, 2 + 3);
 }
 
 /// Case 22: as long as there is room for.
@@ -288,13 +301,15 @@ fn a_configuration_window_without_a_bus_is_refused() {
 }
 
 #[test]
-fn a_pin_that_does_not_exist_is_none() {
-    for pin in [0, 5, 255] {
+fn a_pin_has_one_of_four_numbers_and_any_other_is_none() {
+    let pins = [(1, Pin::A), (2, Pin::B), (3, Pin::C), (4, Pin::D)];
+    let good = pins.map(|(number, pin)| (number, Some(pin)));
+    for (pin, expected) in good.into_iter().chain([(0, None), (5, None), (255, None)]) {
         let mut config = endpoint();
         config.bytes()[0x3d] = pin;
         let pci = one(config);
         let ecam = Ecam::new(pci.ecam(0), 0, 0).unwrap();
         let function = Function::new(&ecam, scan(&ecam).functions[0]);
-        assert_eq!(function.interrupt_pin(), None);
+        assert_eq!(function.interrupt_pin(), expected);
     }
 }

@@ -66,6 +66,22 @@ fn a_function_that_is_started_decodes_memory_and_keeps_what_is_not_ours() {
 }
 
 #[test]
+fn nothing_decodes_while_bars_are_written_and_what_is_not_ours_is_kept() {
+    for found in [0, IO, MASTER, IO | NO_WIRE | OTHERS] {
+        let mut config = endpoint().bar(0, 0, 0x1000, 0).bar(1, 1, 0x20, 0);
+        config.set16(4, found);
+        let (pci, ecam) = bridge([config]);
+        let mut placement = Placement::new(&pci.windows(), &[]);
+        enable(&ecam, &mut placement, 1, [1, 0, 0, 0, 0, 0]).unwrap();
+        pci.change(at(1), |config| {
+            let seen = config.commands_at_bars();
+            assert!(!seen.is_empty());
+            assert!(seen.iter().all(|seen| *seen == found & !IO), "{seen:x?}");
+        });
+    }
+}
+
+#[test]
 fn a_function_that_cannot_be_started_is_left_as_it_was_found() {
     for found in [0, IO, NO_WIRE | OTHERS, IO | MASTER] {
         let mut config = endpoint().bar(0, 0, 0x1000, 0);
@@ -131,14 +147,16 @@ fn windows_that_wrap_or_have_no_bytes_are_not_used_and_low_ones_come_first() {
         size: 0x1000,
         ..low
     };
+    // There would be room before the end that wraps.
     let wraps = HostWindow {
-        bus: u64::MAX,
+        bus: u64::MAX - 0xffff,
+        size: 0x2_0000,
         ..low
     };
     let wraps_for_us = HostWindow {
         bus: 0x1000,
-        cpu: u64::MAX,
-        ..low
+        cpu: u64::MAX - 0xffff,
+        size: 0x2_0000,
     };
     let empty = HostWindow {
         bus: 0x2000,

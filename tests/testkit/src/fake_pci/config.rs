@@ -16,6 +16,8 @@ pub struct ConfigSpace {
     fragile: bool,
     /// Whether a BAR takes no address: it can be sized, and stays where it is.
     stubborn: bool,
+    /// What the command register was whenever a BAR was written.
+    commands_at_bars: Vec<u16>,
     /// Where the next capability goes.
     next_capability: usize,
     /// The byte that points to it.
@@ -40,6 +42,7 @@ impl ConfigSpace {
             masks: [0; 6],
             fragile: false,
             stubborn: false,
+            commands_at_bars: Vec::new(),
             next_capability: 0x40,
             link: CAPABILITIES,
         }
@@ -112,6 +115,11 @@ impl ConfigSpace {
         self.read(COMMAND, 2) as u16
     }
 
+    /// What the command register was, each time that a BAR was written.
+    pub fn commands_at_bars(&self) -> &[u16] {
+        &self.commands_at_bars
+    }
+
     pub(super) fn read(&self, at: usize, size: u8) -> u32 {
         let byte = |i| self.bytes.get(at + i).copied().unwrap_or(0);
         (0..usize::from(size)).fold(0, |sum, i| sum | u32::from(byte(i)) << (8 * i))
@@ -121,6 +129,7 @@ impl ConfigSpace {
     pub(super) fn write(&mut self, at: usize, size: u8, value: u32) -> Result<(), &'static str> {
         let bars = FIRST_BAR..FIRST_BAR + 24;
         if bars.contains(&at) {
+            self.commands_at_bars.push(self.command());
             if self.fragile && self.bytes[COMMAND] & DECODES != 0 {
                 return Err("a BAR was written while it decodes");
             }
