@@ -92,6 +92,19 @@ fn a_call_that_brings_no_byte_is_normal() {
 }
 
 #[test]
+fn pieces_are_fetched_one_behind_the_other_and_from_the_start_when_the_page_is_full() {
+    let rmm = rmm(pattern(5000), 1000, 0);
+    fetch(&rmm).unwrap();
+    let calls = rmm.calls();
+    let fetched = calls
+        .iter()
+        .filter(|call| call[0] == Call::AttestationTokenContinue.function());
+    let rooms: Vec<_> = fetched.map(|call| (call[2], call[3])).collect();
+    let whole = [0, 1000, 2000, 3000, 4000].map(|at| (at, 4096 - at));
+    assert_eq!(rooms, [&whole[..], &[(0, 4096)]].concat());
+}
+
+#[test]
 fn the_challenge_arrives_at_the_rmm() {
     let rmm = rmm(pattern(10), 256, 0);
     fetch(&rmm).unwrap();

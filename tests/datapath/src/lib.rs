@@ -42,6 +42,8 @@ mod fetches;
 #[cfg(not(miri))]
 mod messages;
 mod network;
+#[cfg(not(miri))]
+mod network_edges;
 mod network_lies;
 #[cfg(not(miri))]
 mod ninep_device;
@@ -64,6 +66,8 @@ mod pool_sizes;
 mod pressure;
 #[cfg(not(miri))]
 mod probe_lies;
+#[cfg(not(miri))]
+mod probe_parts;
 #[cfg(not(miri))]
 mod queue_lies;
 mod scribble;

@@ -4,7 +4,7 @@ use ::frame::{Incoming, IpVersion, OpenChecksum, Outgoing, Segments};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bounce::Spacing;
+use bounce::{Shortage, Spacing};
 use testkit::fake_virtio::{FakeNet, FakeVirtio, Style};
 use testkit::rig::Rig;
 use virtio::{MAX_FRAME, MAX_SEGMENT, Net, Offload};
@@ -108,6 +108,7 @@ fn a_frame_of_64_kib_goes_out_whole_and_says_how_it_is_cut() {
 #[test]
 fn small_frames_go_out_while_all_large_slots_are_taken() {
     let WithCard {
+        rig,
         device,
         fake,
         mut card,
@@ -123,6 +124,13 @@ fn small_frames_go_out_while_all_large_slots_are_taken() {
     }
     assert!(sent >= 4);
     assert_eq!(card.room(), MAX_FRAME);
+    let short = Shortage {
+        queue: Some(1),
+        wanted: MAX_SEGMENT,
+        free: 64 * MAX_FRAME,
+        largest: MAX_FRAME,
+    };
+    assert_eq!(rig.region.counters()[0].1.shortage, Some(short));
     card.send(&[&long], segments(1460));
     assert_eq!(card.counters().sent, sent, "there is no room for it");
     card.send(&[&frame(2, 60)], Outgoing::default());

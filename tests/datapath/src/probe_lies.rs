@@ -28,7 +28,10 @@ fn start(at: u64, lie: impl Fn(u32) -> u32 + 'static) -> Option<Error> {
 }
 
 /// Starts a disk after `change` was made to its configuration space.
-fn start_changed(style: Style, change: impl FnOnce(&mut ConfigSpace)) -> Result<Block, Error> {
+pub(crate) fn start_changed(
+    style: Style,
+    change: impl FnOnce(&mut ConfigSpace),
+) -> Result<Block, Error> {
     let rig = rig(style);
     rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
     rig.pci.change(Bdf::new(0, DISK, 0).unwrap(), change);
@@ -235,7 +238,7 @@ fn a_configuration_that_settles_is_read() {
 }
 
 /// The offset of the capability of part `kind`.
-fn find_part(config: &mut ConfigSpace, kind: u8) -> usize {
+pub(crate) fn find_part(config: &mut ConfigSpace, kind: u8) -> usize {
     let bytes = config.bytes();
     let mut at = usize::from(bytes[0x34]);
     while bytes[at] != 9 || bytes[at + 3] != kind {

@@ -276,6 +276,34 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_brackets_is_an_ipv6_address_and_nothing_else() {
+        for host in ["::1", "fec0::2", "::ffff:10.0.2.2", "FE80::1"] {
+            let endpoint = Endpoint::parse(&format!("http://[{host}]"));
+            assert_eq!(endpoint.unwrap().host(), host);
+        }
+        for host in [
+            "",
+            "abc",
+            "1.2",
+            "::zz",
+            "::1/x",
+            "a b::",
+            "fe80::1%eth0",
+            "::1\r\n",
+        ] {
+            let url = format!("http://[{host}]");
+            assert_eq!(Endpoint::parse(&url), Err(EndpointError::Host), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_may_be_255_bytes_long() {
+        let url = |len: usize| format!("http://{}", "a".repeat(len - 7));
+        assert_eq!(Endpoint::parse(&url(255)).unwrap().host().len(), 248);
+        assert_eq!(Endpoint::parse(&url(256)), Err(EndpointError::TooLong));
+    }
+
+    #[test]
     fn a_name_that_would_change_the_path_is_no_name() {
         let endpoint = Endpoint::parse("http://broker").unwrap();
         for name in ["", ".", "..", "a/b", "a?b", "a b", "a\r\n", "caf\u{e9}"] {

@@ -54,6 +54,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_carried_out_of_16_bits_is_added_again_until_nothing_is() {
+        let cases: [(&[u8], u16); 4] = [
+            (&[0, 1, 0xff, 0xff, 0xff, 0xff, 0x12, 0x34], 0x1235),
+            // The first carry makes another one.
+            (&[0, 1, 0xff, 0xff, 0xff, 0xff], 1),
+            (&[0, 2, 0xff, 0xff, 0xff], 0xff02),
+            // All ones: its complement would say that there is no checksum.
+            (&[0xff, 0xff], 0),
+        ];
+        for (bytes, sum) in cases {
+            let mut frame = bytes.to_vec();
+            let open = OpenChecksum {
+                start: 0,
+                offset: 0,
+            };
+            complete(&mut frame, open).unwrap();
+            assert_eq!(frame[..2], (!sum).to_be_bytes(), "{bytes:x?}");
+        }
+    }
+
+    #[test]
     fn a_checksum_outside_the_frame_is_refused() {
         let mut frame = [0; 20];
         for (start, offset) in [(21, 0), (0, 19), (19, 0), (u16::MAX, u16::MAX)] {

@@ -99,6 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_of_exactly_the_least_is_enough() {
+        let least = [100, 50];
+        for (room, all, tx) in [
+            (100, Offload::All, Offload::Tx),
+            (99, Offload::Tx, Offload::Tx),
+            (50, Offload::Tx, Offload::Tx),
+            (49, Offload::None, Offload::None),
+        ] {
+            assert_eq!(Offload::All.within(room, least), all, "{room}");
+            assert_eq!(Offload::Tx.within(room, least), tx, "{room}");
+            assert_eq!(Offload::None.within(room, least), Offload::None);
+        }
+    }
+
+    #[test]
     fn exactly_the_documented_words_are_taken() {
         assert_eq!(Offload::parse("none"), Some(Offload::None));
         assert_eq!(Offload::parse("tx"), Some(Offload::Tx));
