@@ -60,3 +60,79 @@ impl Waiting {
         self.line.binary_search_by_key(&ticket, |(t, _)| *t).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    fn tasks() -> [Waker; 4] {
+        core::array::from_fn(|_| Waker::from(Arc::new(Task)))
+    }
+
+    /// Whose turn it is, one after the other.
+    fn line(waiting: &mut Waiting, tasks: &[Waker]) -> Vec<usize> {
+        let next = core::iter::from_fn(|| waiting.pop());
+        next.filter_map(|woken| tasks.iter().position(|task| task.will_wake(&woken)))
+            .collect()
+    }
+
+    #[test]
+    fn tasks_have_their_turns_in_the_order_in_which_they_came() {
+        let tasks = tasks();
+        let mut waiting = Waiting::new(4);
+        let tickets = tasks.each_ref().map(|task| waiting.join(None, task));
+        // Who asks again keeps its place.
+        assert_eq!(waiting.join(Some(tickets[1]), &tasks[1]), tickets[1]);
+        assert_eq!(line(&mut waiting, &tasks), [0, 1, 2, 3]);
+        assert!(waiting.pop().is_none());
+    }
+
+    #[test]
+    fn a_task_that_is_polled_by_another_waker_is_woken_by_that() {
+        let tasks = tasks();
+        let mut waiting = Waiting::new(4);
+        let ticket = waiting.join(None, &tasks[0]);
+        waiting.join(None, &tasks[1]);
+        waiting.join(Some(ticket), &tasks[2]);
+        assert_eq!(line(&mut waiting, &tasks), [2, 1]);
+    }
+
+    #[test]
+    fn a_task_that_leaves_costs_no_turn_and_one_that_had_its_turn_goes_behind_all() {
+        let tasks = tasks();
+        let mut waiting = Waiting::new(4);
+        let [first, second, third] = [0, 1, 2].map(|i| waiting.join(None, &tasks[i]));
+        waiting.leave(Some(second));
+        assert!(
+            waiting
+                .pop()
+                .is_some_and(|woken| woken.will_wake(&tasks[0]))
+        );
+        assert_ne!(waiting.join(Some(first), &tasks[0]), third);
+        waiting.leave(Some(first));
+        waiting.leave(None);
+        assert_eq!(line(&mut waiting, &tasks), [2, 0]);
+    }
+
+    #[test]
+    fn all_are_woken_at_the_end() {
+        let tasks = tasks();
+        let mut waiting = Waiting::new(4);
+        let mut woken = Vec::new();
+        let tickets = tasks.each_ref().map(|task| waiting.join(None, task));
+        waiting.leave(Some(tickets[3]));
+        waiting.wake_all(&mut woken);
+        assert_eq!(woken.len(), 3);
+        assert!(waiting.pop().is_none());
+    }
+}

@@ -50,6 +50,8 @@ mod ninep_device;
 #[cfg(not(miri))]
 mod ninep_lies;
 #[cfg(not(miri))]
+mod ninep_waits;
+#[cfg(not(miri))]
 mod offload;
 #[cfg(not(miri))]
 mod pci_function;
