@@ -118,7 +118,8 @@ fn judge(bug: &Bug, state: &State) -> Found {
         outcome: first.map_or(String::new(), |bad| bad.outcome.clone()),
         events: state.events,
         lies: first.map_or(String::new(), |bad| bad.lies.clone()),
-        commit: campaign::commit(),
+        // What is not committed is not in the copy.
+        commit: campaign::commit().trim_end_matches("-dirty").to_owned(),
         date: campaign::today(),
     }
 }
