@@ -26,6 +26,8 @@ mod balloon_device;
 mod balloon_lies;
 mod block_device;
 #[cfg(not(miri))]
+mod block_edges;
+#[cfg(not(miri))]
 mod block_lies;
 #[cfg(not(miri))]
 mod block_owned;
