@@ -377,3 +377,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
