@@ -162,9 +162,18 @@ impl<W: World> Console<W> {
 
     /// Whether the device has taken all that was printed.
     pub fn has_printed(&self) -> bool {
-        let state = self.state.borrow();
-        let mut consoles = state.channels.iter().filter(|channel| channel.is_console);
-        consoles.all(|channel| channel.output.is_idle())
+        let looked = self.with(|state| {
+            let mut consoles = state
+                .channels
+                .iter_mut()
+                .filter(|channel| channel.is_console);
+            consoles.try_fold(true, |all, channel| {
+                // Nobody else takes back what it is done with, while there is room.
+                channel.output.reclaim()?;
+                Ok(all && channel.output.is_idle())
+            })
+        });
+        looked.unwrap_or(false)
     }
 
     /// Names of the ports that the host has.
