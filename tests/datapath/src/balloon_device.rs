@@ -95,6 +95,7 @@ fn what_the_host_wants_goes_and_comes_back_and_it_is_told_how_much_it_has() {
             ),
             (5 * BLOCK, 3 * BLOCK, 2 * BLOCK, 0)
         );
+        assert_eq!(counters.doorbells, machine.device.doorbells());
         assert_eq!(machine.fake.borrow().confused, 0);
         assert_eq!(machine.device.faults(), 0);
     }

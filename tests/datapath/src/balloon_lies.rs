@@ -150,6 +150,8 @@ fn a_host_that_confirms_nothing_ends_at_its_deadline_and_memory_comes_back() {
         assert_eq!((machine.balloon.failure(), machine.out()), (None, 1));
         machine.turns(400);
         assert_eq!(machine.balloon.failure(), Some(Error::TimedOut));
+        assert_eq!(machine.balloon.take_failure(), Some(Error::TimedOut));
+        assert_eq!(machine.balloon.take_failure(), None);
         all_is_back(&machine);
     }
 }

@@ -104,6 +104,8 @@ fn a_wrong_completion_of_output_ends_the_device() {
     let mut write = || machine.write(&mut port, b"12345");
     let failed = (0..9).find_map(|_| write().err());
     assert!(matches!(failed, Some(StreamError::Device(_))), "{failed:?}");
+    let failure = machine.console.failure().map(StreamError::Device);
+    assert_eq!(failure, failed);
 }
 
 /// C5: messages about ports that are not there, or beyond what was agreed on.

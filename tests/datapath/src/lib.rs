@@ -38,6 +38,8 @@ mod block_waits;
 mod console_device;
 #[cfg(not(miri))]
 mod console_lies;
+#[cfg(not(miri))]
+mod device_texts;
 mod entropy;
 #[cfg(not(miri))]
 mod fetches;

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use pci::{Bdf, Message};
-use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio};
+use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::rig::Rig;
-use virtio::{Block, Net};
+use virtio::{Block, Error, Net};
 
 use crate::setup::{CARD, DISK, STYLES, card_pool, disk_pool, rig};
 
@@ -123,5 +123,20 @@ fn a_table_that_leaves_its_bar_is_not_used() {
         let net: Net = Net::start(transport, &rig.pool(card_pool()), rig.environment).unwrap();
         assert!(!net.interrupt().uses_messages());
         assert_eq!(device.vector(0), None);
+    }
+}
+
+/// The message of vector 0 says what the wire's register would: the configuration has changed.
+#[test]
+fn a_message_about_the_configuration_has_the_status_read() {
+    for (vector, is_read) in [(0, true), (1, false), (2, false)] {
+        let rig = rig(Style::Qemu);
+        let (device, block) = disk(&rig, |_| ());
+        assert_eq!(block.interrupt().vectors(), 4);
+        device.needs_reset();
+        block.interrupt().note_message(vector);
+        block.poll();
+        let failure = is_read.then_some(Error::NeedsReset);
+        assert_eq!(block.failure(), failure, "vector {vector}");
     }
 }

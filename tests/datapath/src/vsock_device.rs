@@ -7,8 +7,8 @@ use std::time::Duration;
 use bounce::Spacing;
 use embassy_futures::join::join;
 use embedded_io_async::{Read, Write};
-use testkit::executor::block_on;
-use testkit::fake_virtio::vsock::operation;
+use testkit::executor::{block_on, serve};
+use testkit::fake_virtio::vsock::{Packet, operation};
 use testkit::fake_virtio::{FakeVirtio, FakeVsock, Style};
 use testkit::rig::Rig;
 use virtio::{StreamError, Vsock, VsockAddress, VsockListener, VsockStream};
@@ -100,8 +100,30 @@ fn a_stream_to_the_host_carries_both_ways_and_ends() {
             (counters.sent, counters.received, counters.refused),
             (5, 5, 0)
         );
+        assert_eq!(counters.doorbells, machine.device.doorbells());
         assert_eq!(machine.device.faults(), 0);
     }
+}
+
+/// Both halves of a number count: of ours, and of who speaks.
+#[test]
+fn a_number_of_more_than_32_bits_is_ours_or_is_somebody_else() {
+    let fake = FakeVsock {
+        cid: 0x1_0000_0003,
+        ..FakeVsock::echoing(PORT)
+    };
+    let machine = vsock(Style::Qemu, fake);
+    assert_eq!(machine.vsock.cid(), 0x1_0000_0003);
+    let mut stream = machine.connect(PORT).unwrap();
+    machine.write(&mut stream, b"hello").unwrap();
+    assert_eq!(machine.read(&mut stream, 64).unwrap(), b"hello");
+    // Somebody whose lower half is that of the host is not the host.
+    let peer = machine.fake.borrow().ends[0].peer;
+    let stranger = Packet::new((0x1_0000_0002, PORT), peer, operation::DATA, b"lie");
+    machine.fake.borrow_mut().incoming.push_back(stranger);
+    machine.turns(3);
+    machine.write(&mut stream, b"again").unwrap();
+    assert_eq!(machine.read(&mut stream, 64).unwrap(), b"again");
 }
 
 #[test]
@@ -179,6 +201,25 @@ fn many_streams_go_at_once_and_each_gets_its_own() {
 }
 
 /// What came before the end is read, and then the end.
+/// Tasks are polled when they were woken, and at no other time.
+#[test]
+fn who_waits_for_a_stream_is_woken_when_it_goes_on() {
+    for &style in STYLES {
+        let machine = vsock(style, FakeVsock::echoing(PORT));
+        let talk = |mut stream: VsockStream, len: usize| async move {
+            let bytes: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            let mut back = vec![0; len];
+            stream.write_all(&bytes).await.unwrap();
+            stream.read_exact(&mut back).await.unwrap();
+            back == bytes
+        };
+        let lengths = [200_000, 1, 70_000, 5000];
+        let tasks = lengths.map(|len| talk(machine.connect(PORT).unwrap(), len));
+        let whole = serve(tasks.into(), || machine.turn());
+        assert_eq!(whole, [true; 4]);
+    }
+}
+
 #[test]
 fn the_end_of_a_stream_comes_after_its_data() {
     use testkit::fake_virtio::vsock::Packet;

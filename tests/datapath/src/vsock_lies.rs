@@ -323,7 +323,9 @@ fn a_wrong_completion_ends_the_device_and_every_stream() {
         assert_eq!(machine.read(&mut stream, 8), gone);
         assert_eq!(machine.connect(PORT).err(), gone.err());
         assert_eq!(machine.device.status(), 0);
+        assert_eq!(machine.vsock.failure(), Some(error));
         assert_eq!(machine.vsock.take_failure(), Some(error));
+        assert_eq!(machine.vsock.take_failure(), None);
         drop(stream);
     }
 }

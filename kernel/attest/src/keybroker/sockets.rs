@@ -40,3 +40,21 @@ impl From<Error> for ConnectError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_to_have_no_connection_keeps_its_name() {
+        for (error, expected) in [
+            (Error::Refused, ConnectError::Refused),
+            (Error::TimedOut, ConnectError::TimedOut),
+            (Error::NoSuchName, ConnectError::UnknownHost),
+            (Error::NoNameServer, ConnectError::UnknownHost),
+            (Error::NoAddress, ConnectError::Unreachable),
+        ] {
+            assert_eq!(ConnectError::from(error), expected);
+        }
+    }
+}

@@ -146,6 +146,8 @@ fn without_padding(block: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use chacha20::ChaCha20Rng;
     use rand_core::SeedableRng;
     use rsa::{Pkcs1v15Encrypt, RsaPublicKey};
@@ -226,5 +228,6 @@ mod tests {
         assert_eq!(Wrapping::named("RSA-OAEP"), Some(Wrapping::Oaep));
         assert_eq!(Wrapping::named("RSA1_5"), Some(Wrapping::Pkcs1v15));
         assert_eq!(Wrapping::named("RSA"), None);
+        assert_eq!(std::format!("{}", Wrapping::Oaep), "RSA-OAEP");
     }
 }
