@@ -188,6 +188,8 @@ impl<M: Memory, W: World> Balloon<M, W> {
         }
         if state.pace.may_work(now) {
             state.step(now)?;
+            // Asks for an interrupt when the device has seen it, or takes that it has.
+            state.take()?;
         }
         if let Some(out) = state.news(now) {
             self.device.transport().write_config32(ACTUAL, out * PAGES);

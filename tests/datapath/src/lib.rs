@@ -24,6 +24,8 @@ mod at_rest;
 mod balloon_device;
 #[cfg(not(miri))]
 mod balloon_lies;
+#[cfg(not(miri))]
+mod balloon_pace;
 mod block_device;
 #[cfg(not(miri))]
 mod block_edges;
