@@ -1,13 +1,16 @@
 //! A console that lies. The cases are those of docs/hostile-host.md, «lying fakes».
 
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use embedded_io_async::{Read, Write};
-use testkit::executor::block_on;
+use testkit::executor::{block_on, serve};
 use testkit::fake_virtio::console::{event, message};
 use testkit::fake_virtio::{FakeConsole, Style, Used};
-use virtio::{Error, StreamError};
+use virtio::{Error, Port, StreamError};
 
 use crate::console_device::{SLOT, WithConsole, console, wanted};
 use crate::setup::rig_of;
@@ -291,4 +294,51 @@ fn a_device_that_does_not_reset_keeps_its_memory_and_nobody_else_gets_it() {
     let WithConsole { console, rig, .. } = machine;
     drop((port, console));
     assert_eq!(rig.region.counters()[0].1.leased, leased);
+}
+
+/// Whoever waits is woken, and told why.
+#[test]
+fn a_device_that_ends_wakes_all_who_wait_for_it() {
+    let (machine, mut port) = with_port();
+    let mut other = machine.open("port").unwrap();
+    machine.fake.borrow_mut().takes = false;
+    let read = async {
+        let mut into = [0; 9];
+        port.read(&mut into).await.err()
+    };
+    let write = async { other.write_all(&vec![1; 200_000]).await.err() };
+    let missing = async { Port::open(&machine.console, "missing").await.err() };
+    let turns = Cell::new(0);
+    let tasks: Vec<Pin<Box<dyn Future<Output = _> + '_>>> =
+        vec![Box::pin(read), Box::pin(write), Box::pin(missing)];
+    let errors = serve(tasks, || {
+        turns.set(turns.get() + 1);
+        if turns.get() == 20 {
+            machine.device.lie(|lies| {
+                lies.index = Some(Box::new(|index| index.wrapping_add(7000)));
+            });
+        }
+        if turns.get() == 21 {
+            machine.fake.borrow_mut().takes = true;
+            machine.fake.borrow_mut().say(1, b"x");
+        }
+        machine.turn();
+    });
+    let failure = machine.console.failure().map(StreamError::Device);
+    assert!(failure.is_some());
+    assert_eq!(errors, [failure; 3]);
+}
+
+/// Nobody listens: what is written waits, and is given up in time.
+#[test]
+fn nothing_is_written_to_a_port_at_which_nobody_listens() {
+    let (machine, mut port) = with_port();
+    let closed = message(1, event::PORT_OPEN, 0, &[]);
+    send(&machine, &[closed]);
+    let written = serve(vec![Box::pin(port.write_all(b"lost"))], || {
+        machine.turn();
+        machine.rig.clock.advance(Duration::from_millis(500));
+    });
+    assert_eq!(written, [Err(StreamError::TimedOut)]);
+    assert_eq!(machine.fake.borrow().heard(1), b"");
 }
