@@ -85,3 +85,7 @@ mod stream_restart;
 mod vsock_device;
 #[cfg(not(miri))]
 mod vsock_lies;
+#[cfg(not(miri))]
+mod vsock_ports;
+#[cfg(not(miri))]
+mod vsock_writers;
