@@ -95,3 +95,16 @@ fn a_device_that_ended_and_does_not_reset_is_not_looked_at() {
     machine.turns(3000);
     assert_eq!((machine.out(), machine.balloon.poll()), (3, None));
 }
+
+/// A block took some time, and so there is rest.
+#[test]
+fn a_block_that_was_moved_is_followed_by_rest() {
+    let machine = balloon(Style::Qemu, FakeBalloon::wanting(5));
+    machine.balloon.poll();
+    assert_eq!(machine.out(), 1);
+    machine.balloon.poll();
+    assert_eq!(machine.out(), 1, "not at once");
+    machine.turn();
+    machine.turn();
+    assert_eq!(machine.out(), 2);
+}

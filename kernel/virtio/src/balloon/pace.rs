@@ -114,6 +114,16 @@ mod tests {
     }
 
     #[test]
+    fn a_host_whose_part_still_changes_is_told_ten_times_a_second_at_most() {
+        let mut pace = Pace::new(at(0));
+        assert!(!pace.may_tell(at(99)));
+        assert!(pace.may_tell(at(100)));
+        pace.told(at(150));
+        assert!(!pace.may_tell(at(249)));
+        assert!(pace.may_tell(at(250)));
+    }
+
+    #[test]
     fn work_takes_a_tenth_of_the_time_and_a_stopped_realm_does_not_rest_for_hours() {
         let mut pace = Pace::new(at(0));
         pace.worked(at(0), at(2));
