@@ -78,7 +78,8 @@ fn a_disk_that_was_halted_touches_no_register_and_is_a_disk_again_with_the_same_
     assert_eq!(disk.halt(), Err(virtio::Error::AtRest));
     assert_eq!(disk.restart(), Err(virtio::Error::AtRest));
     assert_eq!(disk.poll(), None);
-    assert!(!disk.interrupt().acknowledge());
+    device.announce_config();
+    assert!(!disk.interrupt().acknowledge(), "nobody looks");
     drop(disk);
     let pool = pool.give_up().unwrap().reopen();
     let disk = start(&pool);

@@ -56,6 +56,8 @@ mod ninep_device;
 #[cfg(not(miri))]
 mod ninep_lies;
 #[cfg(not(miri))]
+mod ninep_short_queue;
+#[cfg(not(miri))]
 mod ninep_waits;
 #[cfg(not(miri))]
 mod offload;

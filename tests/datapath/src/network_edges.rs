@@ -104,6 +104,8 @@ fn a_queue_of_one_entry_carries_frames_that_nobody_cuts_and_no_others() {
         rig.net(CARD, card_pool()).err()
     };
     assert_eq!(start(FakeNet::default()), None);
+    let whole = card(Style::Qemu, FakeNet::default()).card;
+    assert_eq!(whole.max_frame(), MAX_FRAME);
     let refused = Error::QueueSize { queue: 1, size: 1 };
     assert_eq!(start(FakeNet::offloading()), Some(refused));
 }

@@ -103,3 +103,9 @@ fn who_waits_for_a_connection_is_told_that_the_device_was_stopped() {
     let why = accepted.into_iter().next().unwrap().err();
     assert_eq!(why, Some(StreamError::Device(Error::NeedsReset)));
 }
+
+/// One for packets, one for events.
+#[test]
+fn a_device_hears_of_its_buffers_when_it_is_started() {
+    assert_eq!(quiet().device.doorbells(), 2);
+}

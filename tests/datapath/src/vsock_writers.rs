@@ -89,22 +89,23 @@ fn room_at_the_host_wakes_who_writes_while_the_device_still_has_slots() {
     assert!(written[0].is_ok());
 }
 
+/// Either the host has no room, or the device has every slot.
 #[test]
-fn who_writes_is_left_asleep_while_the_host_has_no_room() {
-    let machine = keeping(100);
-    let mut stream = machine.connect(PORT).unwrap();
-    machine.write(&mut stream, &[7; 100]).unwrap();
-    let woken = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&woken));
-    let mut write = pin!(stream.write(b"more"));
-    assert!(
-        write
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-    );
-    machine.turns(20);
-    assert_eq!(woken.count(), 0);
+fn who_writes_is_left_asleep_while_there_is_no_room() {
+    for (room, len, completes) in [(100, 100, true), (1 << 20, 16 * (4096 - 44), false)] {
+        let machine = keeping(room);
+        let mut stream = machine.connect(PORT).unwrap();
+        machine.turns(2);
+        machine.fake.borrow_mut().completes = completes;
+        machine.write(&mut stream, &vec![7; len]).unwrap();
+        let woken = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut write = pin!(stream.write(b"more"));
+        let mut context = Context::from_waker(&waker);
+        assert!(write.as_mut().poll(&mut context).is_pending());
+        machine.turns(20);
+        assert_eq!(woken.count(), 0);
+    }
 }
 
 #[test]
