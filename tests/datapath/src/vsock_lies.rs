@@ -109,6 +109,31 @@ fn a_room_that_shrinks_or_grows_at_will_is_kept_to() {
     assert_eq!(machine.vsock.counters().refused, 0);
 }
 
+/// V17: its room comes and goes, below what is on its way: it takes nothing, and nothing can be sent.
+#[test]
+fn a_room_that_comes_and_goes_is_no_reason_to_wait_on() {
+    let (machine, mut stream, peer) = connected(listening());
+    machine.fake.borrow_mut().takes = false;
+    machine.write(&mut stream, &[1; 5000]).unwrap();
+    let room = |room| {
+        let mut update = Packet::new((2, PORT), peer, operation::CREDIT_UPDATE, &[]);
+        update.room = room;
+        update
+    };
+    send(&machine, room(0));
+    let mut turn = 0;
+    let written = block_on(stream.write(b"no room"), || {
+        turn += 1;
+        if turn % 1000 == 0 {
+            let update = room(turn / 1000 % 2);
+            machine.fake.borrow_mut().incoming.push_back(update);
+        }
+        machine.turn();
+    });
+    assert_eq!(written, Err(StreamError::TimedOut));
+    assert!(turn < 12_000, "{turn} ms");
+}
+
 /// V5: packets that say to have more bytes than they have, or that are no packets.
 #[test]
 fn packets_without_sense_are_counted_and_nothing_else() {

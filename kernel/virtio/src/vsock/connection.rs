@@ -174,7 +174,8 @@ impl Connection {
         if outstanding > self.sent.wrapping_sub(self.acknowledged) {
             return false;
         }
-        if header.taken != self.acknowledged || header.room > self.room {
+        // Room alone is no reason to wait on: it can come and go for ever, and what is sent into it counts by itself.
+        if header.taken != self.acknowledged {
             self.waiting = self.waiting.filter(|_| self.stage != Stage::Open);
         }
         self.acknowledged = header.taken;
