@@ -77,6 +77,15 @@ impl Mutant {
 mod tests {
     use super::*;
 
+    #[test]
+    fn every_bug_of_the_list_has_its_place_in_the_source() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for mutant in read(&source.join("tests/mutants.toml")).unwrap() {
+            let text = std::fs::read_to_string(source.join(&mutant.file)).unwrap();
+            assert!(mutant.plant(&text).is_some(), "{}", mutant.name);
+        }
+    }
+
     fn mutant(find: &str) -> Mutant {
         Mutant {
             name: "a bug".into(),

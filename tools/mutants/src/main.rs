@@ -85,6 +85,7 @@ fn main() -> Result<ExitCode> {
         .filter(|fate| matches!(fate, Fate::Lives(_)))
         .count();
     if let Some(file) = &arguments.table {
+        std::fs::create_dir_all(file.parent().unwrap_or(&source))?;
         std::fs::write(file, table(&chosen, &fates)).with_context(|| file.display().to_string())?;
     }
     let what = if arguments.places {
