@@ -20,11 +20,6 @@ use crate::setup::{DISK, WithDisk, disk, disk_pool, rig_of};
 /// Bytes of a chunk of data.
 const CHUNK: usize = 16 << 10;
 
-fn waker() -> (Arc<CountingWaker>, Waker) {
-    let count = Arc::new(CountingWaker::default());
-    (Arc::clone(&count), Waker::from(count))
-}
-
 #[test]
 fn a_buffer_is_refused_before_the_device_hears_of_it() {
     let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(3000));
@@ -84,7 +79,7 @@ fn a_request_wakes_whoever_asked_last() {
     device.pause(true);
     let mut sector = [0; 512];
     let mut read = pin!(disk.read(1, &mut sector));
-    let ((first, one), (second, two)) = (waker(), waker());
+    let ((first, one), (second, two)) = (CountingWaker::pair(), CountingWaker::pair());
     for task in [&one, &two, &two] {
         let polled = read.as_mut().poll(&mut Context::from_waker(task));
         assert!(polled.is_pending());
@@ -106,7 +101,7 @@ fn a_completion_that_comes_alone_waits_a_moment_for_others_and_no_longer() {
     let mut tasks: Vec<_> = (0..12)
         .map(|sector| {
             (
-                waker(),
+                CountingWaker::pair(),
                 Box::pin(async move { disk.read(sector, &mut [0; 512]).await }),
             )
         })

@@ -116,8 +116,7 @@ fn a_waiting_task_is_woken_by_the_completion() {
     device.pause(true);
     let mut sector = [0; 512];
     let mut read = pin!(disk.read(1, &mut sector));
-    let waker = Arc::new(CountingWaker::default());
-    let task = Waker::from(Arc::clone(&waker));
+    let (waker, task) = CountingWaker::pair();
     let mut context = Context::from_waker(&task);
     assert!(read.as_mut().poll(&mut context).is_pending());
     assert!(disk.poll().is_some());

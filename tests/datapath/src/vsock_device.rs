@@ -38,6 +38,11 @@ impl WithVsock {
         (0..count).for_each(|_| self.turn());
     }
 
+    /// Lets the host say `packet` when it is its turn.
+    pub(crate) fn says(&self, packet: Packet) {
+        self.fake.borrow_mut().incoming.push_back(packet);
+    }
+
     pub(crate) fn connect(&self, port: u32) -> Result<VsockStream, StreamError> {
         let peer = VsockAddress { cid: 2, port };
         block_on(VsockStream::connect(&self.vsock, peer), || self.turn())
@@ -120,7 +125,7 @@ fn a_number_of_more_than_32_bits_is_ours_or_is_somebody_else() {
     // Somebody whose lower half is that of the host is not the host.
     let peer = machine.fake.borrow().ends[0].peer;
     let stranger = Packet::new((0x1_0000_0002, PORT), peer, operation::DATA, b"lie");
-    machine.fake.borrow_mut().incoming.push_back(stranger);
+    machine.says(stranger);
     machine.turns(3);
     machine.write(&mut stream, b"again").unwrap();
     assert_eq!(machine.read(&mut stream, 64).unwrap(), b"again");
@@ -200,7 +205,6 @@ fn many_streams_go_at_once_and_each_gets_its_own() {
     assert_eq!(machine.read(&mut one, 64).unwrap(), b"for one");
 }
 
-/// What came before the end is read, and then the end.
 /// Tasks are polled when they were woken, and at no other time.
 #[test]
 fn who_waits_for_a_stream_is_woken_when_it_goes_on() {
@@ -220,9 +224,9 @@ fn who_waits_for_a_stream_is_woken_when_it_goes_on() {
     }
 }
 
+/// What came before the end is read, and then the end.
 #[test]
 fn the_end_of_a_stream_comes_after_its_data() {
-    use testkit::fake_virtio::vsock::Packet;
     let machine = vsock(Style::Qemu, FakeVsock::echoing(PORT));
     let mut stream = machine.connect(PORT).unwrap();
     machine.write(&mut stream, b"last words").unwrap();
@@ -230,7 +234,7 @@ fn the_end_of_a_stream_comes_after_its_data() {
     let peer = machine.fake.borrow().ends[0].peer;
     let mut end = Packet::new((2, PORT), peer, operation::SHUTDOWN, &[]);
     (end.flags, end.taken) = (2, 10);
-    machine.fake.borrow_mut().incoming.push_back(end);
+    machine.says(end);
     machine.turns(3);
     assert_eq!(machine.read(&mut stream, 4).unwrap(), b"last");
     assert_eq!(machine.read(&mut stream, 64).unwrap(), b" words");

@@ -25,7 +25,7 @@ fn listening() -> FakeVsock {
 
 /// Lets the host say `packet`, and the driver hear it.
 fn send(machine: &WithVsock, packet: Packet) {
-    machine.fake.borrow_mut().incoming.push_back(packet);
+    machine.says(packet);
     machine.turns(3);
 }
 
@@ -126,7 +126,7 @@ fn a_room_that_comes_and_goes_is_no_reason_to_wait_on() {
         turn += 1;
         if turn % 1000 == 0 {
             let update = room(turn / 1000 % 2);
-            machine.fake.borrow_mut().incoming.push_back(update);
+            machine.says(update);
         }
         machine.turn();
     });
@@ -161,12 +161,7 @@ fn a_piece_of_a_header_is_counted_and_nothing_else() {
     for len in [1, 43] {
         let lie = move |used| vec![Used { len, ..used }];
         machine.device.lie(|l| l.completions = Some(Box::new(lie)));
-        machine.fake.borrow_mut().incoming.push_back(Packet::new(
-            (2, PORT),
-            peer,
-            operation::DATA,
-            b"x",
-        ));
+        machine.says(Packet::new((2, PORT), peer, operation::DATA, b"x"));
         machine.device.run();
         machine.device.lie(|l| l.completions = None);
         machine.turns(2);
@@ -181,7 +176,7 @@ fn a_storm_of_packets_to_nobody_is_answered_within_bounds() {
     let (machine, mut stream, _) = connected(listening());
     for port in 0..2000 {
         let stray = Packet::new((2, port), (3, 50_000 + port), operation::DATA, b"?");
-        machine.fake.borrow_mut().incoming.push_back(stray);
+        machine.says(stray);
     }
     machine.turns(300);
     assert_eq!(machine.vsock.counters().refused, 2000);

@@ -11,15 +11,21 @@ fn quiet() -> WithVsock {
     vsock(Style::Qemu, FakeVsock::default())
 }
 
-#[test]
-fn a_connection_that_the_host_gave_up_before_it_was_accepted_is_passed_over() {
+/// Two connections to a port wait to be accepted.
+fn offered_two() -> (WithVsock, VsockListener) {
     let machine = quiet();
     let listener = VsockListener::new(&machine.vsock, 7).unwrap();
     machine.fake.borrow_mut().connect(1, 7);
     machine.fake.borrow_mut().connect(2, 7);
     machine.turns(2);
+    (machine, listener)
+}
+
+#[test]
+fn a_connection_that_the_host_gave_up_before_it_was_accepted_is_passed_over() {
+    let (machine, listener) = offered_two();
     let gone = Packet::new((2, 1), (3, 7), operation::RESET, &[]);
-    machine.fake.borrow_mut().incoming.push_back(gone);
+    machine.says(gone);
     machine.turns(2);
     let mut stream = machine.accept(&listener).unwrap();
     machine.write(&mut stream, b"hello").unwrap();
@@ -29,11 +35,7 @@ fn a_connection_that_the_host_gave_up_before_it_was_accepted_is_passed_over() {
 
 #[test]
 fn connections_that_are_offered_together_are_told_apart() {
-    let machine = quiet();
-    let listener = VsockListener::new(&machine.vsock, 7).unwrap();
-    machine.fake.borrow_mut().connect(1, 7);
-    machine.fake.borrow_mut().connect(2, 7);
-    machine.turns(2);
+    let (machine, listener) = offered_two();
     for said in [b"one", b"two"] {
         let mut stream = machine.accept(&listener).unwrap();
         machine.write(&mut stream, said).unwrap();
@@ -65,7 +67,7 @@ fn who_stops_listening_ends_what_was_offered_there_and_nothing_else() {
 fn a_reset_of_what_nobody_knows_is_not_answered() {
     let machine = quiet();
     let stray = Packet::new((2, 1), (3, 99), operation::RESET, &[]);
-    machine.fake.borrow_mut().incoming.push_back(stray);
+    machine.says(stray);
     machine.turns(3);
     assert!(machine.fake.borrow().heard.is_empty());
     assert_eq!(machine.vsock.counters().refused, 0);
@@ -78,7 +80,7 @@ fn of_a_storm_to_nobody_32_packets_are_answered_and_the_others_are_not() {
     machine.fake.borrow_mut().completes = false;
     for port in 0..100 {
         let stray = Packet::new((2, port), (3, 99), operation::DATA, &[]);
-        machine.fake.borrow_mut().incoming.push_back(stray);
+        machine.says(stray);
     }
     machine.turns(20);
     machine.fake.borrow_mut().completes = true;

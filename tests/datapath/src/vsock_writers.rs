@@ -1,7 +1,6 @@
 //! Who writes to a stream when the device, or the host, has no room.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use embedded_io_async::Write;
@@ -82,7 +81,7 @@ fn room_at_the_host_wakes_who_writes_while_the_device_still_has_slots() {
             let peer = machine.fake.borrow().ends[0].peer;
             let mut more = Packet::new((2, PORT), peer, operation::CREDIT_UPDATE, &[]);
             more.room = 200;
-            machine.fake.borrow_mut().incoming.push_back(more);
+            machine.says(more);
         }
         machine.turn();
     });
@@ -98,8 +97,7 @@ fn who_writes_is_left_asleep_while_there_is_no_room() {
         machine.turns(2);
         machine.fake.borrow_mut().completes = completes;
         machine.write(&mut stream, &vec![7; len]).unwrap();
-        let woken = Arc::new(CountingWaker::default());
-        let waker = Waker::from(Arc::clone(&woken));
+        let (woken, waker) = CountingWaker::pair();
         let mut write = pin!(stream.write(b"more"));
         let mut context = Context::from_waker(&waker);
         assert!(write.as_mut().poll(&mut context).is_pending());
@@ -117,7 +115,7 @@ fn what_answers_a_request_goes_before_the_first_data() {
     machine.fake.borrow_mut().completes = false;
     for port in 0..16 {
         let stray = Packet::new((2, port), (3, 99), operation::DATA, &[]);
-        machine.fake.borrow_mut().incoming.push_back(stray);
+        machine.says(stray);
     }
     machine.turns(3);
     machine.fake.borrow_mut().connect(1234, 7);

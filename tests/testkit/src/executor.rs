@@ -14,6 +14,12 @@ const TURNS: usize = 200_000;
 pub struct CountingWaker(AtomicU64);
 
 impl CountingWaker {
+    /// A new one, and a waker that it counts.
+    pub fn pair() -> (Arc<Self>, Waker) {
+        let count = Arc::new(Self::default());
+        (Arc::clone(&count), Waker::from(count))
+    }
+
     /// How often it was woken.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
