@@ -1,6 +1,6 @@
 //! Builds a program with cargo, so that the same source gives the same bytes.
 
-use super::{Program, Target, Workspace, cargo};
+use super::{KERNEL_TARGET, MONITOR_TARGET, Program, Target, Workspace, cargo};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,7 +116,7 @@ impl Workspace {
         ];
         let payload = payload.map(|folder| (folder, "/payload"));
         // The last rule that fits counts, and this one says more than that of all of cargo's.
-        let registries = self.registries(target)?;
+        let registries = self.registries()?;
         let registries = registries.into_iter().map(|folder| (folder, "/deps"));
         let flags: Vec<String> = rules
             .into_iter()
@@ -133,8 +133,9 @@ impl Workspace {
 
     /// The folders that hold the source of crates of others. An image names each file that can panic: without
     /// the name that cargo gives to the folder of a registry, which is longer than the rest.
-    fn registries(&self, target: &str) -> Result<BTreeSet<PathBuf>> {
-        // A realm is a payload and the monitor, of one workspace mostly: cargo takes a third of a second to say it.
+    fn registries(&self) -> Result<BTreeSet<PathBuf>> {
+        // A realm is a payload and the monitor, of one workspace mostly: cargo takes a third of a second to say it for
+        // both.
         static KNOWN: Mutex<BTreeMap<PathBuf, BTreeSet<PathBuf>>> = Mutex::new(BTreeMap::new());
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folders) = known.get(&self.workspace_root) {
@@ -143,7 +144,8 @@ impl Workspace {
         let output = Command::new(cargo())
             .current_dir(&self.workspace_root)
             .args(["metadata", "--format-version", "1"])
-            .args(["--filter-platform", target])
+            .args(["--filter-platform", KERNEL_TARGET])
+            .args(["--filter-platform", MONITOR_TARGET])
             .stderr(Stdio::inherit())
             .output()
             .context("cannot run cargo")?;
