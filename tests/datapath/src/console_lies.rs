@@ -16,14 +16,14 @@ use crate::console_device::{SLOT, WithConsole, console, wanted};
 use crate::setup::rig_of;
 
 /// A console with one port, which is open.
-fn with_port() -> (WithConsole, virtio::Port) {
+pub(crate) fn with_port() -> (WithConsole, virtio::Port) {
     let machine = console(Style::Qemu, FakeConsole::with_ports(&["port"]));
     let port = machine.open("port").unwrap();
     (machine, port)
 }
 
 /// Lets the device send `messages`.
-fn send(machine: &WithConsole, messages: &[Vec<u8>]) {
+pub(crate) fn send(machine: &WithConsole, messages: &[Vec<u8>]) {
     machine
         .fake
         .borrow_mut()

@@ -7,14 +7,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use block::BlockDevice;
-use bounce::{Pool, Region};
+use bounce::{Pool, Region, Spacing};
 use clock::{Clock, Instant};
 use testkit::executor::block_on;
 use testkit::fake_clock::FakeClock;
-use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
+use testkit::fake_virtio::{FakeBlock, FakeConsole, FakeNet, FakeVirtio, Style};
 use testkit::shared_memory::SharedMemory;
-use virtio::{Block, Net};
+use virtio::{Block, Console, Net};
 
+use crate::console_device::SLOT;
 use crate::setup::{CARD, DISK, QUEUE, card_pool, disk_pool, frame, receive, rig_of};
 
 fn card() -> (Rc<FakeVirtio>, Rc<RefCell<FakeNet>>, Pool, Net) {
@@ -89,6 +90,23 @@ fn a_request_costs_one_fetch_of_each_word_of_its_completion() {
         // the completion; then the index once more, whether there is another one.
         assert_eq!(words, 1 + 1 + 3 + 1, "{len} bytes");
     }
+}
+
+/// Where the device is with messages about ports; there is nothing else that it could have said.
+#[test]
+fn a_look_at_a_console_of_which_nobody_wants_anything_costs_one_fetch() {
+    let wanted = <Console>::needs(Spacing::Packed).wanted;
+    let rig = rig_of(Style::Qemu, wanted);
+    let fake = FakeConsole::with_ports(&["one", "two"]);
+    let device = rig.plug(SLOT, Rc::new(RefCell::new(fake)));
+    let pool = rig.pool(wanted);
+    let console = <Console>::start(rig.open(SLOT).unwrap(), &pool, rig.environment).unwrap();
+    for _ in 0..4 {
+        device.run();
+        console.poll();
+    }
+    let (_, words) = loaded(&pool, || console.poll());
+    assert_eq!(words, 1);
 }
 
 /// A card, and what is behind it.

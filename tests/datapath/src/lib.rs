@@ -41,6 +41,10 @@ mod console_device;
 #[cfg(not(miri))]
 mod console_lies;
 #[cfg(not(miri))]
+mod console_ports;
+#[cfg(not(miri))]
+mod console_waits;
+#[cfg(not(miri))]
 mod device_texts;
 mod entropy;
 #[cfg(not(miri))]
