@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bounce::{Pool, Spacing};
+use embedded_io_async::Write;
+use testkit::executor::serve;
 use testkit::fake_virtio::console::{event, message};
 use testkit::fake_virtio::{FakeConsole, Style};
 use testkit::rig::Rig;
-use virtio::{Console, Error, MAX_PORTS, Port};
+use virtio::{Console, Error, MAX_PORTS, Port, StreamError};
 
 use crate::console_device::{SLOT, WithConsole, console};
 use crate::console_lies::{send, with_port};
@@ -89,6 +92,25 @@ fn slots_for_messages_are_used_again_and_again() {
         send(&machine, &again);
     }
     assert_eq!(machine.fake.borrow().told, used(1).repeat(50));
+}
+
+/// C18: a port is not named again after a restart. Readers see the end, and writers have ten seconds as ever.
+#[test]
+fn who_writes_to_a_port_that_did_not_come_back_is_told_in_time() {
+    let (machine, mut port) = with_port();
+    machine.fake.borrow_mut().ports[1] = None;
+    restart(&machine);
+    (0..3).for_each(|_| machine.turn());
+    assert_eq!(machine.console.ports(), ["hvc0"]);
+    assert_eq!(machine.read(&mut port, 9).unwrap(), b"");
+    let before = machine.rig.clock_now();
+    let written = serve(vec![port.write(b"lost")], || {
+        machine.turn();
+        machine.rig.clock.advance(Duration::from_millis(500));
+    });
+    assert_eq!(written, [Err(StreamError::TimedOut)]);
+    let took = machine.rig.clock_now().since(before);
+    assert!((10..12).contains(&took.as_secs()), "{took:?}");
 }
 
 #[test]

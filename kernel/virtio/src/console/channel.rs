@@ -160,11 +160,6 @@ impl<W: World> Channel<W> {
         self.is_there
     }
 
-    /// Whether the device has something of it.
-    pub(crate) fn is_lent(&self) -> bool {
-        self.is_lent
-    }
-
     /// Looks what the device did: takes slots back, notes the time, and finds whom to wake. Says when to
     /// look again.
     pub(crate) fn look(

@@ -129,8 +129,7 @@ impl<W: World> State<W> {
         let has_news = self.hear()?;
         self.say()?;
         let mut next = None;
-        // Of most ports a device has none, and they are passed in each turn.
-        for channel in self.channels.iter_mut().filter(|c| c.is_lent()) {
+        for channel in &mut self.channels {
             let again = channel.look(now, &mut self.woken)?;
             next = next.into_iter().chain(again).min();
             channel.notify()?;
