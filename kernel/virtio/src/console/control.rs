@@ -5,9 +5,9 @@
 use core::str;
 
 /// Bytes of a message without what follows it.
-pub(crate) const HEADER: usize = 8;
+const HEADER: usize = 8;
 /// Most bytes of the name of a port.
-pub(crate) const MAX_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 
 const DEVICE_READY: u16 = 0;
 const PORT_ADD: u16 = 1;

@@ -7,7 +7,7 @@ use bounce::{Spacing, World};
 use clock::Instant;
 
 use crate::console::channel::{Channel, INPUT, OUTPUT};
-use crate::console::control::{HEADER, Heard, MAX_NAME, Said};
+use crate::console::control::{Heard, Said};
 use crate::console::counters::ConsoleCounters;
 use crate::device::Device;
 use crate::lanes::{Inbound, Outbound, Shape};
@@ -22,9 +22,11 @@ const CONSOLE: &str = "hvc0";
 /// Queues of messages about ports.
 const CONTROL_IN: u16 = 2;
 const CONTROL_OUT: u16 = 3;
+/// Bytes of a message of the device's, at most: no more are lent for one.
+const MESSAGE: usize = 128;
 /// Messages that may come before we look: for each port that it is there, that it is a console, that it
 /// is open, and its name. QEMU throws away what finds no buffer.
-const MESSAGES_IN: Shape = Shape::short(4 * MAX_PORTS, 128);
+const MESSAGES_IN: Shape = Shape::short(4 * MAX_PORTS, MESSAGE);
 const MESSAGES_OUT: Shape = Shape::short(2 * MAX_PORTS, 64);
 
 pub(crate) struct State<W: World> {
@@ -153,15 +155,11 @@ impl<W: World> State<W> {
         };
         let mut has_news = false;
         for _ in 0..control.input.lane.count() {
-            let len = control.input.waiting()?;
-            if len == 0 {
+            if control.input.waiting()? == 0 {
                 break;
             }
-            let mut bytes = [0; HEADER + MAX_NAME + 2];
+            let mut bytes = [0; MESSAGE];
             let taken = control.input.take(&mut bytes)?;
-            if taken < len {
-                control.input.skip_all()?;
-            }
             let message = Heard::from_bytes(bytes.get(..taken).unwrap_or_default());
             let known = message.and_then(|(port, heard)| {
                 let channel = self.channels.get_mut(port)?;
