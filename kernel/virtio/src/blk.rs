@@ -291,7 +291,7 @@ impl<P: Path> Block<P> {
             let state = &mut *state;
             state.requests.end_all(public(error), &mut state.woken);
         }
-        if state.requests.available() {
+        if state.requests.available(&state.queue) {
             let next = state.requests.waiting().pop();
             state.woken.extend(next);
         }

@@ -36,6 +36,8 @@ mod block_owned;
 #[cfg(not(miri))]
 mod block_restart;
 #[cfg(not(miri))]
+mod block_room;
+#[cfg(not(miri))]
 mod block_waits;
 mod console_device;
 #[cfg(not(miri))]
