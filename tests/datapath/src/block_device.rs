@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
+use audit::{Direction, Keep, Label, Purpose};
 use block::{BlockDevice, Error};
-use testkit::executor::block_on;
+use testkit::executor::{Call, block_on};
 use testkit::fake_virtio::{FakeBlock, Style};
 
 use crate::setup::{STYLES, WithDisk, disk};
@@ -66,6 +67,37 @@ fn every_byte_crosses_once() {
         assert_eq!(read.bytes_out - written.bytes_out, heads);
         assert_eq!(read.bytes_in - written.bytes_in, LONG as u64 + statuses);
     }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too long for Miri")]
+fn the_trace_says_of_which_request_each_copy_was_and_what_for() {
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Qemu, FakeBlock::new(8));
+    let trace = rig.region.trace();
+    trace.enable(Keep::Copies, 16);
+    device.pause(true);
+    let mut into = [0; 512];
+    let mut read = Call::new(disk.read(0, &mut into));
+    let mut write = Call::new(disk.write(1, &[7; 512]));
+    assert!(read.poll().is_pending() && write.poll().is_pending());
+    device.pause(false);
+    device.run();
+    assert_eq!(read.poll(), Poll::Ready(Ok(())));
+    let copies = core::iter::from_fn(|| trace.pop()).map(|copy| {
+        let Label { slot, purpose, .. } = copy.label;
+        (copy.direction, slot, purpose, copy.len)
+    });
+    let expected = [
+        (Direction::Out, 0, Purpose::Read, 17),
+        (Direction::Out, 1, Purpose::Data, 512),
+        (Direction::Out, 1, Purpose::Write, 17),
+        (Direction::In, 0, Purpose::Read, 1),
+        (Direction::In, 1, Purpose::Write, 1),
+        (Direction::In, 0, Purpose::Data, 512),
+    ];
+    assert_eq!(copies.collect::<Vec<_>>(), expected);
 }
 
 #[test]

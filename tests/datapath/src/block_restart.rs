@@ -9,7 +9,7 @@ use clock::Clock;
 use testkit::executor::block_on;
 use testkit::fake_virtio::{FakeBlock, Style};
 
-use crate::setup::{WithDisk, disk};
+use crate::setup::{WithDisk, disk, read_twice};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -168,6 +168,28 @@ fn a_disk_that_failed_is_started_anew_on_the_memory_it_had() {
             assert_eq!(u64::from(back[0]), expected);
         }
         assert_eq!(device.faults(), 0);
+    }
+}
+
+#[test]
+fn requests_that_a_disk_had_when_it_ended_count_as_failed() {
+    let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(8));
+    for round in 1..=2 {
+        device.pause(true);
+        let lost = read_twice(&disk, || {
+            device.needs_reset();
+            disk.interrupt().acknowledge();
+            disk.poll();
+        });
+        assert_eq!(lost, [Err(Error::Broken); 2]);
+        assert_eq!(disk.counters().failed, 2 * round);
+        device.pause(false);
+        assert_eq!(disk.restart(), Ok(()));
+        let turn = || {
+            disk.poll();
+        };
+        assert_eq!(read_twice(&disk, turn), [Ok(()); 2]);
+        assert_eq!(disk.counters().failed, 2 * round);
     }
 }
 

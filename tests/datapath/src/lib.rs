@@ -32,6 +32,8 @@ mod block_edges;
 #[cfg(not(miri))]
 mod block_lies;
 #[cfg(not(miri))]
+mod block_looks;
+#[cfg(not(miri))]
 mod block_owned;
 #[cfg(not(miri))]
 mod block_restart;

@@ -1,7 +1,7 @@
 //! Runs futures in tests: turn by turn, and never for ever.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -29,6 +29,36 @@ impl CountingWaker {
 impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A future that is polled by hand, and what wakes it.
+pub struct Call<'a, T> {
+    future: Pin<Box<dyn Future<Output = T> + 'a>>,
+    count: Arc<CountingWaker>,
+    waker: Waker,
+}
+
+impl<'a, T> Call<'a, T> {
+    /// One that was not polled yet.
+    pub fn new(future: impl Future<Output = T> + 'a) -> Self {
+        let (count, waker) = CountingWaker::pair();
+        Self {
+            future: Box::pin(future),
+            count,
+            waker,
+        }
+    }
+
+    /// Polls it.
+    pub fn poll(&mut self) -> Poll<T> {
+        let mut context = Context::from_waker(&self.waker);
+        self.future.as_mut().poll(&mut context)
+    }
+
+    /// How often it was woken.
+    pub fn woken(&self) -> u64 {
+        self.count.count()
     }
 }
 

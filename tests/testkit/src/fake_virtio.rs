@@ -1,7 +1,7 @@
 //! Virtio devices in small: registers, queues, and a switch for each lie.
 //!
 //! A device works on the very memory that the driver lends, through addresses that the driver wrote
-//! into descriptors. An address that is not shared is a fault, and is counted.
+//! into descriptors. An address that is not shared is a fault, and is counted; so is a run without a byte.
 
 pub mod balloon;
 mod block;
@@ -223,7 +223,7 @@ impl FakeVirtio {
         self.interrupts.get()
     }
 
-    /// Uses of addresses that are not shared.
+    /// Uses of addresses that are not shared, and runs without a byte.
     pub fn faults(&self) -> u64 {
         self.faults.get()
     }

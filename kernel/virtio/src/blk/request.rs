@@ -121,8 +121,8 @@ impl<W: World> Requests<W> {
         &mut self.waiting
     }
 
-    /// Whether a request with data could be made now. Whoever is woken for one that could not wakes the next
-    /// by that, and so it goes on.
+    /// Whether a request with data could be made now. Whoever is woken for one that cannot be made waits
+    /// again, which wakes the next, and so it goes on.
     pub(crate) fn available(&self, queue: &Queue<W>) -> bool {
         queue.left() > FRAME && !self.free.is_empty() && self.chunks.any()
     }

@@ -177,6 +177,10 @@ impl<'d> Ring<'d> {
                 (table, id, left) = (address, 0, entries.min(size.into()));
                 continue;
             }
+            if len == 0 {
+                // QEMU ends a device that is lent no bytes.
+                self.faults += 1;
+            }
             let run = Run { address, len };
             match flags & WRITE {
                 0 => chain.readable.push(run),
