@@ -159,13 +159,18 @@ fn a_host_that_confirms_nothing_ends_at_its_deadline_and_memory_comes_back() {
 /// Lie 11: a doorbell that is not heard.
 #[test]
 fn a_lost_doorbell_is_rung_again() {
-    let machine = balloon(Style::Qemu, FakeBalloon::wanting(1));
-    machine.device.lie(|lies| lies.deaf = 1);
-    for _ in 0..6_000 {
-        machine.balloon.poll();
-        machine.rig.clock.advance(Duration::from_millis(1));
+    let machine = balloon(Style::Qemu, FakeBalloon::default());
+    for blocks in [1, 0] {
+        machine.want(blocks);
+        machine.balloon.interrupt().acknowledge();
+        machine.device.lie(|lies| lies.deaf = 1);
+        for _ in 0..6_000 {
+            machine.balloon.poll();
+            machine.rig.clock.advance(Duration::from_millis(1));
+        }
+        let pages = machine.fake.borrow().pages.len();
+        assert_eq!(pages, (blocks * PAGES) as usize);
     }
-    assert_eq!(machine.fake.borrow().pages.len(), PAGES as usize);
 }
 
 /// Lie 12: silence while memory is short. The wait is busy, and short.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use testkit::fake_virtio::balloon::PAGES;
 use testkit::fake_virtio::{FakeBalloon, Style};
 use virtio::{BLOCK, Error};
 
@@ -94,6 +95,70 @@ fn a_device_that_ended_and_does_not_reset_is_not_looked_at() {
     machine.device.needs_reset();
     machine.turns(3000);
     assert_eq!((machine.out(), machine.balloon.poll()), (3, None));
+}
+
+/// Moving a block takes `cost` from now on.
+fn slow(machine: &WithBalloon, cost: Duration) {
+    let mut blocks = machine.blocks.borrow_mut();
+    (blocks.cost, blocks.clock) = (cost, Some(machine.rig.clock.clone()));
+}
+
+#[test]
+fn a_host_is_told_how_much_it_has_at_the_end_and_ten_times_a_second_at_most_before() {
+    let machine = balloon(Style::Qemu, FakeBalloon::wanting(8));
+    slow(&machine, Duration::from_millis(5));
+    for (wanted, blocks) in [(8, 8), (0, 8)] {
+        machine.want(wanted);
+        let (start, told) = (machine.rig.clock_now(), machine.fake.borrow().told);
+        let moved = || machine.fake.borrow().actual == wanted * PAGES;
+        while !moved() {
+            machine.turn();
+        }
+        let tenths = machine.rig.clock_now().since(start).as_millis() / 100;
+        let times = machine.fake.borrow().told - told;
+        assert!((3..=5).contains(&tenths), "{tenths}");
+        assert!(u128::from(times) <= tenths + 2 && times < blocks, "{times}");
+        machine.turns(2000);
+        assert_eq!(machine.fake.borrow().told, told + times, "nothing is new");
+    }
+}
+
+/// The device dawdled, and the host has changed its mind meanwhile.
+#[test]
+fn a_block_that_came_and_one_that_went_are_followed_by_rest() {
+    let machine = balloon(Style::Qemu, FakeBalloon::wanting(1));
+    machine.turns(30);
+    slow(&machine, Duration::from_millis(10));
+    machine.fake.borrow_mut().completes = false;
+    machine.want(0);
+    machine.turns(400);
+    machine.fake.borrow_mut().completes = true;
+    machine.want(2);
+    machine.turn();
+    let counters = machine.balloon.counters();
+    assert_eq!((counters.given, counters.regained), (2 * BLOCK, BLOCK));
+    let start = machine.rig.clock_now();
+    while machine.out() < 2 {
+        machine.turn();
+    }
+    let rest = machine.rig.clock_now().since(start).as_millis();
+    assert!((180..200).contains(&rest), "{rest} ms");
+}
+
+/// The doorbell is rung when the deadline says so, at whatever other time the host's wish is looked at.
+#[test]
+fn a_doorbell_is_rung_once_more_after_five_seconds_to_the_millisecond() {
+    let machine = balloon(Style::Qemu, FakeBalloon::wanting(2));
+    // After this piece of work there is rest for half of the time between two looks at the wish.
+    slow(&machine, Duration::from_millis(50));
+    machine.balloon.poll();
+    machine.fake.borrow_mut().completes = false;
+    let doorbells = machine.device.doorbells();
+    follow(&machine, 5, || machine.device.doorbells() > doorbells);
+    let start = machine.rig.clock_now();
+    follow(&machine, 20, || machine.device.doorbells() > doorbells + 1);
+    let at = machine.rig.clock_now().since(start).as_millis();
+    assert!((4990..=5010).contains(&at), "{at} ms");
 }
 
 /// A block took some time, and so there is rest.

@@ -31,6 +31,8 @@ pub struct FakeBalloon {
     pub pages: BTreeSet<u32>,
     /// Pages as the driver says in the configuration.
     pub actual: u32,
+    /// How often it said so.
+    pub told: u64,
     /// Times that it was told of a page that it had, or was asked for one that it had not.
     pub confused: u64,
     /// Whether the number shows only after FEATURES_OK, as with lkvm.
@@ -48,6 +50,7 @@ impl Default for FakeBalloon {
             features: DEFLATE_ON_OOM | STATISTICS,
             pages: BTreeSet::new(),
             actual: 0,
+            told: 0,
             confused: 0,
             shy: false,
             counts_reads: false,
@@ -102,6 +105,7 @@ impl Personality for FakeBalloon {
     fn write_config(&mut self, at: u64, word: u32) {
         assert_eq!(at, 4, "nothing else may be written");
         self.actual = word;
+        self.told += 1;
     }
 
     fn process(&mut self, index: usize, ring: &mut Ring<'_>) {
