@@ -1,11 +1,10 @@
-//! A disk at its edges: what is refused before the device hears of it, completions that come alone, and what is
+//! A disk at its edges: what is refused before the device hears of it, who is woken, and what is
 //! left in memory behind a short request.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use block::{BlockDevice, Error};
@@ -88,52 +87,6 @@ fn a_request_wakes_whoever_asked_last() {
     device.run();
     disk.poll();
     assert_eq!((first.count(), second.count()), (0, 1));
-}
-
-/// From a few requests in flight on, one completion waits for others, and not for long.
-#[test]
-fn a_completion_that_comes_alone_waits_a_moment_for_others_and_no_longer() {
-    let WithDisk {
-        rig, device, disk, ..
-    } = disk(Style::Qemu, FakeBlock::new(64));
-    device.pause(true);
-    let disk = &disk;
-    let mut tasks: Vec<_> = (0..12)
-        .map(|sector| {
-            (
-                CountingWaker::pair(),
-                Box::pin(async move { disk.read(sector, &mut [0; 512]).await }),
-            )
-        })
-        .collect();
-    for ((_, waker), task) in &mut tasks {
-        assert!(
-            task.as_mut()
-                .poll(&mut Context::from_waker(waker))
-                .is_pending()
-        );
-    }
-    disk.poll();
-    let left = Cell::new(1_u32);
-    device.lie(|lies| {
-        lies.completions = Some(Box::new(move |used| {
-            let comes = left.replace(left.get().saturating_sub(1)) != 0;
-            if comes { vec![used] } else { Vec::new() }
-        }));
-    });
-    device.pause(false);
-    device.run();
-    let woken = |tasks: &Vec<((Arc<CountingWaker>, Waker), _)>| -> u64 {
-        tasks.iter().map(|((count, _), _)| count.count()).sum()
-    };
-    let now = rig.clock_now();
-    let next = disk.poll().unwrap();
-    assert_eq!(woken(&tasks), 0, "others may come");
-    assert!((400..=500).contains(&next.since(now).as_micros()));
-    rig.clock.advance(next.since(now));
-    let later = disk.poll().unwrap();
-    assert_eq!(woken(&tasks), 1);
-    assert!(later > rig.clock_now());
 }
 
 #[test]

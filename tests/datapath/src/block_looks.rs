@@ -81,8 +81,9 @@ fn a_disk_that_hears_its_doorbells_has_one_for_a_request_that_takes_seconds() {
     assert_eq!(device.doorbells(), 2);
 }
 
+/// From a few requests in flight on, one completion waits for others, and not for long.
 #[test]
-fn whoever_looks_when_told_finds_the_moment_over_for_which_completions_wait() {
+fn a_completion_that_comes_alone_waits_a_moment_for_others_and_no_longer() {
     let WithDisk {
         rig, device, disk, ..
     } = disk(Style::Qemu, FakeBlock::new(64));
@@ -91,12 +92,14 @@ fn whoever_looks_when_told_finds_the_moment_over_for_which_completions_wait() {
     let woken = || calls.iter().map(Call::woken).sum::<u64>();
     disk.poll();
     do_one(&device);
+    let now = rig.clock_now();
     let next = disk.poll().unwrap();
     assert_eq!(woken(), 0, "others may come");
+    assert!((400..=500).contains(&next.since(now).as_micros()));
     wait_until(&rig, next);
     let later = disk.poll().unwrap();
-    assert_eq!(woken(), 1);
-    assert!(later > next, "and not at once again");
+    assert_eq!(woken(), 1, "whoever looks when told finds it over");
+    assert!(later > next);
 }
 
 /// Nothing is waited for with a request that is alone: its completion is taken whenever it comes.
