@@ -20,6 +20,7 @@ use airlock_cli::features;
 use airlock_cli::options::RunOptions;
 use airlock_cli::run::run_once;
 use clap::Parser;
+use std::thread::{self, JoinHandle};
 
 /// The options with the image of their payload, which is built once.
 fn with_image(mut options: RunOptions) -> RunOptions {
@@ -28,6 +29,12 @@ fn with_image(mut options: RunOptions) -> RunOptions {
         options.image = Some(image_with(payload, &features::wanted(&options)));
     }
     options
+}
+
+/// What ended well.
+fn clean(outcome: Outcome) -> Outcome {
+    assert_eq!(outcome.verdict, Verdict::Ok, "{}", outcome.verdict);
+    outcome
 }
 
 /// One machine that is to boot.
@@ -75,8 +82,6 @@ impl Boot {
     }
 
     fn new(payload: &str, mode: &str) -> Self {
-        // Built before anything waits for what it does; one with other features is built when it boots.
-        let _shipped = image(payload);
         let words = ["airlock", "run", "--payload", payload, "--mode", mode];
         Self {
             words: words.map(str::to_owned).to_vec(),
@@ -119,16 +124,34 @@ impl Boot {
     }
 
     fn boot(&self, run: fn(&RunOptions) -> anyhow::Result<Outcome>) -> Outcome {
+        let options = self.options();
+        let _turn = turns::take();
+        run(&options).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// What its arguments say, with its image, which is built.
+    fn options(&self) -> RunOptions {
         println!("$ {}", self.words.join(" "));
         match Arguments::try_parse_from(&self.words).map(|arguments| arguments.command) {
-            Ok(Command::Run(options)) => {
-                let options = with_image(*options);
-                let _turn = turns::take();
-                run(&options).unwrap_or_else(|error| panic!("{error:#}"))
-            }
+            Ok(Command::Run(options)) => with_image(*options),
             Ok(_) => panic!("only `run` boots"),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Boots it in a thread of its own, and insists there on a clean end. When this returns, its image is built and its
+    /// turn has come: who waits for what it does waits for the machine alone.
+    ///
+    /// # Panics
+    /// The arguments are wrong, or something is missing. The thread panics as [`Self::run_ok`].
+    #[must_use]
+    pub fn start(&self) -> JoinHandle<Outcome> {
+        let (options, turn) = (self.options(), turns::take());
+        thread::spawn(move || {
+            let outcome = run_once(&options).unwrap_or_else(|error| panic!("{error:#}"));
+            drop(turn);
+            clean(outcome)
+        })
     }
 
     /// Boots it, and insists on a clean end: payload ok, and nothing for the monitor to object to.
@@ -137,9 +160,7 @@ impl Boot {
     /// It ended in any other way.
     #[must_use]
     pub fn run_ok(&self) -> Outcome {
-        let outcome = self.run();
-        assert_eq!(outcome.verdict, Verdict::Ok, "{}", outcome.verdict);
-        outcome
+        clean(self.run())
     }
 
     /// Boots it, and insists that the payload or the boot fails in its own words, with `text` among

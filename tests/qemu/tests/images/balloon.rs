@@ -70,9 +70,9 @@ fn the_host_takes_memory_and_gives_it_back() {
         let (_folder, socket) = socket();
         let boot = asked(boot).with(&["--qmp", &socket.to_string_lossy()]);
         let boot = boot.with(&["--append", "back=host"]);
-        let host = thread::spawn(move || takes_and_gives(&socket, total));
-        let outcome = boot.run_ok();
-        host.join().expect("the host did its part");
+        let machine = boot.start();
+        takes_and_gives(&socket, total);
+        let outcome = machine.join().expect("it ends well");
         says(&outcome, "balloon: the host gave 16 MiB back");
         says(&outcome, "0 blocks came back because memory was short");
         if let Some(report) = outcome.report {

@@ -40,7 +40,7 @@ fn a_port_of_a_realm_gives_back_what_is_written_to_it() {
     let port = format!("chat=unix:{}", socket.display());
     let boot = Boot::realm("echo").with(&["--net", "none", "--port", &port]);
     let boot = boot.with(&["--append", "echo.stream=chat"]);
-    let realm = thread::spawn(move || boot.run_ok());
+    let realm = boot.start();
     let sent: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
     let mut stream = connected(&socket);
     let mut sender = stream.try_clone().unwrap();

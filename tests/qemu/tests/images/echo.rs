@@ -54,7 +54,7 @@ fn a_realm_gives_back_what_it_gets() {
     let tcp = format!("tcp:{port}:7");
     let udp = format!("udp:{port}:7");
     let boot = Boot::realm("echo").with(&["--forward", &tcp, "--forward", &udp]);
-    let realm = thread::spawn(move || boot.run_ok());
+    let realm = boot.start();
     let sent: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     assert_eq!(until_answered(|| over_tcp(port, b"hello")), b"hello");
     assert_eq!(until_answered(|| over_tcp(port, &sent)), sent);
@@ -91,7 +91,7 @@ fn counters_are_served_to_an_http_client() {
     let (echo, http) = (format!("tcp:{port}:7"), format!("tcp:{metrics}:9100"));
     let boot = Boot::realm("echo").with(&["--forward", &echo, "--forward", &http]);
     let boot = boot.with(&["--append", "echo.metrics=9100"]);
-    let realm = thread::spawn(move || boot.run_ok());
+    let realm = boot.start();
     assert_eq!(until_answered(|| over_tcp(port, b"hello")), b"hello");
     let text = until_answered(|| over_http(metrics, "/metrics"));
     assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");

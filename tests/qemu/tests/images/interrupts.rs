@@ -88,7 +88,7 @@ fn an_idle_realm_sleeps() {
     drop(free);
     let forward = format!("tcp:{port}:7");
     let boot = Boot::realm("echo").with(&["--forward", &forward, "--timeout", "90s"]);
-    let realm = thread::spawn(move || boot.run_ok());
+    let realm = boot.start();
     let started = Instant::now();
     let mut stream = loop {
         let answered = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).and_then(|mut stream| {

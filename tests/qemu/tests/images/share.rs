@@ -54,7 +54,7 @@ impl Serving {
             &forward,
         ];
         let boot = boot.with(&words);
-        let realm = thread::spawn(move || boot.run_ok());
+        let realm = boot.start();
         Self { port, realm }
     }
 

@@ -21,7 +21,7 @@ fn ask(disk: &Path, lines: &str) -> String {
     let port = free.unwrap().port();
     let (disk, forward) = (disk.to_string_lossy(), format!("tcp:{port}:7000"));
     let boot = Boot::realm("notes").with(&["--broker", "--disk", &disk, "--forward", &forward]);
-    let realm = thread::spawn(move || boot.run_ok());
+    let realm = boot.start();
     let deadline = Instant::now() + PATIENCE;
     let mut answer = String::new();
     // QEMU takes connections before the realm does, and then they end without a word.

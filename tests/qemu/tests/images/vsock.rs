@@ -41,14 +41,10 @@ fn until_answered<T>(mut call: impl FnMut() -> io::Result<T>) -> T {
     }
 }
 
-fn started(boot: Boot) -> JoinHandle<Outcome> {
-    thread::spawn(move || boot.run_ok())
-}
-
 /// An echo that is reached by vsock alone.
 fn listening(boot: Boot, way: &str) -> JoinHandle<Outcome> {
     let boot = boot.with(&["--net", "none", "--vsock", way, "--append", "echo.vsock=7"]);
-    started(boot)
+    boot.start()
 }
 
 /// What a client at `socket`, who says `hello` first, gets back.
@@ -95,7 +91,7 @@ fn a_realm_reaches_a_place_of_the_host_by_vsock() {
     let place = UnixListener::bind(&socket).unwrap();
     let way = format!("host:8088=unix:{}", socket.display());
     let boot = Boot::realm("echo").with(&["--net", "none", "--vsock", &way]);
-    let realm = started(boot.with(&["--append", "echo.dial=8088"]));
+    let realm = boot.with(&["--append", "echo.dial=8088"]).start();
     let (stream, _) = place.accept().unwrap();
     let sent = content();
     let back = echoed(&stream, &sent).unwrap();
