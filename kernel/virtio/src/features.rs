@@ -135,3 +135,36 @@ impl Environment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ref: virtio 1.2, 5.1.3, 5.2.3, 5.3.3, 5.5.3 and 6 "Reserved Feature Bits"; 9p: `linux/virtio_9p.h`.
+    #[test]
+    fn bits_have_the_numbers_of_the_specification() {
+        let numbers = [
+            (Features::EVENT_IDX, 29),
+            (Features::VERSION_1, 32),
+            (Features::ACCESS_PLATFORM, 33),
+            (Features::NET_CSUM, 0),
+            (Features::NET_GUEST_CSUM, 1),
+            (Features::NET_MAC, 5),
+            (Features::NET_GUEST_TSO4, 7),
+            (Features::NET_GUEST_TSO6, 8),
+            (Features::NET_HOST_TSO4, 11),
+            (Features::NET_HOST_TSO6, 12),
+            (Features::NET_MRG_RXBUF, 15),
+            (Features::BLK_SEG_MAX, 2),
+            (Features::BLK_RO, 5),
+            (Features::BLK_FLUSH, 9),
+            (Features::CONSOLE_MULTIPORT, 1),
+            (Features::BALLOON_MUST_TELL_HOST, 0),
+            (Features::BALLOON_DEFLATE_ON_OOM, 2),
+            (Features::NINEP_NAME, 0),
+        ];
+        for (feature, number) in numbers {
+            assert_eq!(feature.bits(), 1 << number, "bit {number}");
+        }
+    }
+}

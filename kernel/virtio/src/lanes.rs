@@ -302,3 +302,24 @@ impl<W: World> Outbound<W> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_has_room_wherever_its_rings_may_begin() {
+        for (count, each) in [(1, 100), (4, 1024), (16, 4096)] {
+            let shape = Shape::short(count, each);
+            let ring = short_ring_bytes(count);
+            for before in 0..ALIGN {
+                let rings = before.next_multiple_of(RING_ALIGN) + ring;
+                let slots = usize::from(count) * each.next_multiple_of(ALIGN);
+                let end = rings.next_multiple_of(ALIGN) + slots;
+                let bytes = shape.short_bytes(Spacing::Packed);
+                assert!(end - before <= bytes, "{count} of {each} behind {before}");
+                assert!(bytes - (ring + slots) <= 2 * ALIGN, "no more than gaps");
+            }
+        }
+    }
+}

@@ -84,3 +84,27 @@ pub(crate) fn divide<W: World, const N: usize>(
         }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_have_room_wherever_the_first_may_begin() {
+        for spacing in [Spacing::Packed, Spacing::Strict] {
+            let (align, len) = (64, 100);
+            let want = |count| Want {
+                least: count,
+                wanted: count,
+                len,
+                align,
+            };
+            assert_eq!(Needs::of(7, &[want(0)], spacing), Needs::exactly(7));
+            for (count, before) in [(1, 1), (3, 63)] {
+                let first = usize::next_multiple_of(before, align);
+                let end = first + spacing.bytes(count, len, align);
+                assert!(Needs::of(before, &[want(count)], spacing).least >= end);
+            }
+        }
+    }
+}

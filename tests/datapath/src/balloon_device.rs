@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use audit::{Keep, Purpose};
 use bounce::Spacing;
 use testkit::fake_virtio::balloon::{Blocks, FakeMemory, MUST_TELL_HOST, PAGES};
 use testkit::fake_virtio::{FakeBalloon, FakeVirtio, Style};
@@ -190,4 +191,18 @@ fn a_page_that_the_host_has_no_number_for_is_not_told_as_another() {
     machine.turns(5);
     let last = machine.fake.borrow().pages.last().copied();
     assert_eq!(last, Some(u32::MAX));
+}
+
+#[test]
+fn a_trace_tells_lists_of_pages_as_such() {
+    let machine = balloon(Style::Qemu, FakeBalloon::wanting(1));
+    machine.rig.region.trace().enable(Keep::Runs, 8);
+    machine.turns(200);
+    machine.want(0);
+    machine.turns(200);
+    let told = std::iter::from_fn(|| machine.rig.region.trace().pop());
+    let told = told.map(|event| (event.label.queue, event.label.purpose));
+    // A list goes by the queue of its way.
+    let lists = [(0, Purpose::Pages), (1, Purpose::Pages)];
+    assert_eq!(told.collect::<Vec<_>>(), lists);
 }

@@ -332,3 +332,12 @@ fn queues_that_cannot_be_shortened_take_more_of_the_pool() {
         4
     );
 }
+
+/// A console alone is there for its few exits: to make a queue short takes two.
+#[test]
+fn queues_of_a_console_alone_are_as_long_as_the_device_has_them() {
+    let alone = console(Style::Qemu, FakeConsole::alone());
+    assert!((0..2).all(|queue| alone.device.queue(queue).size == QUEUE));
+    let ports = console(Style::Qemu, FakeConsole::with_ports(&["trace"]));
+    assert!((0..4).all(|queue| ports.device.queue(queue).size < QUEUE));
+}

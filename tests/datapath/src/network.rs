@@ -1,6 +1,7 @@
 //! A network card that is honest.
 
 use ::frame::{Offloads, OpenChecksum, Outgoing};
+use audit::{Direction, Keep, Label, Purpose};
 use testkit::fake_virtio::{FakeNet, Style, feature};
 
 use crate::setup::{QUEUE, STYLES, WithCard, card, card_pool, frame, receive};
@@ -301,4 +302,42 @@ fn the_rings_go_round_more_often_than_their_index_counts() {
     assert!(u64::from(QUEUE) < 70_000);
     assert_eq!(device.interrupts(), 70_000, "one for each frame received");
     assert_eq!(device.faults(), 0);
+}
+
+#[test]
+fn a_trace_tells_frames_as_such_with_the_queue_that_they_went_by() {
+    let WithCard {
+        rig,
+        device,
+        mut card,
+        ..
+    } = card(
+        Style::Qemu,
+        FakeNet {
+            echo: true,
+            ..FakeNet::default()
+        },
+    );
+    rig.region.trace().enable(Keep::Runs, 8);
+    for tag in 0..2 {
+        card.send(&[&frame(tag, 100)], Outgoing::default());
+        card.flush();
+        device.run();
+        assert_eq!(receive(&mut card), Some(frame(tag, 100)));
+    }
+    let told = std::iter::from_fn(|| rig.region.trace().pop());
+    let told = told.map(|event| (event.direction, event.label));
+    let label = |queue, slot| Label {
+        queue,
+        slot,
+        purpose: Purpose::Frame,
+    };
+    // Slots are used in turn.
+    let expected = [
+        (Direction::Out, label(1, 0)),
+        (Direction::In, label(0, 0)),
+        (Direction::Out, label(1, 1)),
+        (Direction::In, label(0, 1)),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }

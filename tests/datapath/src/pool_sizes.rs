@@ -5,11 +5,16 @@ use std::rc::Rc;
 
 use ::frame::Outgoing;
 use block::BlockDevice;
-use bounce::Spacing;
+use bounce::{Pool, Spacing};
 use testkit::executor::block_on;
-use testkit::fake_virtio::{FakeBlock, FakeNet, Style};
+use testkit::fake_virtio::balloon::{Blocks, FakeMemory};
+use testkit::fake_virtio::{
+    FakeBalloon, FakeBlock, FakeNet, FakeNineP, FakeRng, FakeVsock, Personality, Style,
+};
 use testkit::rig::Rig;
-use virtio::{Block, Error, Needs, Net};
+use virtio::{
+    Balloon, Block, Environment, Error, Needs, Net, NineP, Offload, Rng, Transport, Vsock,
+};
 
 use crate::setup::{CARD, DISK, frame, receive};
 
@@ -96,6 +101,89 @@ fn a_pool_that_is_too_small_is_refused_with_the_size_that_would_do() {
             };
             assert_eq!(size, small);
             assert!((small + 1..=needs.least).contains(&least), "{least}");
+        }
+    }
+}
+
+/// The size that a refusal names is enough, and a granule less is not.
+#[test]
+fn the_size_that_would_do_does() {
+    for spacing in SPACINGS {
+        for (step, works) in [(0, true), (4096, false)] {
+            let rig = rig(spacing, 256, 4 << 20);
+            rig.plug(CARD, Rc::new(RefCell::new(FakeNet::default())));
+            rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
+            let least = |error| match error {
+                Some(Error::PoolTooSmall { least, .. }) => least - step,
+                other => panic!("{other:?}"),
+            };
+            let card = least(rig.net(CARD, 20 << 10).err());
+            let disk = least(rig.block(DISK, 20 << 10).err());
+            assert_eq!(rig.net(CARD, card).is_ok(), works, "card, {spacing:?}");
+            assert_eq!(rig.block(DISK, disk).is_ok(), works, "disk, {spacing:?}");
+        }
+    }
+}
+
+/// Bytes that a device leases of a pool that has room to spare.
+fn leased<P: Personality + 'static, D>(
+    spacing: Spacing,
+    fake: P,
+    start: impl FnOnce(Transport, &Pool, Environment) -> Result<D, Error>,
+) -> usize {
+    let mut rig = rig(spacing, 256, 4 << 20);
+    // Its queues cannot be made short.
+    rig.style = Style::Lkvm;
+    rig.plug(CARD, Rc::new(RefCell::new(fake)));
+    let pool = rig.pool(3 << 20);
+    let _device = start(rig.open(CARD).unwrap(), &pool, rig.environment).unwrap();
+    pool.size() - pool.left()
+}
+
+/// Every queue has as many entries as we take, and whatever costs memory is offered.
+#[test]
+fn what_a_device_wants_is_what_it_leases_when_it_gets_all_of_it() {
+    for spacing in SPACINGS {
+        let blocks = FakeMemory(Rc::new(RefCell::new(Blocks::new(1))));
+        let pairs = [
+            (
+                <Net>::needs(spacing),
+                leased(spacing, FakeNet::offloading(), |transport, pool, world| {
+                    <Net>::start_with(transport, pool, world, Offload::All)
+                }),
+            ),
+            (
+                <Block>::needs(spacing),
+                leased(spacing, FakeBlock::new(8), <Block>::start),
+            ),
+            (
+                <Rng>::needs(spacing),
+                leased(spacing, FakeRng::default(), <Rng>::start),
+            ),
+            (
+                <Vsock>::needs(spacing),
+                leased(spacing, FakeVsock::default(), <Vsock>::start),
+            ),
+            (
+                <NineP>::needs(spacing),
+                leased(spacing, FakeNineP::new("share"), <NineP>::start),
+            ),
+            (
+                <Balloon<FakeMemory>>::needs(spacing),
+                leased(
+                    spacing,
+                    FakeBalloon::wanting(0),
+                    |transport, pool, world| Balloon::start(transport, pool, world, blocks, 1),
+                ),
+            ),
+        ];
+        for (number, (needs, leased)) in pairs.into_iter().enumerate() {
+            // A gap before the first slot of a kind may not be needed.
+            let wanted = leased..=leased + 4 * 4096;
+            assert!(
+                wanted.contains(&needs.wanted),
+                "{number}, {spacing:?}: {leased} of {needs:?}"
+            );
         }
     }
 }

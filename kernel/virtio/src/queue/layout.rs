@@ -50,13 +50,14 @@ impl Layout {
         self.available_flags() + RING_HEADER + AVAILABLE_ENTRY * self.entries()
     }
 
-    /// Behind a multiple of 8, so that each entry lies at one and none across two pages.
+    /// Its header ends at a multiple of 8, so that each entry lies at one and none across two pages.
     ///
     /// 4 would do for the specification. But QEMU 7.2 behind an SMMU writes an entry that two pages
     /// share in two parts, and the second, its length, to the offset in the ring as if that were an
     /// address (`address_space_write_cached_slow`; gone in 10.0).
     pub(crate) const fn used_flags(self) -> usize {
-        (self.used_event() + RING_EVENT).next_multiple_of(USED_ENTRY) + USED_ENTRY - RING_HEADER
+        let header = self.used_event() + RING_EVENT;
+        (header + RING_HEADER).next_multiple_of(USED_ENTRY) - RING_HEADER
     }
 
     pub(crate) const fn used_index(self) -> usize {
@@ -92,7 +93,8 @@ mod tests {
             assert_eq!(layout.descriptor(0), 0);
             assert!(layout.descriptor(size - 1) + 16 <= layout.available_flags());
             assert!(layout.available_entry(size - 1) + 2 <= layout.used_event());
-            assert!(layout.used_event() + 2 <= layout.used_flags());
+            let gap = layout.used_flags() - (layout.used_event() + 2);
+            assert!(gap < USED_ENTRY, "{gap} bytes for nothing");
             assert_eq!(layout.used_flags() % 4, 0);
             assert_eq!(layout.used_entry(0) % USED_ENTRY, 0);
             assert!(layout.used_entry(size - 1) + 8 <= layout.available_event());
