@@ -113,12 +113,15 @@ fn garbage(step: Step, fault: Fault) -> Error {
 
 #[test]
 fn an_honest_broker_gives_the_key_in_either_wrapping_and_in_pieces_of_any_size() {
-    for (wrapping, piece) in [
-        (Wrapping::Oaep, 1),
-        (Wrapping::Oaep, usize::MAX),
-        (Wrapping::Pkcs1v15, 13),
+    for (wrapping, name, piece) in [
+        (Wrapping::Oaep, "RSA-OAEP", 1),
+        (Wrapping::Oaep, "RSA-OAEP", usize::MAX),
+        (Wrapping::Pkcs1v15, "RSA1_5", 13),
     ] {
-        let released = get(&honest(piece, Rc::default()), wrapping).unwrap();
+        let seen = Rc::default();
+        let released = get(&honest(piece, Rc::clone(&seen)), wrapping).unwrap();
+        let asked: Value = serde_json::from_slice(&seen.borrow()[0].body).unwrap();
+        assert_eq!(asked["pubkey"]["alg"], name);
         assert_eq!(released.key.expose(), SECRET);
         assert!(released.key_generation > core::time::Duration::ZERO);
         assert!(released.total > released.key_generation + released.attestation);

@@ -102,6 +102,28 @@ fn a_completion_that_comes_alone_waits_a_moment_for_others_and_no_longer() {
     assert!(later > next);
 }
 
+/// What tasks did with the completions before is no time that completions waited: it counts from what they ask for next.
+#[test]
+fn a_moment_begins_anew_when_tasks_ask_for_more_but_not_for_ever() {
+    let WithDisk {
+        rig, device, disk, ..
+    } = disk(Style::Qemu, FakeBlock::new(64));
+    device.pause(true);
+    let mut calls = reads(&disk, 12);
+    disk.poll();
+    let begun = rig.clock_now();
+    do_one(&device);
+    device.pause(true);
+    let woken = |calls: &[Call<'_, _>]| calls.iter().map(Call::woken).sum::<u64>();
+    while woken(&calls) == 0 {
+        calls.extend(reads(&disk, 1));
+        rig.clock.advance(Duration::from_micros(300));
+        disk.poll();
+    }
+    let waited = rig.clock_now().since(begun).as_micros();
+    assert!((1900..=2400).contains(&waited), "{waited} us");
+}
+
 /// Nothing is waited for with a request that is alone: its completion is taken whenever it comes.
 #[test]
 fn a_request_that_is_alone_is_looked_for_after_two_seconds_and_not_before() {
