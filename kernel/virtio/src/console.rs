@@ -260,7 +260,7 @@ impl<W: World> Console<W> {
         }
         let taken = self.with(|state| {
             let channel = state.channels.get_mut(index).ok_or(Error::QueueFull)?;
-            if channel.input.waiting()? != 0 {
+            if channel.input.has_some()? {
                 let taken = channel.input.take(into)?;
                 state.counters.received += taken as u64;
                 return Ok(Some(taken));

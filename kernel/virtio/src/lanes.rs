@@ -179,26 +179,26 @@ impl<W: World> Inbound<W> {
         (0..self.lane.count()).try_for_each(|tag| self.lane.lend_empty(tag))
     }
 
-    /// Bytes that lie there to be taken, as far as one buffer goes; looks at no more buffers than there
-    /// are. Empty ones are lent again.
-    pub(crate) fn waiting(&mut self) -> Result<usize, Error> {
+    /// Whether bytes lie there to be taken; looks at no more buffers than there are. Empty ones are lent again.
+    pub(crate) fn has_some(&mut self) -> Result<bool, Error> {
+        if self.current.is_some() {
+            return Ok(true);
+        }
         for _ in 0..self.lane.count() {
-            if let Some(Piece { len, at, .. }) = self.current {
-                return Ok(len - at);
-            }
             match self.lane.take()? {
                 None => break,
                 Some(Completion { tag, len: 0 }) => self.lane.lend_empty(tag)?,
                 Some(Completion { tag, len }) => {
                     let len = usize::try_from(len).map_err(|_| Error::QueueFull)?;
                     self.current = Some(Piece { tag, len, at: 0 });
+                    return Ok(true);
                 }
             }
         }
-        Ok(0)
+        Ok(false)
     }
 
-    /// Copies what [`Self::waiting`] found into `into`, as far as there is room, and says how much.
+    /// Copies what [`Self::has_some`] found into `into`, as far as there is room, and says how much.
     pub(crate) fn take(&mut self, into: &mut [u8]) -> Result<usize, Error> {
         let Some(Piece { tag, len, at }) = self.current else {
             return Ok(0);
@@ -211,7 +211,7 @@ impl<W: World> Inbound<W> {
         Ok(count)
     }
 
-    /// Leaves `count` bytes of what [`Self::waiting`] found where they are; a buffer without more is lent
+    /// Leaves `count` bytes of what [`Self::has_some`] found where they are; a buffer without more is lent
     /// again.
     pub(crate) fn skip(&mut self, count: usize) -> Result<(), Error> {
         let Some(piece) = &mut self.current else {
@@ -226,7 +226,7 @@ impl<W: World> Inbound<W> {
         Ok(())
     }
 
-    /// Leaves all of the buffer that [`Self::waiting`] found.
+    /// Leaves all of the buffer that [`Self::has_some`] found.
     pub(crate) fn skip_all(&mut self) -> Result<(), Error> {
         self.skip(usize::MAX)
     }

@@ -320,8 +320,7 @@ impl<W: World> State<W> {
     /// Takes packets, no more than there are buffers.
     fn hear(&mut self) -> Result<(), Error> {
         for _ in 0..self.input.lane.count() {
-            let len = self.input.waiting()?;
-            if len == 0 {
+            if !self.input.has_some()? {
                 break;
             }
             let taken = self.input.take(&mut self.packet)?;
@@ -346,7 +345,7 @@ impl<W: World> State<W> {
     /// Takes news of the device, no more than there are buffers.
     fn hear_events(&mut self, transport: &Transport) -> Result<(), Error> {
         for _ in 0..self.events.lane.count() {
-            if self.events.waiting()? == 0 {
+            if !self.events.has_some()? {
                 break;
             }
             let mut event = [0; 4];

@@ -1,17 +1,16 @@
 //! When a disk wants to be looked at again, and what is found then.
 
-use std::cell::Cell;
 use std::task::Poll;
 use std::time::Duration;
 
 use block::{BlockDevice, Error};
 use clock::Instant;
 use testkit::executor::{Call, block_on};
-use testkit::fake_virtio::{FakeBlock, FakeVirtio, Style};
+use testkit::fake_virtio::{FakeBlock, Style};
 use testkit::rig::Rig;
 use virtio::Block;
 
-use crate::setup::{WithDisk, disk};
+use crate::setup::{WithDisk, disk, do_one};
 
 /// Reads that the device has not done.
 fn reads(disk: &Block, count: u64) -> Vec<Call<'_, Result<(), Error>>> {
@@ -21,19 +20,6 @@ fn reads(disk: &Block, count: u64) -> Vec<Call<'_, Result<(), Error>>> {
         assert!(call.poll().is_pending());
     }
     calls
-}
-
-/// The device does one request of those that it has, and nothing more.
-fn do_one(device: &FakeVirtio) {
-    let left = Cell::new(1_u32);
-    device.lie(|lies| {
-        lies.completions = Some(Box::new(move |used| {
-            let comes = left.replace(left.get().saturating_sub(1)) != 0;
-            if comes { vec![used] } else { Vec::new() }
-        }));
-    });
-    device.pause(false);
-    device.run();
 }
 
 /// Looks at a disk each second for `seconds`.

@@ -14,6 +14,7 @@ use virtio::{Port, StreamError};
 
 use crate::console_device::{WithConsole, console};
 use crate::console_lies::with_port;
+use crate::setup::do_one;
 
 /// How far the clock of the rig moves whenever it is asked.
 const TICK: Duration = Duration::from_micros(1);
@@ -55,6 +56,19 @@ fn who_waits_is_left_asleep_while_there_is_nothing_for_it() {
     assert_eq!(wakes(port.read(&mut [0; 9]), turns), 0);
     assert_eq!(wakes(Port::open(&machine.console, "other"), turns), 0);
     assert_eq!(wakes(full(&machine).write(b"more"), turns), 0);
+}
+
+#[test]
+fn who_writes_is_woken_by_the_first_slot_that_comes_back() {
+    let (machine, _) = with_port();
+    let mut port = full(&machine);
+    let one = || {
+        machine.console.poll();
+        machine.fake.borrow_mut().takes = true;
+        do_one(&machine.device);
+        machine.console.poll();
+    };
+    assert_eq!(wakes(port.write(b"more"), one), 1);
 }
 
 /// As long as somebody waits, each turn of a busy loop looks at the device.

@@ -1,6 +1,6 @@
 //! What most tests begin with.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 #[cfg(not(miri))]
@@ -160,4 +160,17 @@ impl BarModel for Empty {
         0
     }
     fn write(&self, _bar: u8, _at: u64, _size: u8, _value: u32) {}
+}
+
+/// The device does one request of those that it has, and nothing more.
+pub(crate) fn do_one(device: &FakeVirtio) {
+    let left = Cell::new(1_u32);
+    device.lie(|lies| {
+        lies.completions = Some(Box::new(move |used| {
+            let comes = left.replace(left.get().saturating_sub(1)) != 0;
+            if comes { vec![used] } else { Vec::new() }
+        }));
+    });
+    device.pause(false);
+    device.run();
 }

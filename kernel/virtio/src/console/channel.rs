@@ -167,7 +167,7 @@ impl<W: World> Channel<W> {
         now: Instant,
         woken: &mut Vec<Waker>,
     ) -> Result<Option<Instant>, Error> {
-        if !self.readers.is_empty() && (self.input.waiting()? != 0 || self.has_ended()) {
+        if !self.readers.is_empty() && (self.input.has_some()? || self.has_ended()) {
             woken.append(&mut self.readers);
         }
         if self.writers.is_empty() {

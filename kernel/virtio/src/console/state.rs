@@ -155,7 +155,7 @@ impl<W: World> State<W> {
         };
         let mut has_news = false;
         for _ in 0..control.input.lane.count() {
-            if control.input.waiting()? == 0 {
+            if !control.input.has_some()? {
                 break;
             }
             let mut bytes = [0; MESSAGE];
