@@ -136,8 +136,8 @@ places: setup ## which tests, fuzz targets and attacks reach each read of the ho
 	@$(XTASK) cover $(ARGS)
 TIMES ?= 50
 .PHONY: repeat
-repeat: setup ## the tests of the host TIMES (50) times on one processor and on two, and which ever failed (hours; ARGS='-p qemu-tests -- NAME')
-	@scripts/repeat $(TIMES) $(ARGS)
+repeat: setup ## the tests of the host TIMES (50) times on one processor and on two, and which ever failed (hours; JOBS=3 at a time; ARGS='-p qemu-tests -- NAME')
+	@JOBS=$(JOBS) scripts/repeat $(TIMES) $(ARGS)
 
 EVENTS ?= 1000000
 .PHONY: attack
