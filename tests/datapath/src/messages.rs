@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pci::{Bdf, Message};
+use pci::Message;
 use testkit::fake_virtio::{FakeBlock, FakeNet, FakeVirtio, Style};
 use testkit::rig::Rig;
 use virtio::{Block, Error, Net};
 
-use crate::setup::{CARD, DISK, STYLES, card_pool, disk_pool, rig};
+use crate::setup::{CARD, DISK, STYLES, at, card_pool, disk_pool, rig};
 
 const DOORBELL: u64 = 0x1_0809_0040;
 
@@ -40,7 +40,7 @@ fn disk(rig: &Rig, lies: impl FnOnce(&FakeVirtio)) -> (Rc<FakeVirtio>, Block) {
 /// The control register of MSI-X.
 fn control(rig: &Rig, device: u8) -> u16 {
     let mut control = 0;
-    rig.pci.change(Bdf::new(0, device, 0).unwrap(), |config| {
+    rig.pci.change(at(device), |config| {
         let bytes = config.bytes();
         control = u16::from_le_bytes([bytes[0x42], bytes[0x43]]);
     });
@@ -113,7 +113,7 @@ fn a_table_that_leaves_its_bar_is_not_used() {
     for &style in STYLES {
         let rig = rig(style);
         let device = rig.plug(CARD, Rc::new(RefCell::new(FakeNet::default())));
-        rig.pci.change(Bdf::new(0, CARD, 0).unwrap(), |config| {
+        rig.pci.change(at(CARD), |config| {
             // A BAR that does not exist.
             config.bytes()[0x44] = 7;
         });

@@ -4,8 +4,10 @@
 //! pointer: the walk gives the list when every entry lies behind the header on a multiple of 4 and the list
 //! ends, and an error otherwise; and it never reads more than 48 entries.
 
-use pci::{Bdf, Ecam, Function};
+use pci::{Ecam, Function};
 use testkit::fake_pci::{BarModel, ConfigSpace, FakePci};
+
+use crate::setup::at;
 
 /// Good places for entries: the first, its neighbour, one in the middle, the last.
 const PLACES: [u8; 4] = [0x40, 0x44, 0x80, 0xfc];
@@ -41,7 +43,7 @@ fn expected(first: u8, next: &[u8; 4]) -> Option<Vec<u8>> {
 }
 
 fn check(pci: &FakePci, first: u8, next: &[u8; 4]) {
-    let bdf = Bdf::new(0, 1, 0).expect("below 32");
+    let bdf = at(1);
     pci.change(bdf, |config| {
         config.bytes()[0x34] = first;
         for (place, next) in PLACES.iter().zip(next) {
@@ -65,11 +67,7 @@ fn every_small_list_of_capabilities_is_walked_to_its_end_or_refused() {
     let mut config = ConfigSpace::endpoint(0x1af4, 0x1041, 0x02_0000);
     config.bytes()[6] = 1 << 4;
     let pci = FakePci::default();
-    pci.plug(
-        Bdf::new(0, 1, 0).expect("below 32"),
-        config,
-        std::rc::Rc::new(Nothing),
-    );
+    pci.plug(at(1), config, std::rc::Rc::new(Nothing));
     for code in 0..POINTERS.len().pow(4) {
         let next =
             std::array::from_fn(|i| POINTERS[code / POINTERS.len().pow(i as u32) % POINTERS.len()]);

@@ -3,12 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use pci::Bdf;
 use testkit::fake_pci::ConfigSpace;
 use testkit::fake_virtio::{FakeBlock, FakeVirtio, Style, feature};
 use virtio::{Block, Environment, Error, Features, Part};
 
-use crate::setup::{DISK, QUEUE, disk_pool, rig, start_lying_disk};
+use crate::setup::{DISK, QUEUE, at, disk_pool, rig, start_lying_disk};
 
 const FEATURE: u64 = 4;
 const NUM_QUEUES: u64 = 18;
@@ -34,7 +33,7 @@ pub(crate) fn start_changed(
 ) -> Result<Block, Error> {
     let rig = rig(style);
     rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
-    rig.pci.change(Bdf::new(0, DISK, 0).unwrap(), change);
+    rig.pci.change(at(DISK), change);
     let started = rig.block(DISK, disk_pool());
     assert_eq!(rig.pci.died(), None);
     started
@@ -91,7 +90,7 @@ fn a_doorbell_outside_its_part_is_refused() {
 fn a_doorbell_that_overflows_is_refused() {
     let rig = rig(Style::Qemu);
     let device = rig.plug(DISK, Rc::new(RefCell::new(FakeBlock::new(8))));
-    rig.pci.change(Bdf::new(0, DISK, 0).unwrap(), |config| {
+    rig.pci.change(at(DISK), |config| {
         let notify = find_part(config, 2);
         config.set32(notify + 16, u32::MAX);
     });
