@@ -309,8 +309,14 @@ fn a_host_that_forgets_everything_ends_all_streams_and_says_who_we_are_anew() {
     machine.turns(2);
     assert_eq!(machine.vsock.counters().refused, 2);
     machine.fake.borrow_mut().cid = 77;
-    machine.fake.borrow_mut().events.push_back(vec![0; 4]);
+    // What stands behind an event is no other.
+    machine
+        .fake
+        .borrow_mut()
+        .events
+        .push_back(vec![0, 0, 0, 0, 9, 9, 9, 9]);
     machine.turns(2);
+    assert_eq!(machine.vsock.counters().refused, 2);
     assert_eq!(machine.read(&mut stream, 8), Err(StreamError::Reset));
     assert_eq!(machine.vsock.cid(), 77);
     assert!(machine.connect(PORT).is_ok());
