@@ -68,6 +68,9 @@ impl FakeBlock {
             .rev()
             .fold(0, |s, b| s << 8 | u64::from(*b));
         self.log.push((kind, sector));
+        if self.has_too_many_runs(chain) {
+            return (1, 0);
+        }
         let at = sector.saturating_mul(SECTOR as u64) as usize;
         match kind {
             0 => self.read(ring, chain, at),
@@ -78,6 +81,13 @@ impl FakeBlock {
             }
             _ => (2, 0),
         }
+    }
+
+    /// Whether a request has more runs of data, between head and status, than it was said to take.
+    fn has_too_many_runs(&self, chain: &Chain) -> bool {
+        let runs = chain.readable.len() + chain.writable.len();
+        let says = self.features & SEG_MAX != 0;
+        says && runs.saturating_sub(2) > self.runs.max(1) as usize
     }
 
     fn read(&self, ring: &mut Ring<'_>, chain: &Chain, at: usize) -> (u8, usize) {
