@@ -213,7 +213,7 @@ impl<W: World> Inbound<W> {
 
     /// Leaves `count` bytes of what [`Self::has_some`] found where they are; a buffer without more is lent
     /// again.
-    pub(crate) fn skip(&mut self, count: usize) -> Result<(), Error> {
+    fn skip(&mut self, count: usize) -> Result<(), Error> {
         let Some(piece) = &mut self.current else {
             return Ok(());
         };

@@ -150,7 +150,7 @@ impl<W: World> Requests<W> {
     /// many. `None` if there is none now.
     pub(crate) fn reserve(&mut self, queue: &Queue<W>, wanted: usize) -> Option<(u16, usize)> {
         let runs = usize::from(queue.left().checked_sub(FRAME)?);
-        if wanted != 0 && (runs == 0 || !self.chunks.any()) {
+        if wanted != 0 && !self.available(queue) {
             return None;
         }
         let index = self.free.pop()?;
