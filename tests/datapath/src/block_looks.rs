@@ -4,7 +4,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use block::{BlockDevice, Error};
-use clock::Instant;
 use testkit::executor::{Call, block_on};
 use testkit::fake_virtio::{FakeBlock, Style};
 use testkit::rig::Rig;
@@ -28,12 +27,6 @@ fn look(rig: &Rig, disk: &Block, seconds: u32) {
         rig.clock.advance(Duration::from_secs(1));
         disk.poll();
     }
-}
-
-/// Lets the time pass so that the next look at the clock says `at`: each takes a microsecond.
-fn wait_until(rig: &Rig, at: Instant) {
-    let left = at.since(rig.clock_now());
-    rig.clock.advance(left - Duration::from_micros(1));
 }
 
 /// It is one of many, of which the others have more time.
@@ -82,7 +75,7 @@ fn a_completion_that_comes_alone_waits_a_moment_for_others_and_no_longer() {
     let next = disk.poll().unwrap();
     assert_eq!(woken(), 0, "others may come");
     assert!((400..=500).contains(&next.since(now).as_micros()));
-    wait_until(&rig, next);
+    rig.clock.advance_until(next);
     let later = disk.poll().unwrap();
     assert_eq!(woken(), 1, "whoever looks when told finds it over");
     assert!(later > next);

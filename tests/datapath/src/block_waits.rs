@@ -2,12 +2,11 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use block::{BlockDevice, Error};
-use testkit::executor::{CountingWaker, block_on};
+use testkit::executor::{Call, block_on, serve};
 use testkit::fake_virtio::{FakeBlock, Style};
 
 use crate::setup::{WithDisk, disk, disk_pool};
@@ -21,38 +20,17 @@ fn more_tasks_than_slots_are_all_served() {
     } = disk(Style::Lkvm, FakeBlock::new(TASKS));
     device.pause(true);
     let disk = &disk;
-    let mut tasks: Vec<_> = (0..TASKS)
-        .map(|i| {
-            Box::pin(async move {
-                let mut sector = [0; 512];
-                disk.read(i as u64, &mut sector).await.map(|()| sector[0])
-            })
-        })
-        .collect();
-    let mut results = [None; TASKS];
-    let wakers: Vec<_> = (0..TASKS)
-        .map(|_| Arc::new(CountingWaker::default()))
-        .collect();
-    let mut woken_before = [u64::MAX; TASKS];
-    for _ in 0..TASKS {
-        for (i, task) in tasks.iter_mut().enumerate() {
-            // Each is polled only when it was woken since, but for the first time.
-            let woken = wakers[i].count();
-            if results[i].is_some() || woken == woken_before[i] {
-                continue;
-            }
-            woken_before[i] = woken;
-            let waker = Waker::from(Arc::clone(&wakers[i]));
-            if let Poll::Ready(result) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
-                results[i] = Some(result);
-            }
-        }
+    let reads = (0..TASKS as u64).map(|sector| async move {
+        let mut bytes = [0; 512];
+        disk.read(sector, &mut bytes).await.map(|()| bytes[0])
+    });
+    let results = serve(reads.collect(), || {
         device.pause(false);
         device.run();
         disk.poll();
-    }
+    });
     for (i, result) in results.into_iter().enumerate() {
-        assert_eq!(result, Some(Ok(i as u8)));
+        assert_eq!(result, Ok(i as u8));
     }
     assert!(rig.region.counters()[0].1.exhausted > 0);
 }
@@ -115,18 +93,16 @@ fn a_waiting_task_is_woken_by_the_completion() {
     let WithDisk { device, disk, .. } = disk(Style::Qemu, FakeBlock::new(8));
     device.pause(true);
     let mut sector = [0; 512];
-    let mut read = pin!(disk.read(1, &mut sector));
-    let (waker, task) = CountingWaker::pair();
-    let mut context = Context::from_waker(&task);
-    assert!(read.as_mut().poll(&mut context).is_pending());
+    let mut read = Call::new(disk.read(1, &mut sector));
+    assert!(read.poll().is_pending());
     assert!(disk.poll().is_some());
-    assert_eq!(waker.count(), 0);
+    assert_eq!(read.woken(), 0);
 
     device.pause(false);
     device.run();
     assert_eq!(disk.poll(), None);
-    assert_eq!(waker.count(), 1);
-    assert_eq!(read.as_mut().poll(&mut context), Poll::Ready(Ok(())));
+    assert_eq!(read.woken(), 1);
+    assert_eq!(read.poll(), Poll::Ready(Ok(())));
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Who waits for a console, for its ports, or for a port that has no name yet: when they are woken, and when not.
 
 use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use clock::Instant;
 use embedded_io_async::{Read, Write};
-use testkit::executor::{CountingWaker, serve};
+use testkit::executor::{Call, serve};
+use testkit::fake_clock::TICK;
 use testkit::fake_virtio::console::{event, message};
 use testkit::fake_virtio::{FakeConsole, Style};
 use virtio::{Port, StreamError};
@@ -15,15 +14,6 @@ use virtio::{Port, StreamError};
 use crate::console_device::{WithConsole, console};
 use crate::console_lies::with_port;
 use crate::setup::do_one;
-
-/// How far the clock of the rig moves whenever it is asked.
-const TICK: Duration = Duration::from_micros(1);
-
-/// Has it be `when` for whoever asks the clock next.
-fn set_clock(machine: &WithConsole, when: Instant) {
-    let ahead = when.since(machine.rig.clock_now());
-    machine.rig.clock.advance(ahead - TICK);
-}
 
 /// A turn of a loop that has many, and in which no time passes.
 fn busy_turn(machine: &WithConsole) {
@@ -41,12 +31,10 @@ fn full(machine: &WithConsole) -> Port {
 
 /// Has `wait` sleep while `during` goes on; how often it was woken.
 fn wakes(wait: impl Future, during: impl FnOnce()) -> u64 {
-    let (woken, waker) = CountingWaker::pair();
-    let mut wait = pin!(wait);
-    let first = wait.as_mut().poll(&mut Context::from_waker(&waker));
-    assert!(first.is_pending());
+    let mut wait = Call::new(wait);
+    assert!(wait.poll().is_pending());
     during();
-    woken.count()
+    wait.woken()
 }
 
 #[test]
@@ -103,7 +91,10 @@ fn a_console_that_nobody_waits_for_is_looked_at_again_when_ten_milliseconds_are_
     busy_turn(&machine);
     let gone = message(1, event::PORT_REMOVE, 1, &[]);
     machine.fake.borrow_mut().messages.push_back(gone);
-    set_clock(&machine, turn.after(Duration::from_millis(10) - TICK));
+    machine
+        .rig
+        .clock
+        .advance_until(turn.after(Duration::from_millis(10) - TICK));
     busy_turn(&machine);
     assert_eq!(machine.console.ports(), ["hvc0", "port"]);
     busy_turn(&machine);
@@ -157,7 +148,7 @@ fn who_seeks_a_port_that_nobody_names_is_woken_when_two_seconds_are_over() {
     let wakes = wakes(Port::open(&machine.console, "other"), || {
         let end = machine.console.poll().unwrap();
         assert_eq!(end.since(before), Duration::from_secs(2) + TICK);
-        set_clock(&machine, end);
+        machine.rig.clock.advance_until(end);
         machine.console.poll();
     });
     assert_eq!(wakes, 1);
@@ -166,21 +157,19 @@ fn who_seeks_a_port_that_nobody_names_is_woken_when_two_seconds_are_over() {
 #[test]
 fn who_was_told_that_there_is_no_such_port_is_not_woken_any_more() {
     let (machine, _port) = with_port();
-    let (woken, waker) = CountingWaker::pair();
-    let mut context = Context::from_waker(&waker);
-    let mut open = pin!(Port::open(&machine.console, "other"));
+    let mut open = Call::new(Port::open(&machine.console, "other"));
     let end = machine.rig.clock_now().after(Duration::from_secs(2) + TICK);
-    assert!(open.as_mut().poll(&mut context).is_pending());
+    assert!(open.poll().is_pending());
     let news = message(1, event::PORT_OPEN, 1, &[]);
     machine.fake.borrow_mut().messages.push_back(news);
     machine.turn();
-    assert_eq!(woken.count(), 1);
-    set_clock(&machine, end);
-    let Poll::Ready(Err(StreamError::NoPort)) = open.as_mut().poll(&mut context) else {
+    assert_eq!(open.woken(), 1);
+    machine.rig.clock.advance_until(end);
+    let Poll::Ready(Err(StreamError::NoPort)) = open.poll() else {
         panic!("its two seconds are over");
     };
     (0..3).for_each(|_| machine.turn());
-    assert_eq!(woken.count(), 1);
+    assert_eq!(open.woken(), 1);
 }
 
 /// The ten seconds of a writer begin when nothing goes on any more.
@@ -192,15 +181,13 @@ fn time_after_which_something_went_on_does_not_count_against_a_writer() {
         machine.rig.clock.advance(Duration::from_millis(500));
         machine.console.poll();
     };
-    let (_, waker) = CountingWaker::pair();
-    let mut context = Context::from_waker(&waker);
     {
-        let mut write = pin!(port.write(b"first"));
-        assert!(write.as_mut().poll(&mut context).is_pending());
+        let mut write = Call::new(port.write(b"first"));
+        assert!(write.poll().is_pending());
         (0..18).for_each(|_| look());
         machine.fake.borrow_mut().takes = true;
         machine.device.run();
-        assert_eq!(write.as_mut().poll(&mut context), Poll::Ready(Ok(5)));
+        assert_eq!(write.poll(), Poll::Ready(Ok(5)));
     }
     machine.fake.borrow_mut().takes = false;
     assert_eq!(port.write_now(&[7; 20_000]), Ok(3 * 4096));

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use embedded_io_async::Write;
-use testkit::executor::{CountingWaker, serve};
+use testkit::executor::{Call, serve};
 use testkit::fake_virtio::vsock::{Packet, operation};
 use testkit::fake_virtio::{FakeVsock, Style};
 use virtio::VsockListener;
@@ -97,12 +97,10 @@ fn who_writes_is_left_asleep_while_there_is_no_room() {
         machine.turns(2);
         machine.fake.borrow_mut().completes = completes;
         machine.write(&mut stream, &vec![7; len]).unwrap();
-        let (woken, waker) = CountingWaker::pair();
-        let mut write = pin!(stream.write(b"more"));
-        let mut context = Context::from_waker(&waker);
-        assert!(write.as_mut().poll(&mut context).is_pending());
+        let mut write = Call::new(stream.write(b"more"));
+        assert!(write.poll().is_pending());
         machine.turns(20);
-        assert_eq!(woken.count(), 0);
+        assert_eq!(write.woken(), 0);
     }
 }
 
