@@ -49,30 +49,13 @@ pub struct Entropy<'r> {
 }
 
 impl<'r> Entropy<'r> {
-    /// Starts the device, with its queue in the shared page `queue`.
-    pub fn start(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
-        let device = Self::find(realm, queue, VERSION_1 | ACCESS_PLATFORM)?;
-        device.set(
-            STATUS,
-            Width::Byte,
-            ACKNOWLEDGED | DRIVER | FEATURES_OK | DRIVER_OK,
-        );
-        Ok(device)
+    /// Opens the device, with its queue in the shared page `queue`. The first request starts it.
+    pub fn open(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
+        Self::find(realm, queue, VERSION_1 | ACCESS_PLATFORM)
     }
 
-    /// Starts the device although it would go round the SMMU.
-    pub fn start_unsafe(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
-        let device = Self::negotiate_only(realm, queue)?;
-        device.set(
-            STATUS,
-            Width::Byte,
-            ACKNOWLEDGED | DRIVER | FEATURES_OK | DRIVER_OK,
-        );
-        Ok(device)
-    }
-
-    /// Looks at such a device, and leaves it at that.
-    pub fn negotiate_only(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
+    /// Opens the device so that it would go round the SMMU.
+    pub fn open_unsafe(realm: &'r Realm, queue: u64) -> Result<Self, &'static str> {
         Self::find(realm, queue, VERSION_1)
     }
 
@@ -153,12 +136,19 @@ impl<'r> Entropy<'r> {
     }
 
     /// Hands descriptor 0 over, and waits until the device is done with it.
+    ///
+    /// The first is there before the device starts. Later ones a device may find before it is told, and be done with
+    /// before the monitor has seen them: QEMU tells it at its start as well, and late.
     fn request(&mut self) -> Result<(), &'static str> {
         let queue = self.queue;
         let slot = self.requests % ENTRIES;
         hardware::store(queue + AVAIL + 4 + 2 * slot, Width::Half, 0);
         self.requests += 1;
         hardware::store(queue + AVAIL + 2, Width::Half, self.requests);
+        if self.requests == 1 {
+            let status = ACKNOWLEDGED | DRIVER | FEATURES_OK | DRIVER_OK;
+            self.set(STATUS, Width::Byte, status);
+        }
         self.set(DOORBELL, Width::Half, 0);
         for _ in 0..PATIENCE {
             if hardware::load(queue + USED + 2, Width::Half) == self.requests {

@@ -31,7 +31,8 @@ const LETTERS: u64 = 0x4141_4141_4141_4141;
 /// What the monitor is told to be secret: «leak-key», twice.
 const KEY: u64 = u64::from_le_bytes(*b"leak-key");
 
-/// Sends a message, with the mistake `leak` or without one.
+/// Sends a message, or has one written, with the mistake `leak` or without one. A single request, which the monitor
+/// sees before the device does.
 pub fn run(realm: &Realm, leak: Leak, broken: bool) -> Result<(), &'static str> {
     let queue = realm.share(Realm::page(1))?;
     let slots = realm.share(Realm::page(2))?;
@@ -39,18 +40,16 @@ pub fn run(realm: &Realm, leak: Leak, broken: bool) -> Result<(), &'static str> 
     if leak == Leak::Ring && broken {
         put(queue + 0x40, &[LETTERS]);
     }
-    let mut device = Entropy::start(realm, queue)?;
+    let mut device = Entropy::open(realm, queue)?;
     let stale = |at: u64| hardware::load(Realm::page(0) + FRESH + at, Width::Double);
     put(out, &[LETTERS, LETTERS, LETTERS]);
     let told = (out, MESSAGE);
     match leak {
         Leak::Slot => {
-            device.tell(told, answer)?;
-            put(slots + 0x400, &[LETTERS, LETTERS]);
             if !broken {
-                put(slots + 0x400, &[0, 0]);
+                put(out, &[0, 0, 0]);
             }
-            return device.fill(slots + 0x400, 64);
+            return device.fill(out, 64);
         }
         Leak::Padding if broken => put(out + 8, &[stale(8)]),
         Leak::Length if broken => put(out + MESSAGE, &[LETTERS]),

@@ -237,7 +237,7 @@ fn descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
     let queue = realm.share(Realm::page(1))?;
     let page = Realm::page(2);
     let target = if broken { page } else { realm.share(page)? };
-    let mut device = Entropy::start(realm, queue)?;
+    let mut device = Entropy::open(realm, queue)?;
     fill(&mut device, target, target, !broken)
 }
 
@@ -247,7 +247,7 @@ fn pool(realm: &Realm, broken: bool, beside: u64) -> Result<(), &'static str> {
     let own = realm.share(POOL + 0x1000)?;
     let beside = realm.share(beside)?;
     let target = if broken { beside } else { own };
-    let mut device = Entropy::start(realm, queue)?;
+    let mut device = Entropy::open(realm, queue)?;
     fill(&mut device, target, target, !broken)
 }
 
@@ -256,7 +256,7 @@ fn stale_descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
     let queue = realm.share(Realm::page(1))?;
     let page = Realm::page(2);
     let alias = realm.share(page)?;
-    let mut device = Entropy::start(realm, queue)?;
+    let mut device = Entropy::open(realm, queue)?;
     fill(&mut device, alias, alias, true)?;
     if broken {
         Realm::take_back(page)?;
@@ -265,15 +265,15 @@ fn stale_descriptor(realm: &Realm, broken: bool) -> Result<(), &'static str> {
     fill(&mut device, alias, alias, true)
 }
 
-/// Looks at a device that would go round the SMMU, or starts it and lets it write.
+/// Opens a device that would go round the SMMU, and leaves it at that, or lets it write.
 fn unsafe_device(realm: &Realm, broken: bool) -> Result<(), &'static str> {
     let queue = realm.share(Realm::page(1))?;
     if !broken {
-        Entropy::negotiate_only(realm, queue)?;
+        Entropy::open_unsafe(realm, queue)?;
         return Ok(());
     }
     let page = Realm::page(2);
-    let mut device = Entropy::start_unsafe(realm, queue)?;
+    let mut device = Entropy::open_unsafe(realm, queue)?;
     fill(&mut device, page, page, false)
 }
 

@@ -121,7 +121,7 @@ pub struct Tally {
     pub told: u64,
     /// Bytes that devices were lent to write.
     pub lent: u64,
-    /// Times that something was told which could not be read any more.
+    /// Times that something was told which could not be read any more, or was written to by then.
     pub missed: u64,
     /// Shared pages at the end.
     pub pages: u64,
@@ -240,8 +240,8 @@ impl Oracle {
         for (chains, queue) in told {
             for chain in chains {
                 self.tally.chains += 1;
-                for run in chain.runs {
-                    tails.extend(self.loan(&queue, (run, chain.done), memory));
+                for run in &chain.runs {
+                    tails.extend(self.loan(&queue, &chain, run, memory));
                 }
             }
         }
@@ -254,7 +254,8 @@ impl Oracle {
     fn loan(
         &mut self,
         queue: &Queue,
-        (run, done): (Run, bool),
+        chain: &Chain,
+        run: &Run,
         memory: &impl Memory,
     ) -> Option<Tail> {
         let stream = queue.stream;
@@ -264,7 +265,7 @@ impl Oracle {
         for start in (0..run.len).step_by(PIECE) {
             let at = run.address.wrapping_add(start as u64);
             let len = run.len.min(start + PIECE) - start;
-            let judged = sure && !done && run.len > 1;
+            let judged = (sure && !chain.done && run.len > 1).then_some(chain.head);
             self.loan_piece(queue, (at, len), (run.writable, judged), memory)?;
         }
         let end = run.address.wrapping_add(run.len as u64);
@@ -278,13 +279,14 @@ impl Oracle {
         })
     }
 
-    /// Notes a piece of a run that the device writes or reads. `judged`: it has to be clear before it
-    /// writes there. A byte alone may hold what the driver does not expect to find.
+    /// Notes a piece of a run that the device writes or reads. `judged`: it has to be clear before the
+    /// device writes there, which then gives back the chain of this head. A byte alone may hold what the
+    /// driver does not expect to find.
     fn loan_piece(
         &mut self,
         queue: &Queue,
         (at, len): (u64, usize),
-        (writable, judged): (bool, bool),
+        (writable, judged): (bool, Option<u16>),
         memory: &impl Memory,
     ) -> Option<()> {
         let stream = queue.stream;
@@ -300,8 +302,12 @@ impl Oracle {
         let read = memory.read(at, bytes);
         if read.is_some() && writable {
             let found = self.shadow.unexplained(at, bytes);
-            if let Some(found) = found.filter(|_| judged && !queue.has_moved(memory)) {
-                self.find(stream, at, found, What::Uncleared);
+            if let (Some(found), Some(head)) = (found, judged) {
+                if queue.comes_back(head, memory) {
+                    self.tally.missed += 1;
+                } else {
+                    self.find(stream, at, found, What::Uncleared);
+                }
             }
             self.shadow.lend(stream, at, len);
         } else if read.is_some() {

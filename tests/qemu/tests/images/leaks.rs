@@ -33,7 +33,7 @@ fn is_found(name: &str, text: &str) {
 
 #[test]
 fn a_slot_that_is_not_cleared_is_found() {
-    is_found("slot", "leak: 16 bytes that were not cleared");
+    is_found("slot", "leak: 24 bytes that were not cleared");
 }
 
 #[test]

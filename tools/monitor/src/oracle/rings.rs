@@ -12,6 +12,10 @@ use super::size;
 const NEXT: u8 = 1;
 const WRITE: u8 = 2;
 
+/// How often a used ring is looked at before its device counts as one that has not begun: a tenth of
+/// a second or more under QEMU, and only when something was found.
+const LOOKS: usize = 100_000;
+
 /// Shared memory, by addresses of the machine.
 pub trait Memory {
     /// Copies from `address` into `bytes`; `None` if it is not all shared.
@@ -34,6 +38,8 @@ pub struct Run {
 /// What a device is told at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
+    /// Its first descriptor.
+    pub head: u16,
     /// Its runs.
     pub runs: Vec<Run>,
     /// The device was done with it when it was read: some look without being called.
@@ -113,9 +119,10 @@ impl Queue {
         let entries = 1..=fresh.min(self.size);
         let mut chains: Vec<_> = entries
             .filter_map(|back| {
-                let runs = self.chain(memory, told.wrapping_sub(back), &mut taken)?;
+                let head = self.available(memory, told.wrapping_sub(back))?;
+                let runs = self.chain(memory, head, &mut taken)?;
                 let done = back > ahead;
-                Some(Chain { runs, done })
+                Some(Chain { head, runs, done })
             })
             .collect();
         chains.reverse();
@@ -126,18 +133,38 @@ impl Queue {
         chains
     }
 
-    /// Whether the device gave something back since the queue was read.
+    /// Whether the device gives the chain that begins at descriptor `head`, and was not done when the queue was read,
+    /// back before long: one that works without being called writes first, and says so later.
     #[must_use]
-    pub fn has_moved(&self, memory: &impl Memory) -> bool {
+    pub fn comes_back(&self, head: u16, memory: &impl Memory) -> bool {
         let [.., used] = self.parts;
-        index(memory, used) != Some(self.done)
+        let mut seen = self.done;
+        (0..LOOKS).any(|_| {
+            let now = index(memory, used).unwrap_or(seen);
+            let fresh = now.wrapping_sub(seen).min(self.size);
+            seen = now;
+            (1..=fresh).any(|back| self.used(memory, now.wrapping_sub(back)) == Some(head))
+        })
     }
 
-    /// The chain of entry number `entry`; `None` if a newer one has its descriptors.
-    fn chain(&self, memory: &impl Memory, entry: u16, taken: &mut [bool]) -> Option<Vec<Run>> {
-        let [descriptors, available, _] = self.parts;
+    /// The head in used entry number `entry`.
+    fn used(&self, memory: &impl Memory, entry: u16) -> Option<u16> {
+        let [.., used] = self.parts;
+        let place = 4 + 8 * u64::from(entry.checked_rem(self.size)?);
+        word(memory, used.wrapping_add(place))
+    }
+
+    /// The head in available entry number `entry`.
+    fn available(&self, memory: &impl Memory, entry: u16) -> Option<u16> {
+        let [_, available, _] = self.parts;
         let place = 4 + 2 * u64::from(entry.checked_rem(self.size)?);
-        let mut id = word(memory, available.wrapping_add(place))?;
+        word(memory, available.wrapping_add(place))
+    }
+
+    /// The runs of the chain that begins at `head`; `None` if a newer one has its descriptors.
+    fn chain(&self, memory: &impl Memory, head: u16, taken: &mut [bool]) -> Option<Vec<Run>> {
+        let [descriptors, ..] = self.parts;
+        let mut id = head;
         let mut runs = Vec::new();
         loop {
             let slot = taken.get_mut(usize::from(id))?;

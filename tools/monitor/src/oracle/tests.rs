@@ -1,7 +1,7 @@
 //! Claims about what is seen, on a page of rings and some of slots.
 
 extern crate std;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -26,12 +26,19 @@ struct Rig {
     next: u16,
 }
 
-struct Plain(RefCell<Vec<u8>>);
+struct Plain {
+    bytes: RefCell<Vec<u8>>,
+    /// After so many looks at its used index the device gives back the chain of this head.
+    late: Cell<Option<(usize, u8)>>,
+}
 
 impl Memory for Plain {
     fn read(&self, address: u64, bytes: &mut [u8]) -> Option<()> {
+        if address == USED + 2 {
+            self.look_at_device();
+        }
         let start = size(address.checked_sub(BASE)?);
-        bytes.copy_from_slice(self.0.borrow().get(start..start + bytes.len())?);
+        bytes.copy_from_slice(self.bytes.borrow().get(start..start + bytes.len())?);
         Some(())
     }
     fn resolve(&self, told: u64) -> u64 {
@@ -40,9 +47,20 @@ impl Memory for Plain {
 }
 
 impl Plain {
+    fn look_at_device(&self) {
+        let Some((left, head)) = self.late.get() else {
+            return;
+        };
+        self.late.set(left.checked_sub(1).map(|left| (left, head)));
+        if left == 0 {
+            self.write(USED + 4, &[head]);
+            self.write(USED + 2, &[1]);
+        }
+    }
+
     fn write(&self, address: u64, bytes: &[u8]) {
         let start = size(address - BASE);
-        self.0.borrow_mut()[start..start + bytes.len()].copy_from_slice(bytes);
+        self.bytes.borrow_mut()[start..start + bytes.len()].copy_from_slice(bytes);
     }
 }
 
@@ -56,7 +74,10 @@ impl Rig {
         let mut oracle = Oracle::new(Secrets::default(), |_| 0);
         oracle.share(BASE..BASE + PAGES * GRANULE);
         Self {
-            memory: Plain(RefCell::new(std::vec![0; size(PAGES * GRANULE)])),
+            memory: Plain {
+                bytes: RefCell::new(std::vec![0; size(PAGES * GRANULE)]),
+                late: Cell::new(None),
+            },
             oracle,
             added: 0,
             next: 0,
@@ -179,6 +200,34 @@ fn what_a_fast_device_wrote_is_its_own() {
     rig.complete();
     assert_eq!(rig.look(), Vec::<String>::new());
     assert_eq!(rig.finish(), Vec::<String>::new());
+}
+
+/// It has written by then, and not yet said so.
+#[test]
+fn what_a_device_writes_that_was_not_called_is_its_own_and_counted() {
+    for looks in [1, 2, 5000] {
+        let mut rig = Rig::new();
+        rig.add(&[(SLOTS, 512, true)]);
+        rig.memory.write(SLOTS, &[5; 3]);
+        rig.memory.late.set(Some((looks, 0)));
+        assert_eq!(rig.look(), Vec::<String>::new());
+        assert_eq!(rig.oracle.tally().missed, 1);
+        assert_eq!(rig.finish(), Vec::<String>::new());
+    }
+}
+
+/// It has not begun with the second chain, which is not clear.
+#[test]
+fn what_a_device_gives_back_excuses_no_other_chain() {
+    for looks in [1, 2, 5000] {
+        let mut rig = Rig::new();
+        rig.add(&[(SLOTS, 64, true)]);
+        rig.memory.write(SLOTS + 64, &[5; 3]);
+        rig.add(&[(SLOTS + 64, 64, true)]);
+        rig.memory.late.set(Some((looks, 0)));
+        assert_eq!(rig.look().len(), 1);
+        assert_eq!(rig.oracle.tally().missed, 0);
+    }
 }
 
 #[test]
