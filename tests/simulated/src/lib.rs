@@ -8,14 +8,14 @@
 //! ```
 //! use simulated::Machine;
 //!
-//! async fn main(realm: realm::Realm) -> Result<(), realm::Error> {
+//! async fn payload(realm: realm::Realm) -> Result<(), realm::Error> {
 //!     realm.sleep(core::time::Duration::from_secs(60)).await;
 //!     simulated::println!("{}", realm.args().text());
 //!     Ok(())
 //! }
 //!
 //! let machine = Machine::new("mine.name=Ada");
-//! assert_eq!(machine.run(main(machine.realm())), Ok(()));
+//! assert_eq!(machine.run(payload(machine.realm())), Ok(()));
 //! assert_eq!(machine.printed(), ["mine.name=Ada"]);
 //! ```
 #![forbid(unsafe_code)]
