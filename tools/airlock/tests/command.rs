@@ -133,6 +133,7 @@ fn what_is_missing_or_wrong_is_told_in_one_line() {
 fn a_missing_qemu_is_told_with_how_to_get_it() {
     let output = Command::new(env!("CARGO_BIN_EXE_airlock"))
         .env_remove("QEMU")
+        .env("CARGO", env!("CARGO"))
         .env("PATH", "")
         .args(["run", "--mode", "vm"])
         .output()
